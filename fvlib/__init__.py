@@ -1,4 +1,4 @@
-"""Family Valued's living trial report: from one data refresh to the numbers that the chapters print."""
+"""Family Valued's living trial report: from one data refresh to the printed numbers."""
 
 from importlib.metadata import version
 

@@ -1,0 +1,335 @@
+"""`params/<refresh>.yml` -> `Refresh`: everything that differs from one refresh to the next.
+
+A params file holds nothing statistical that the protocol fixes; what it may override (live dates,
+the trial period) carries a reason that the report prints. Unknown keys, wrong types and impossible
+dates are refused with the key's name, the value and what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from fvlib import protocol
+from fvlib.errors import Refusal
+
+REFRESH_NAME: Final = r"^[a-z0-9][a-z0-9-]*\Z"
+RESERVED_NAMES: Final = frozenset({"quarto"})  # Quarto empties _report/quarto
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Implementation(_Block):
+    """One LA's dates, where they differ from the protocol's intended ones, and X6's and X10's."""
+
+    operationally_live: date | None = None
+    reason: Text | None = None
+    dfe_agreed: date | None = None
+    developer_consulted: bool | None = None
+    fgc_started: date | None = None
+    theory_to_practice_done: date | None = None
+    deep_dive_done: date | None = None
+
+    @model_validator(mode="after")
+    def _a_changed_date_has_a_reason(self) -> Self:
+        if self.operationally_live is not None and self.reason is None:
+            raise ValueError("a changed operationally_live needs a `reason`; the report prints it")
+        if (
+            self.fgc_started is not None
+            and self.theory_to_practice_done is not None
+            and self.theory_to_practice_done < self.fgc_started
+        ):
+            raise ValueError("theory_to_practice_done is before fgc_started")
+        return self
+
+
+class TrialPeriod(_Block):
+    """The referral dates that count, both ends included, when the protocol's are overridden."""
+
+    start: date
+    end: date
+    reason: Text
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("end is not after start")
+        return self
+
+
+class Disclosure(_Block):
+    """The gate's settings: counts under `threshold` are masked, others rounded to `round_to`."""
+
+    threshold: Annotated[int, Field(ge=1)] = protocol.DISCLOSURE_THRESHOLD
+    round_to: Annotated[int, Field(ge=1)] = 5
+
+
+class DiD(_Block):
+    """The sister evaluation's difference-in-differences result (X12)."""
+
+    outcome: Literal["P1", "S1", "S2", "S3", "S4", "S5", "S6"]
+    months: Annotated[int, Field(ge=1)]
+    scale: Literal["log_odds", "risk_difference", "mean_difference"]
+    estimate: float
+    se: Annotated[float, Field(gt=0)]
+    correlation: Probability | None = None
+    did_holds: bool
+    stepped_wedge_holds: bool
+
+    @model_validator(mode="after")
+    def _same_outcome_window_and_scale(self) -> Self:
+        window = protocol.WINDOW_MONTHS.get(self.outcome)
+        if window is not None and self.months != window:
+            raise ValueError(
+                f"months: {self.months} is not {self.outcome}'s window of {window} months; "
+                "two different outcomes are not pooled"
+            )
+        scales = (
+            ("mean_difference",)
+            if self.outcome in protocol.LINEAR_OUTCOMES
+            else ("log_odds", "risk_difference")
+        )
+        if self.scale not in scales:
+            raise ValueError(f"scale: {self.outcome} is reported as {' or '.join(scales)}")
+        return self
+
+
+class Cost(_Block):
+    """Pounds per looked-after child over 18 months (X14), as a named distribution."""
+
+    per_looked_after_child: Annotated[float, Field(gt=0)]
+    low: Annotated[float, Field(ge=0)]
+    high: Annotated[float, Field(gt=0)]
+    distribution: Literal["triangular", "uniform"] = "triangular"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.low <= self.per_looked_after_child <= self.high:
+            raise ValueError("expected low <= per_looked_after_child <= high")
+        return self
+
+
+class Retention(_Block):
+    """When the findings were published: data are deleted 24 months later."""
+
+    published: date | None = None
+
+
+class Refresh(_Block):
+    """One data refresh: its names, dates and settings. Frozen."""
+
+    refresh: Annotated[str, StringConstraints(pattern=REFRESH_NAME)]
+    data: Path
+    data_through: dict[str, date]
+    previous_refresh: Annotated[str, StringConstraints(pattern=REFRESH_NAME)] | None = None
+    implementation: dict[str, Implementation] = Field(default_factory=dict)
+    look: Literal["interim", "final"] = "interim"
+    registration: Text | None = None
+    imputations: Annotated[int, Field(ge=1, le=200)] = 20
+    seed: Annotated[int, Field(ge=0)] = 20200401
+    disclosure: Disclosure = Disclosure()
+    did: DiD | None = None
+    cost: Cost | None = None
+    missing_because: dict[str, Text] = Field(default_factory=dict)
+    reunification_codes: tuple[Literal["E4A", "E4B"], ...] = ("E4A",)
+    cache_rows: bool = False
+    trial_period: TrialPeriod | None = None
+    retention: Retention = Retention()
+    context_columns: tuple[Text, ...] = ()
+
+    @field_validator("refresh", "previous_refresh", mode="before")
+    @classmethod
+    def _bare_numbers_are_names(cls, value: object) -> object:
+        return name_of(value) if value is not None else None
+
+    @field_validator("did", "cost", "trial_period", mode="before")
+    @classmethod
+    def _an_empty_block_is_absent(cls, value: object) -> object:
+        if isinstance(value, Mapping) and all(entry is None for entry in value.values()):
+            return None
+        return value
+
+    @field_validator("data_through", mode="before")
+    @classmethod
+    def _one_date_or_one_per_la(cls, value: object) -> object:
+        return value if isinstance(value, Mapping) else dict.fromkeys(protocol.LA_KEYS, value)
+
+    @field_validator("data_through")
+    @classmethod
+    def _all_las_named(cls, value: dict[str, date]) -> dict[str, date]:
+        _known_las(value)
+        missing = [la for la in protocol.LA_KEYS if la not in value]
+        if missing:
+            raise ValueError(f"one date per LA must name all five; missing: {', '.join(missing)}")
+        early = [la for la, through in value.items() if through < protocol.TRIAL_START]
+        if early:
+            raise ValueError(
+                f"before the trial begins ({protocol.TRIAL_START}): {', '.join(early)}"
+            )
+        return value
+
+    @field_validator("implementation")
+    @classmethod
+    def _las_known(cls, value: dict[str, Implementation]) -> dict[str, Implementation]:
+        _known_las(value)
+        return value
+
+    @field_validator("reunification_codes")
+    @classmethod
+    def _some_code(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("expected at least one of E4A, E4B")
+        return value
+
+    @model_validator(mode="after")
+    def _dates_fit_together(self) -> Self:
+        start, end = self.trial_dates
+        for la, dates in self.implementation.items():
+            live = dates.operationally_live
+            if live is not None and not start <= live <= end:
+                raise ValueError(
+                    f"implementation.{la}.operationally_live is outside the trial period "
+                    f"({start} to {end})"
+                )
+        if self.look == "final":
+            open_las = [la for la in protocol.LA_KEYS if self.data_through[la] < self.p1_closes]
+            if open_las:
+                raise ValueError(
+                    "look: final is refused until every P1 window has closed: data_through must "
+                    f"be {self.p1_closes} or later; still open: {', '.join(open_las)}. "
+                    "Use look: interim"
+                )
+        return self
+
+    @property
+    def trial_dates(self) -> tuple[date, date]:
+        """First and last referral date that count, both included."""
+        if self.trial_period is None:
+            return protocol.TRIAL_START, protocol.TRIAL_END
+        return self.trial_period.start, self.trial_period.end
+
+    @property
+    def p1_closes(self) -> date:
+        """The day on which the last child's P1 window closes."""
+        return add_months(self.trial_dates[1], protocol.WINDOW_MONTHS[protocol.PRIMARY_OUTCOME])
+
+    def live_date(self, la: str) -> date:
+        """Operationally Live date of an LA: the params' date, else the protocol's."""
+        changed = self.implementation.get(la)
+        if changed is not None and changed.operationally_live is not None:
+            return changed.operationally_live
+        return next(
+            unit.operationally_live for unit in protocol.LOCAL_AUTHORITIES if unit.key == la
+        )
+
+
+def add_months(day: date, months: int) -> date:
+    """Calendar months, clamped: 31 August 2019 + 18 months = 28 February 2021."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month + 1
+    last = (date(year + month // 12, month % 12 + 1, 1) - date.resolution).day
+    return date(year, month, min(day.day, last))
+
+
+def name_of(value: object) -> str:
+    """Check a refresh's name as a command line or notebook gives it (`2024` comes as int)."""
+    name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(name, str) or not re.fullmatch(REFRESH_NAME, name):
+        raise Refusal(
+            f"refresh name {value!r}: expected small letters, digits and hyphens, "
+            "beginning with a letter or digit, such as 2024-04"
+        )
+    if name in RESERVED_NAMES:
+        raise Refusal(f"refresh name {name!r} is reserved for Quarto's own output; choose another")
+    return name
+
+
+def load_refresh(name: object, root: Path) -> Refresh:
+    """Read `params/<name>.yml` under the project's root.
+
+    Raises
+    ------
+    Refusal
+        The file is absent, isn't YAML, or holds unknown keys, wrong types or impossible dates.
+    """
+    refresh = name_of(name)
+    path = root / "params" / f"{refresh}.yml"
+    where = f"params/{refresh}.yml"
+    if not path.is_file():
+        known = sorted(p.stem for p in (root / "params").glob("*.yml"))
+        raise Refusal(
+            f"{where}: no such file. Known refreshes: {', '.join(known) or 'none'}. "
+            f"`fv simulate {refresh}` writes a synthetic one"
+        )
+    return parse_refresh(path.read_bytes(), where, refresh)
+
+
+def parse_refresh(text: bytes, where: str, name: str) -> Refresh:
+    """Validate a params file's text; `where` is how messages call it."""
+    try:
+        content = yaml.load(text.decode("utf-8-sig"), Loader=_UniqueKeys)
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{where}: not UTF-8; save it as UTF-8 text") from error
+    except yaml.YAMLError as error:
+        raise Refusal(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise Refusal(f"{where}: expected keys such as `refresh: {name}` and `data_through: ...`")
+    try:
+        refresh = Refresh.model_validate(content)
+    except ValidationError as error:
+        raise Refusal(_told(error, where)) from error
+    if refresh.refresh != name:
+        raise Refusal(f"{where}: refresh: {refresh.refresh!r} must be the file's own name {name!r}")
+    return refresh
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML keeps the last of two equal keys in silence; a params file must not."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        repeated = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if repeated:
+            raise yaml.YAMLError(f"key given twice: {', '.join(repeated)}")
+        return super().construct_mapping(node, deep=deep)
+
+
+def _known_las(names: Iterable[str]) -> None:
+    unknown = [name for name in names if name not in protocol.LA_KEYS]
+    if unknown:
+        raise ValueError(f"unknown LA {', '.join(unknown)}; expected {', '.join(protocol.LA_KEYS)}")
+
+
+def _told(error: ValidationError, where: str) -> str:
+    lines = []
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"]) or "the file as a whole"
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"{key}: unknown key; see the params file in README.md for those known")
+        elif fault["type"] == "missing":
+            lines.append(f"{key}: missing, and required")
+        else:
+            told = fault["msg"].removeprefix("Value error, ")
+            value = f" (value: {fault['input']!r})" if not isinstance(fault["input"], dict) else ""
+            lines.append(f"{key}: {told}{value}")
+    head = f"{where}: {len(lines)} thing{'s' if len(lines) > 1 else ''} to correct"
+    return "\n".join([head, *(f"  {line}" for line in lines)])
