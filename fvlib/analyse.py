@@ -1,0 +1,178 @@
+"""One row of the plan over one trial: its rows, its complete data sets, its estimates.
+
+There is no branch by analysis here: what differs stands in the row. An analysis that can't be
+fitted is an estimate row with a status and a reason; it never takes the report down.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fvlib import protocol
+from fvlib.analysis import estimates
+from fvlib.analysis.design import (
+    Design,
+    NotEstimable,
+    Terms,
+    check_estimable,
+    fixed_effects,
+    merge_small_ethnicities,
+)
+from fvlib.analysis.methods import Fit, FitFailed
+from fvlib.data import contract
+from fvlib.plan import Analysis
+from fvlib.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one row of the plan gave.
+
+    Attributes
+    ----------
+    analysis
+        The row's id.
+    rows
+        Estimate rows, columns as in `estimates.COLUMNS`.
+    intercepts
+        `(la, mode, standard deviation)` of the LA intercepts, on the model's scale.
+    seconds
+        Time taken; for `timings.csv` only.
+    """
+
+    analysis: str
+    rows: tuple[dict[str, Any], ...]
+    intercepts: tuple[tuple[str, float, float], ...] = ()
+    seconds: float = 0.0
+
+
+def analyse(analysis: Analysis, trial: Trial) -> Result:
+    """Fit one row of the plan to the trial."""
+    begun = time.perf_counter()
+    counts: dict[str, Any] = {"n": np.nan, "events": np.nan}
+    intercepts: tuple[tuple[str, float, float], ...] = ()
+    facts: dict[str, Any] = {}
+    pooled: list[dict[str, Any]] = [{"term": "treatment"}]
+    status, reason = "estimated", ""
+    try:
+        rows = sample_rows(analysis, trial)
+        binary = analysis.outcome not in protocol.LINEAR_OUTCOMES
+        counts = _counts(rows, binary=binary)
+        fits, notes, rows = _fit_all(analysis, rows, binary=binary)
+        counts = _counts(rows, binary=binary)
+        facts = estimates.diary(fits)
+        facts["dropped"] = "; ".join(filter(None, [*notes, facts["dropped"]]))
+        if not facts["converged"]:
+            raise FitFailed("the fit did not converge")
+        pooled = estimates.pool(fits)
+        modes = fits[0].la_intercepts
+        intercepts = tuple((protocol.LA_KEYS[la], *modes[la]) for la in sorted(modes))
+    except NotEstimable as told:
+        status, reason = "not_yet_estimable", str(told)
+    except FitFailed as told:
+        status, reason = "failed", str(told)
+    except Exception as error:  # an analysis never takes the report down; no value is quoted
+        status, reason = "failed", f"unexpected {type(error).__name__} while fitting"
+    base = {
+        "analysis": analysis.id,
+        "role": analysis.role,
+        "outcome": analysis.outcome,
+        **counts,
+        "status": status,
+        "reason": reason,
+        **facts,
+    }
+    return Result(
+        analysis.id,
+        tuple(base | row for row in pooled),
+        intercepts,
+        time.perf_counter() - begun,
+    )
+
+
+def sample_rows(analysis: Analysis, trial: Trial) -> pd.DataFrame:
+    """Join an outcome's analysed rows with exposure and covariates, and keep the sample.
+
+    Returns
+    -------
+    One row a sample member: child, la, period, treated, value, covariates (NaN = missing), and
+    the outcome frame's own further columns.
+    """
+    outcome = trial.outcomes[analysis.outcome]
+    observed = outcome[outcome["state"] == "analysed"].drop(columns=["state"])
+    covariates = trial.cohort.drop(columns=["treated", "period"])
+    exposed = analysis.exposure(trial)
+    rows = observed.merge(covariates, left_on="child", right_index=True, how="inner")
+    if "term" in exposed.columns:  # an exposure may differ by term; then it is keyed by both
+        rows = rows.merge(exposed, on=["child", "term"], how="inner")
+    else:
+        rows = rows.merge(exposed, left_on="child", right_index=True, how="inner")
+    return analysis.sample(rows)
+
+
+def _counts(rows: pd.DataFrame, *, binary: bool) -> dict[str, Any]:
+    return {"n": float(len(rows)), "events": float(rows["value"].sum()) if binary else np.nan}
+
+
+def _fit_all(
+    analysis: Analysis, rows: pd.DataFrame, *, binary: bool
+) -> tuple[list[Fit], list[str], pd.DataFrame]:
+    """Fit each complete data set; later ones begin near the one before."""
+    terms, notes = _usable_terms(analysis.terms, rows)
+    terms, collinear = check_estimable(rows, terms, binary=binary)
+    if binary and "ethnicity" in terms.child:
+        rows, merged = _merged(rows)
+        notes = [*notes, *merged]
+    fits: list[Fit] = []
+    used = rows
+    for complete in complete_data_sets(rows, terms):
+        used = complete
+        design = design_of(complete, terms)
+        fits.append(analysis.method.fit(design, fits[-1].start if fits else None))
+    return fits, [*notes, *collinear], used
+
+
+def design_of(complete: pd.DataFrame, terms: Terms) -> Design:
+    """Make the design of one complete data set."""
+    X, names = fixed_effects(complete, terms)
+    la = complete["la"].cat.set_categories(list(protocol.LA_KEYS)).cat.codes.to_numpy(np.int64)
+    period = complete["period"].to_numpy(np.int64)
+    return Design(
+        y=complete["value"].to_numpy(np.float64),
+        X=X,
+        names=names,
+        la=la,
+        cell=la * (period.max() + 1) + period,
+        child=complete["child"].to_numpy(np.int64),
+    )
+
+
+def complete_data_sets(rows: pd.DataFrame, terms: Terms) -> Iterator[pd.DataFrame]:
+    """Yield complete data sets: here the complete cases."""
+    complete = rows.dropna(subset=[*terms.child, *terms.la])
+    if complete.empty:
+        raise NotEstimable("no child has every covariate recorded")
+    yield complete
+
+
+def _usable_terms(terms: Terms, rows: pd.DataFrame) -> tuple[Terms, list[str]]:
+    """Drop covariates that are missing too often in the sample; name them."""
+    names = [*terms.child, *terms.la]
+    missing = rows[names].isna().mean()
+    over = [name for name in names if missing[name] > protocol.MISSING_LIMIT]
+    share = f"{protocol.MISSING_LIMIT:.0%}".replace("%", " %")
+    return terms.without(over), [f"{name} (missing in more than {share})" for name in over]
+
+
+def _merged(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    ethnicity, codes = merge_small_ethnicities(rows, contract.ETHNICITY_MAIN_GROUP)
+    if not codes:
+        return rows, []
+    told = f"ethnicity levels with few events merged into their main group: {', '.join(codes)}"
+    return rows.assign(ethnicity=ethnicity), [told]

@@ -1,0 +1,1 @@
+"""From a row of the plan to rows of estimates."""

@@ -1,0 +1,231 @@
+"""From analysable rows to a design matrix, and whether they can tell the effect at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fvlib import protocol
+
+Floats = npt.NDArray[np.float64]
+
+TREATMENT: Final = "treatment"
+INTERCEPT: Final = "intercept"
+
+# Covariates (protocol): each child covariate with its reference level; the plan's primary model.
+CHILD_COVARIATES: Final = {
+    "sex": "male",
+    "ethnicity": "WBRI",
+    "age_band": protocol.REFERENCE_AGE_BAND,
+    "academic_year": None,
+    "disabled": "no",
+    "fsm": "no",
+    "uasc": "no",
+    "previous_cpp": "0",
+    "primary_need": "1",
+}
+LA_COVARIATES: Final = ("la_fsm_share", "la_white_british_share", "other_programme")
+
+
+class NotEstimable(Exception):
+    """The data don't (yet) tell: the reason in words is the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Which covariates stand in a model beside treatment and period."""
+
+    child: tuple[str, ...] = tuple(CHILD_COVARIATES)
+    la: tuple[str, ...] = LA_COVARIATES
+
+    def without(self, names: Sequence[str]) -> Terms:
+        """Return the terms less `names`."""
+        return Terms(
+            tuple(name for name in self.child if name not in names),
+            tuple(name for name in self.la if name not in names),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One complete design: a row a child (or child-term).
+
+    Attributes
+    ----------
+    y
+        Outcome, shape (n,).
+    X
+        Fixed-effects matrix, shape (n, p): intercept, treatment, periods, covariates.
+    names
+        Column names, length p.
+    la
+        LA of each row as an integer in the protocol's order, shape (n,).
+    cell
+        LA x period cell of each row, shape (n,).
+    child
+        Child of each row, shape (n,).
+    """
+
+    y: Floats
+    X: Floats
+    names: tuple[str, ...]
+    la: npt.NDArray[np.int64]
+    cell: npt.NDArray[np.int64]
+    child: npt.NDArray[np.int64]
+
+    @property
+    def drop_first(self) -> tuple[str, ...]:
+        """Columns in the order in which collinear ones go: LA, academic year, child covariates."""
+        fixed = {INTERCEPT, TREATMENT}
+        la = [name for name in self.names if name in LA_COVARIATES]
+        year = [name for name in self.names if name.startswith("academic_year[")]
+        rest = [
+            name
+            for name in self.names
+            if name not in fixed and name not in la and name not in year and "period[" not in name
+        ]
+        return (*la, *year, *rest)
+
+    @property
+    def protected(self) -> tuple[str, ...]:
+        """Columns that are never dropped: intercept, treatment and periods."""
+        return tuple(
+            name
+            for name in self.names
+            if name in (INTERCEPT, TREATMENT) or name.startswith("period[")
+        )
+
+
+def fixed_effects(
+    frame: pd.DataFrame, terms: Terms, extra: Sequence[str] = ()
+) -> tuple[Floats, tuple[str, ...]]:
+    """Build the fixed-effects matrix: intercept, treatment, periods, covariates.
+
+    Parameters
+    ----------
+    frame
+        Complete rows with `treated`, `period`, the covariates of `terms`, and `extra`.
+    terms
+        Which covariates to include.
+    extra
+        Further columns: numeric ones as they are, categoricals as indicators.
+    """
+    columns: list[Floats] = [np.ones(len(frame)), frame["treated"].to_numpy(np.float64)]
+    names = [INTERCEPT, TREATMENT]
+    period = frame["period"].to_numpy()
+    for t in np.unique(period)[1:]:
+        columns.append((period == t).astype(np.float64))
+        names.append(f"period[{t}]")
+    for name in (*terms.child, *extra, *terms.la):
+        values = frame[name]
+        if not isinstance(values.dtype, pd.CategoricalDtype):
+            columns.append(values.to_numpy(np.float64))
+            names.append(name)
+            continue
+        for level, indicator in _indicators(values, CHILD_COVARIATES.get(name)):
+            columns.append(indicator)
+            names.append(f"{name}[{level}]")
+    return np.column_stack(columns), tuple(names)
+
+
+def _indicators(values: pd.Series, reference: str | None) -> list[tuple[str, Floats]]:
+    codes = values.cat.codes.to_numpy()
+    present = [int(code) for code in np.unique(codes) if code >= 0]
+    levels = [str(level) for level in values.cat.categories]
+    if not present:
+        return []
+    wanted = [code for code in present if levels[code] == reference]
+    base = wanted[0] if wanted else present[0]
+    return [(levels[c], (codes == c).astype(np.float64)) for c in present if c != base]
+
+
+def check_estimable(frame: pd.DataFrame, terms: Terms, *, binary: bool) -> tuple[Terms, list[str]]:
+    """Test treatment last, as the plan has it, before any fit.
+
+    Treatment in the span of LA indicators and periods is not yet estimable. If it only enters
+    that span through LA covariates, those are dropped and named. An empty cell of outcome by
+    treatment is not yet estimable either.
+
+    Returns
+    -------
+    The terms to fit and the names of those dropped.
+
+    Raises
+    ------
+    NotEstimable
+        With the reason in words.
+    """
+    if frame.empty:
+        raise NotEstimable("no child's window has closed yet, or the sample is empty")
+    if frame["treated"].nunique() < 2:
+        only = "after" if frame["treated"].iloc[0] else "before"
+        raise NotEstimable(f"every child in the sample was referred {only} go-live")
+    if _in_span(frame, ()):
+        raise NotEstimable(
+            "treatment can't be told apart from LA and period in the referrals observed so far"
+        )
+    if binary:
+        cells = frame.groupby(["treated", "value"], observed=True).size()
+        if len(cells) < 4:
+            raise NotEstimable(
+                "one condition has no child with the outcome, or none without it, so far"
+            )
+    if frame["value"].nunique() < 2:
+        raise NotEstimable("the outcome is the same for every child in the sample")
+    if terms.la and _in_span(frame, terms.la):
+        return Terms(terms.child, ()), [f"{name} (collinear with treatment)" for name in terms.la]
+    return terms, []
+
+
+def _in_span(frame: pd.DataFrame, la_terms: tuple[str, ...]) -> bool:
+    """Whether treatment is a combination of LA indicators, periods and `la_terms`."""
+    cells = frame[["la", "period", *la_terms, "treated"]].drop_duplicates()
+    base = pd.get_dummies(
+        pd.DataFrame({"la": cells["la"].astype(str), "period": cells["period"].astype(str)}),
+        dtype=float,
+    ).to_numpy()
+    extra = cells[list(la_terms)].to_numpy(np.float64)
+    if extra.size:
+        spread = extra.std(axis=0)
+        extra = (extra - extra.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    without = np.column_stack([base, extra])
+    return bool(
+        np.linalg.matrix_rank(np.column_stack([without, cells["treated"].to_numpy(np.float64)]))
+        == np.linalg.matrix_rank(without)
+    )
+
+
+def merge_small_ethnicities(
+    frame: pd.DataFrame, main_group: Mapping[str, str]
+) -> tuple[pd.Series, tuple[str, ...]]:
+    """Merge ethnicity levels with too few events or non-events into their main group.
+
+    Returns
+    -------
+    The new categorical, and the codes that were merged.
+    """
+    recorded = frame["ethnicity"]
+    events = frame.groupby("ethnicity", observed=True)["value"].agg(["sum", "count"])
+    few = (events["sum"] < protocol.MINIMUM_EVENTS_PER_LEVEL) | (
+        events["count"] - events["sum"] < protocol.MINIMUM_EVENTS_PER_LEVEL
+    )
+    merged = tuple(str(code) for code in events.index[few] if str(code) in main_group)
+    mapping = {
+        str(code): main_group[str(code)] if str(code) in merged else str(code)
+        for code in recorded.cat.categories
+    }
+    levels = list(dict.fromkeys(mapping.values()))
+    codes = np.array([levels.index(mapping[str(c)]) for c in recorded.cat.categories] + [-1])
+    merged_series = pd.Series(
+        pd.Categorical.from_codes(codes[recorded.cat.codes.to_numpy()], categories=levels),
+        index=frame.index,
+        name="ethnicity",
+    )
+    return merged_series, merged
+
+

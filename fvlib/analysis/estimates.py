@@ -1,0 +1,121 @@
+"""One analysis over its complete data sets: pooled by Rubin's rules into rows of `estimates.csv`.
+
+Log-odds and marginal effects are pooled each on their own scale, risks as logits; what is
+exponentiated is exponentiated last. The p is the log-odds' alone. Any failed imputation fails
+the analysis; singular ones are counted (analysis plan, "The primary model").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from fvlib import protocol
+from fvlib.analysis.methods import Fit, Quantity
+from fvlib.models.inference import pool_rubin, wald
+
+COLUMNS: Final = (
+    "analysis",
+    "role",
+    "outcome",
+    "term",
+    "scale",
+    "estimate",
+    "std_error",
+    "df",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "p_adjusted",
+    "n",
+    "events",
+    "status",
+    "reason",
+    "converged",
+    "singular",
+    "dropped",
+    "warnings",
+)
+# Scales whose p is a test of the effect: the p from the log-odds (or the difference) alone.
+TESTED: Final = frozenset({"log_odds", "mean_difference"})
+# A term pooled on one scale and printed on another too: term -> (from, to, transform).
+DERIVED: Final = {
+    ("treatment", "log_odds"): ("odds_ratio", np.exp),
+    ("risk_treatment", "risk_logit"): ("risk", expit),
+    ("risk_control", "risk_logit"): ("risk", expit),
+}
+POOLED_ONLY: Final = frozenset({"risk_logit"})
+
+
+def pool(fits: Sequence[Fit]) -> list[dict[str, Any]]:
+    """Pool the same quantities of several complete-data fits.
+
+    Parameters
+    ----------
+    fits
+        One an imputation, or a single one of complete cases.
+
+    Returns
+    -------
+    Rows with term, scale, estimate, std_error, df, ci_low, ci_high, p_value.
+    """
+    rows: list[dict[str, Any]] = []
+    for position, first in enumerate(fits[0].quantities):
+        same = [fit.quantities[position] for fit in fits]
+        if any((q.term, q.scale) != (first.term, first.scale) for q in same):
+            raise ValueError(f"imputations disagree on what stands at place {position}")
+        rows.extend(_rows(same))
+    return rows
+
+
+def _rows(same: Sequence[Quantity]) -> list[dict[str, Any]]:
+    term, scale = same[0].term, same[0].scale
+    estimates = np.array([q.estimate for q in same])
+    variances = np.array([q.std_error for q in same]) ** 2
+    if np.isnan(variances).any():  # a number without a standard error, such as an ICC
+        return [{"term": term, "scale": scale, "estimate": float(estimates.mean())}]
+    if len(same) == 1:
+        estimate, error, df = float(estimates[0]), float(variances[0] ** 0.5), same[0].df
+    else:
+        pooled = pool_rubin(estimates, variances, same[0].df)
+        estimate, error, df = pooled.estimate, pooled.std_error, pooled.df
+    low, high, p = wald(estimate, error, df, alpha=protocol.ALPHA)
+    row = {
+        "term": term,
+        "scale": scale,
+        "estimate": estimate,
+        "std_error": error,
+        "df": df,
+        "ci_low": low,
+        "ci_high": high,
+        "p_value": p if term == "treatment" and scale in TESTED else np.nan,
+    }
+    out = [] if scale in POOLED_ONLY else [row]
+    if (term, scale) in DERIVED:
+        shown, transform = DERIVED[term, scale]
+        moved = {key: float(transform(row[key])) for key in ("estimate", "ci_low", "ci_high")}
+        out.append(row | moved | {"scale": shown, "std_error": np.nan})
+    return out
+
+
+def diary(fits: Sequence[Fit]) -> dict[str, Any]:
+    """Say in one row's columns how the fits went: converged, singular, dropped, warnings."""
+    singular = sum(fit.singular for fit in fits)
+    warnings = list(dict.fromkeys(text for fit in fits for text in fit.warnings))
+    if singular and len(fits) > 1:
+        warnings.append(f"singular in {singular} of {len(fits)} imputations")
+    return {
+        "converged": all(fit.converged for fit in fits),
+        "singular": singular > 0,
+        "dropped": "; ".join(dict.fromkeys(name for fit in fits for name in fit.dropped)),
+        "warnings": "; ".join(warnings),
+    }
+
+
+def frame_of(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Make `estimates.csv`'s frame of rows; columns that a row lacks are missing."""
+    return pd.DataFrame.from_records(list(rows), columns=list(COLUMNS))

@@ -1,0 +1,121 @@
+"""Whether a bundle of results still belongs to its data, its params and this code.
+
+The manifest of `results/<refresh>/` holds hashes and no clock time. A data file is hashed in full
+only when its size or modification time changed; those are kept in the data folder's cache, never
+in the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fvlib.data.load import data_files
+from fvlib.refresh import Refresh
+
+# Floors 0 to 7: what can change a number. The report and the renderer can't.
+ABOVE_THE_GATE: Final = ("report", "render", "cli.py")
+CACHE: Final = ".cache"
+HASHES: Final = "hashes.json"
+_BLOCK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Hashes of everything that a bundle of results follows from."""
+
+    params: str
+    code: str
+    data: Mapping[str, str]
+
+    def as_manifest(self) -> dict[str, Any]:
+        """Return the manifest's `hashes` block."""
+        return {"params": self.params, "code": self.code, "data": dict(self.data)}
+
+
+def fingerprint(refresh: Refresh, root: Path) -> Fingerprint:
+    """Hash params, data and code of a refresh."""
+    return Fingerprint(
+        params=_hash_file(root / "params" / f"{refresh.refresh}.yml"),
+        code=code_hash(),
+        data=_data_hashes(refresh, root),
+    )
+
+
+def code_hash() -> str:
+    """Hash the source of floors 0 to 7 of this package."""
+    package = Path(__file__).parent
+    sources = sorted(
+        path
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in ABOVE_THE_GATE
+    )
+    return hash_sources(package, sources)
+
+
+def hash_sources(base: Path, sources: Iterable[Path]) -> str:
+    """Hash files with their names below `base`; line ends as git may have changed them."""
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(path.relative_to(base).as_posix().encode())
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
+
+
+def differences(manifest: Mapping[str, Any], now: Fingerprint) -> list[str]:
+    """Name what changed since the manifest was written: nothing when the bundle is fresh."""
+    then = manifest.get("hashes", {})
+    out = [name for name in ("params", "code") if then.get(name) != getattr(now, name)]
+    before = then.get("data", {})
+    names = sorted(set(before) | set(now.data))
+    return out + [f"data: {name}" for name in names if before.get(name) != now.data.get(name)]
+
+
+def read_manifest(results: Path) -> dict[str, Any] | None:
+    """Read a bundle's manifest; None where there is no whole bundle."""
+    try:
+        content = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def owner_only(folder: Path) -> Path:
+    """Make a folder that only its owner can read (best effort where modes don't exist)."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _data_hashes(refresh: Refresh, root: Path) -> dict[str, str]:
+    folder = root / refresh.data
+    cache = folder / CACHE / HASHES
+    try:
+        known = json.loads(cache.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        known = {}
+    fresh: dict[str, list[Any]] = {}
+    for path in data_files(refresh, root):
+        name = path.relative_to(folder).as_posix()
+        status = path.stat()
+        stamp = [status.st_size, status.st_mtime_ns]
+        before = known.get(name)
+        fresh[name] = before if before and before[:2] == stamp else [*stamp, _hash_file(path)]
+    if fresh != known:
+        owner_only(cache.parent)
+        staged = cache.with_suffix(".staged")
+        staged.write_text(json.dumps(fresh, indent=1), encoding="utf-8")
+        os.replace(staged, cache)
+    return {name: entry[2] for name, entry in sorted(fresh.items())}
+
+
+def _hash_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

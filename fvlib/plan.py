@@ -1,0 +1,95 @@
+"""PLAN: every analysis of the report, one frozen row each.
+
+A sensitivity analysis is the primary analysis with one thing changed. A new row here appears in
+its table, its forest plot, the adherence appendix and the CSV with no other edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Literal
+
+import pandas as pd
+
+from fvlib import protocol
+from fvlib.analysis.design import Terms
+from fvlib.analysis.methods import LogisticFixed, LogisticMixed, Method
+from fvlib.trial import Trial
+
+Role = Literal["primary", "secondary", "sensitivity", "exploratory", "ours"]
+# Which rows of the outcome's frame (joined with the cohort) are analysed.
+Sample = Callable[[pd.DataFrame], pd.DataFrame]
+# Who counts as treated, by child: a frame with `treated` and `period`.
+Exposure = Callable[[Trial], pd.DataFrame]
+
+
+def as_referred(trial: Trial) -> pd.DataFrame:
+    """Intention to treat: the condition of the LA on the day of the index referral."""
+    return trial.cohort[["treated", "period"]]
+
+
+def everyone(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the outcome's whole sample."""
+    return frame
+
+
+def without_la(la: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave one LA out."""
+    return frame[frame["la"] != la]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One row of the plan.
+
+    Attributes
+    ----------
+    id
+        Name in `estimates.csv`: P1, S1 to S6, X1 to X14, or ours in lower case.
+    section
+        The protocol's section that it comes from, or "not pre-specified".
+    role
+        primary, secondary, sensitivity, exploratory or ours.
+    changes
+        What differs from the primary analysis, in words.
+    """
+
+    id: str
+    section: str
+    role: Role
+    changes: str
+    outcome: str = protocol.PRIMARY_OUTCOME
+    exposure: Exposure = as_referred
+    sample: Sample = everyone
+    terms: Terms = Terms()
+    method: Method = LogisticMixed()
+    imputed: bool = True
+
+
+NOT_PRE_SPECIFIED: Final = "not pre-specified"
+
+PRIMARY: Final = Analysis(
+    id="P1",
+    section="Primary Analysis",
+    role="primary",
+    changes="the primary analysis",
+)
+
+_ours = partial(replace, PRIMARY, section=NOT_PRE_SPECIFIED, role="ours")
+
+PLAN: Final = (
+    PRIMARY,
+    _ours(id="complete-cases", changes="complete cases only, no imputation", imputed=False),
+    _ours(id="no-covariates", changes="no covariates", terms=Terms((), ())),
+    _ours(id="la-fixed-effects", changes="LA fixed effects", method=LogisticFixed()),
+    *(
+        _ours(
+            id=f"leave-out-{la.key}",
+            changes=f"{la.name} left out",
+            sample=partial(without_la, la.key),
+        )
+        for la in protocol.LOCAL_AUTHORITIES
+    ),
+)

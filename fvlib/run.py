@@ -1,0 +1,259 @@
+"""PLAN x Refresh -> results: load, derive, fit each row of the plan, and hand all to the gate."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import FileLock
+from joblib import Parallel, delayed
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fvlib import __version__, disclosure, protocol
+from fvlib.analyse import Result, analyse
+from fvlib.analysis import estimates
+from fvlib.data.load import load_extracts
+from fvlib.data.synthetic import TRUTH
+from fvlib.errors import Refusal
+from fvlib.freshness import Fingerprint, differences, fingerprint, read_manifest
+from fvlib.plan import PLAN, Analysis
+from fvlib.refresh import Refresh, load_refresh, name_of
+from fvlib.side_tables import la_intercepts, trial_tables
+from fvlib.trial import Trial, build_trial
+
+TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
+Stage = Callable[[str, float], None]
+
+
+def run(
+    name: object,
+    root: Path,
+    *,
+    only: Sequence[str] | None = None,
+    jobs: int = 1,
+    stage: Stage = lambda name, seconds: None,
+) -> Path:
+    """Run what is stale of one refresh and return the folder of its released results.
+
+    Parameters
+    ----------
+    name
+        The refresh.
+    root
+        The project's root, where `params/`, `data/` and `results/` stand.
+    only
+        Ids of analyses; None runs the whole plan.
+    jobs
+        Worker processes. The same numbers come out for any number of them.
+    stage
+        Called with a stage's name and its seconds.
+
+    Raises
+    ------
+    Refusal
+        The params or the data are refused, or `only` names no analysis of the plan.
+    """
+    refresh = load_refresh(name, root)
+    plan = chosen(only)
+    to = root / "results" / refresh.refresh
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(to.with_name(f".{to.name}.lock")):
+        disclosure.settle(to)
+        now = fingerprint(refresh, root)
+        if is_fresh(read_manifest(to), now, plan):
+            return to
+        bundle = compute(refresh, root, plan, now, jobs=jobs, stage=stage)
+        disclosure.release(bundle, to, refresh.disclosure)
+    return to
+
+
+def ensure_results(name: object, root: Path) -> tuple[Path, bool]:
+    """Bring a refresh's results up to date and return their folder.
+
+    Returns
+    -------
+    The folder, and whether it was verified against the data: where there is no data folder the
+    bundle is read as it stands.
+
+    Raises
+    ------
+    Refusal
+        There are neither data nor results.
+    """
+    wanted = name_of(name)
+    results = root / "results" / wanted
+    disclosure.settle(results)
+    released = read_manifest(results) is not None
+    if released and not (root / "params" / f"{wanted}.yml").exists():
+        return results, False
+    refresh = load_refresh(wanted, root)
+    if (root / refresh.data).is_dir():
+        return run(wanted, root), True
+    if released:
+        return results, False
+    raise Refusal(
+        f"{refresh.data.as_posix()}: no such folder, and no results of {wanted!r} either. "
+        f"Put the extracts there, or write synthetic ones: fv simulate {wanted}"
+    )
+
+
+def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
+    """Pick rows of the plan by id, in the plan's order."""
+    if only is None:
+        return PLAN
+    known = {row.id: row for row in PLAN}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        near = get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise Refusal(
+            f"--only: no analysis called {', '.join(unknown)}.{hint} "
+            f"The plan has: {', '.join(known)}"
+        )
+    return tuple(row for row in PLAN if row.id in only)
+
+
+def is_fresh(
+    manifest: dict[str, Any] | None, now: Fingerprint, plan: Sequence[Analysis]
+) -> bool:
+    """Whether a bundle belongs to this data, params and code, and holds these analyses."""
+    if manifest is None or differences(manifest, now):
+        return False
+    return {row.id for row in plan} <= set(manifest.get("analyses", ()))
+
+
+def compute(
+    refresh: Refresh,
+    root: Path,
+    plan: Sequence[Analysis],
+    now: Fingerprint,
+    *,
+    jobs: int = 1,
+    stage: Stage = lambda name, seconds: None,
+) -> disclosure.Bundle:
+    """Load, derive, fit; return the exact bundle, still before the gate."""
+    with _timed("load", stage):
+        extracts = load_extracts(refresh, root)
+    with _timed("derive", stage):
+        trial = build_trial(extracts, refresh)
+        tables = trial_tables(extracts, trial)
+    with _timed("fit", stage):
+        results = _analyse_all(plan, trial, jobs)
+    for result in results:
+        stage(f"fit {result.analysis}", result.seconds)
+    tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
+    frame = estimates.frame_of([row for result in results for row in result.rows])
+    if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
+        frame[["p_value", "p_adjusted"]] = float("nan")
+    return disclosure.Bundle(
+        estimates=disclosure.CountTable(frame, counts=("n", "events"), parts={"events": "n"}),
+        tables=tables,
+        manifest=manifest_of(refresh, root, plan, now, trial),
+    )
+
+
+def manifest_of(
+    refresh: Refresh, root: Path, plan: Sequence[Analysis], now: Fingerprint, trial: Trial
+) -> dict[str, Any]:
+    """Say what the bundle is of: no clock time, no duration, so that bytes repeat."""
+    start, end = refresh.trial_dates
+    changed = [
+        {
+            "la": la,
+            "intended": unit.operationally_live,
+            "live": refresh.live_date(la),
+            **refresh.implementation[la].model_dump(
+                include={"reason", "dfe_agreed", "developer_consulted"}
+            ),
+        }
+        for la, unit in zip(protocol.LA_KEYS, protocol.LOCAL_AUTHORITIES, strict=True)
+        if refresh.live_date(la) != unit.operationally_live
+    ]
+    content = {
+        "refresh": refresh.refresh,
+        "look": refresh.look,
+        "synthetic": (root / refresh.data / TRUTH).exists(),
+        "data_through": refresh.data_through,
+        "previous_refresh": refresh.previous_refresh,
+        "seed": refresh.seed,
+        "imputations": refresh.imputations,
+        "disclosure": refresh.disclosure.model_dump(),
+        "live_dates": {la: refresh.live_date(la) for la in protocol.LA_KEYS},
+        "intended_dates": {u.key: u.operationally_live for u in protocol.LOCAL_AUTHORITIES},
+        "changed_dates": changed,
+        "trial_period": {
+            "start": start,
+            "end": end,
+            "reason": refresh.trial_period.reason if refresh.trial_period else None,
+        },
+        "registration": refresh.registration,
+        "missing_because": refresh.missing_because,
+        "reunification_codes": list(refresh.reunification_codes),
+        "retention": refresh.retention.model_dump(),
+        "analyses": [row.id for row in plan],
+        "plan": [
+            {
+                "id": row.id,
+                "role": row.role,
+                "section": row.section,
+                "outcome": row.outcome,
+                "changes": row.changes,
+            }
+            for row in plan
+        ],
+        "versions": {
+            "fvlib": __version__,
+            "python": ".".join(platform.python_version_tuple()[:2]),
+            **{name: version(name) for name in TRACKED_PACKAGES},
+        },
+        "hashes": now.as_manifest(),
+    }
+    plain: dict[str, Any] = _plain(content)
+    return plain
+
+
+def _analyse_all(plan: Sequence[Analysis], trial: Trial, jobs: int) -> list[Result]:
+    """Fit every row, in the plan's order whatever the number of workers."""
+    calls = (delayed(analyse)(row, trial) for row in plan)
+    with _progress(len(plan)) as advance:
+        results = []
+        for result in Parallel(n_jobs=jobs, return_as="generator")(calls):
+            results.append(result)
+            advance(result.analysis)
+    return results
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """Show a bar on a terminal, and nowhere else."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda name: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("analyses", total=total)
+        yield lambda name: bar.update(task, advance=1, description=name)
+
+
+@contextmanager
+def _timed(name: str, stage: Stage) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    stage(name, time.perf_counter() - begun)
+
+
+def _plain(value: Any) -> Any:
+    """Make dates text, and leave the rest as JSON has it."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value
