@@ -1,0 +1,1 @@
+"""The data contract: what local authorities send, read and checked."""
