@@ -1,0 +1,1 @@
+"""Pure numerics: arrays in, small frozen records out. Nothing here knows the trial."""

@@ -1,0 +1,214 @@
+"""Linear mixed model with nested random intercepts: profiled likelihood from sufficient statistics.
+
+The derivation stands in :mod:`fvlib.models.mixed`; the names here are its symbols.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from fvlib.models.collapse import Integers
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """All that the likelihood needs of ``M = [X y]``; leaves are the innermost clusters.
+
+    Attributes
+    ----------
+    total : (c, c) array
+        M'M.
+    size : (kinds,) array
+        The different leaf sizes n.
+    squares : (kinds, c, c) array
+        Sum of s s' over the leaves of each size, s being a leaf's column sums of M.
+    counts : (groups, kinds) array
+        Leaves of each size in each group (one group of nothing when there is one level).
+    sums : (groups, kinds, c) array
+        Sum of s over these.
+    rows, leaves : int
+    nested : bool
+        Whether the groups have an intercept of their own.
+    leaf_sums : (leaves, c) array
+    leaf_size, leaf_group : (leaves,) arrays
+    """
+
+    total: Floats
+    size: Floats
+    squares: Floats
+    counts: Floats
+    sums: Floats
+    rows: int
+    nested: bool
+    leaf_sums: Floats
+    leaf_size: Floats
+    leaf_group: Integers
+
+
+def moments(M: Floats, leaf: Integers, leaf_group: Integers | None) -> Moments:
+    """Gather the sums: one pass over the rows."""
+    n, c = M.shape
+    leaves = int(leaf.max()) + 1
+    indicator = sp.csr_matrix(
+        (np.ones(n), (leaf, np.arange(n))), shape=(leaves, n), dtype=np.float64
+    )
+    sums = np.asarray(indicator @ M)
+    sizes = np.bincount(leaf, minlength=leaves).astype(np.float64)
+    kinds, kind = np.unique(sizes, return_inverse=True)
+    nested = leaf_group is not None
+    of = leaf_group if leaf_group is not None else np.zeros(leaves, dtype=np.int64)
+    groups = int(of.max()) + 1
+    squares = np.zeros((len(kinds), c, c))
+    for k in range(len(kinds)):
+        s = sums[kind == k]
+        squares[k] = s.T @ s
+    cell = of * len(kinds) + kind
+    to_cell = sp.csr_matrix(
+        (np.ones(leaves), (cell, np.arange(leaves))), shape=(groups * len(kinds), leaves)
+    )
+    return Moments(
+        total=M.T @ M,
+        size=kinds,
+        squares=squares,
+        counts=np.bincount(cell, minlength=groups * len(kinds))
+        .reshape(groups, len(kinds))
+        .astype(np.float64),
+        sums=np.asarray(to_cell @ sums).reshape(groups, len(kinds), c),
+        rows=n,
+        nested=nested,
+        leaf_sums=sums,
+        leaf_size=sizes,
+        leaf_group=of,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Whitened:
+    """M'V^-1 M and log|V| at variance ratios gamma, with their first and second derivatives.
+
+    Order of gamma: (group, leaf) when nested, else (leaf,).
+    """
+
+    B: Floats
+    logdet: float
+    B1: Floats
+    B2: Floats
+    logdet1: Floats
+    logdet2: Floats
+
+
+def whiten(m: Moments, gamma: Floats) -> Whitened:
+    """Evaluate the closed forms."""
+    leaf = gamma[-1]
+    n = m.size
+    h = 1.0 / (1.0 + n * leaf)
+    per_kind = m.counts.sum(axis=0)
+
+    def squares(weights: Floats) -> Floats:
+        return np.asarray(np.tensordot(weights, m.squares, axes=1))
+
+    B = m.total - squares(leaf * h)
+    B_l, B_ll = -squares(h**2), squares(2.0 * n * h**3)
+    logdet = float(per_kind @ np.log1p(n * leaf))
+    d_l, d_ll = float(per_kind @ (n * h)), -float(per_kind @ (n * h) ** 2)
+    if not m.nested:
+        return Whitened(B, logdet, B_l[None], B_ll[None, None], np.array([d_l]), np.array([[d_ll]]))
+    outer = gamma[0]
+    h1, h2 = -n * h**2, 2.0 * n**2 * h**3
+    r, r1, r2 = (np.einsum("gk,gkc->gc", np.ones_like(m.counts) * x, m.sums) for x in (h, h1, h2))
+    w, w1, w2 = (m.counts @ (n * x) for x in (h, h1, h2))
+    v = 1.0 / (1.0 + outer * w)
+
+    def cross(weights: Floats, left: Floats, right: Floats) -> Floats:
+        half = (weights[:, None] * left).T @ right
+        return np.asarray(half if left is right else half + half.T)
+
+    B = B - cross(outer * v, r, r)
+    B_g, B_gg = -cross(v**2, r, r), cross(2.0 * w * v**3, r, r)
+    B_l = B_l + cross((outer * v) ** 2 * w1, r, r) - cross(outer * v, r1, r)
+    B_gl = cross(2.0 * outer * v**3 * w1, r, r) - cross(v**2, r1, r)
+    B_ll = (
+        B_ll
+        - cross(2.0 * outer**3 * v**3 * w1**2 - (outer * v) ** 2 * w2, r, r)
+        + cross(2.0 * (outer * v) ** 2 * w1, r1, r)
+        - cross(outer * v, r2, r)
+        - cross(2.0 * outer * v, r1, r1)
+    )
+    logdet += float(np.log1p(outer * w).sum())
+    d_g, d_gg = float((w * v).sum()), -float((w * v) @ (w * v))
+    d_l += float((outer * w1 * v).sum())
+    d_gl = float((w1 * v**2).sum())
+    d_ll += float((outer * w2 * v - (outer * w1 * v) ** 2).sum())
+    return Whitened(
+        B,
+        logdet,
+        np.stack([B_g, B_l]),
+        np.stack([np.stack([B_gg, B_gl]), np.stack([B_gl, B_ll])]),
+        np.array([d_g, d_l]),
+        np.array([[d_gg, d_gl], [d_gl, d_ll]]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Minus twice the profiled (restricted) log-likelihood over the variance ratios."""
+
+    deviance: float
+    gradient: Floats
+    hessian: Floats
+    beta: Floats
+    inverse: Floats
+    rss: float
+    log_sigma2_hessian: Floats
+
+
+def profile(m: Moments, gamma: Floats, reml: bool) -> Profile:
+    """Deviance, its derivatives by gamma, and the fixed effects at gamma.
+
+    ``log_sigma2_hessian`` is the second derivative of the unprofiled deviance in
+    (gamma, log sigma^2), at the profiled sigma^2.
+    """
+    at = whiten(m, gamma)
+    p = len(m.total) - 1
+    df = m.rows - (p if reml else 0)
+    A = at.B[:p, :p]
+    L = np.linalg.cholesky(A) if p else np.zeros((0, 0))
+    inverse = np.linalg.inv(A) if p else np.zeros((0, 0))
+    inverse = 0.5 * (inverse + inverse.T)
+    beta = inverse @ at.B[:p, p]
+    w = np.append(-beta, 1.0)
+    rss = float(w @ at.B @ w)
+    k = len(gamma)
+    Bw = at.B1 @ w
+    rss1 = Bw @ w
+    rss2 = np.einsum("ijab,a,b->ij", at.B2, w, w)
+    rss2 = rss2 - 2.0 * np.einsum("ia,ab,jb->ij", Bw[:, :p], inverse, Bw[:, :p])
+    logdet, d1, d2 = at.logdet, at.logdet1.copy(), at.logdet2.copy()
+    if reml and p:
+        logdet += 2.0 * float(np.log(np.diag(L)).sum())
+        AiA = [inverse @ at.B1[i, :p, :p] for i in range(k)]
+        d1 += np.array([np.trace(x) for x in AiA])
+        d2 += np.array(
+            [
+                [
+                    np.sum(inverse * at.B2[i, j, :p, :p]) - np.sum(AiA[i] * AiA[j].T)
+                    for j in range(k)
+                ]
+                for i in range(k)
+            ]
+        )
+    deviance = df * (1.0 + np.log(2.0 * np.pi * rss / df)) + logdet
+    gradient = df * rss1 / rss + d1
+    hessian = df * (rss2 / rss - np.outer(rss1, rss1) / rss**2) + d2
+    full = np.zeros((k + 1, k + 1))
+    sigma2 = rss / df
+    full[:k, :k] = rss2 / sigma2 + d2
+    full[:k, k] = full[k, :k] = -rss1 / sigma2
+    full[k, k] = df
+    return Profile(float(deviance), gradient, hessian, beta, inverse, rss, full)
