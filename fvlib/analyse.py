@@ -61,13 +61,14 @@ def analyse(analysis: Analysis, trial: Trial) -> Result:
     pooled: list[dict[str, Any]] = [{"term": "treatment"}]
     status, reason = "estimated", ""
     try:
-        rows = sample_rows(analysis, trial)
-        binary = analysis.outcome not in protocol.LINEAR_OUTCOMES
-        counts = _counts(rows, binary=binary)
-        fits, notes, rows = _fit_all(analysis, rows, binary=binary)
-        counts = _counts(rows, binary=binary)
+        prepared = prepare(analysis, trial)
+        fits: list[Fit] = []
+        for complete in complete_data_sets(prepared.rows, prepared.terms):
+            counts = _counts(complete, analysis.outcome)
+            design = design_of(complete, prepared.terms)
+            fits.append(analysis.method.fit(design, fits[-1].start if fits else None))
         facts = estimates.diary(fits)
-        facts["dropped"] = "; ".join(filter(None, [*notes, facts["dropped"]]))
+        facts["dropped"] = "; ".join(filter(None, [*prepared.notes, facts["dropped"]]))
         if not facts["converged"]:
             raise FitFailed("the fit did not converge")
         pooled = estimates.pool(fits)
@@ -116,26 +117,39 @@ def sample_rows(analysis: Analysis, trial: Trial) -> pd.DataFrame:
     return analysis.sample(rows)
 
 
-def _counts(rows: pd.DataFrame, *, binary: bool) -> dict[str, Any]:
+def _counts(rows: pd.DataFrame, outcome: str) -> dict[str, Any]:
+    binary = outcome not in protocol.LINEAR_OUTCOMES
     return {"n": float(len(rows)), "events": float(rows["value"].sum()) if binary else np.nan}
 
 
-def _fit_all(
-    analysis: Analysis, rows: pd.DataFrame, *, binary: bool
-) -> tuple[list[Fit], list[str], pd.DataFrame]:
-    """Fit each complete data set; later ones begin near the one before."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An analysis's rows and terms, ready for its complete data sets.
+
+    `notes` name the covariates that were dropped, or merged, and why.
+    """
+
+    rows: pd.DataFrame
+    terms: Terms
+    notes: tuple[str, ...]
+
+
+def prepare(analysis: Analysis, trial: Trial) -> Prepared:
+    """Take an analysis as far as its complete data sets.
+
+    Raises
+    ------
+    NotEstimable
+        The data can't tell (yet); the reason in words is the message.
+    """
+    rows = sample_rows(analysis, trial)
+    binary = analysis.outcome not in protocol.LINEAR_OUTCOMES
     terms, notes = _usable_terms(analysis.terms, rows)
     terms, collinear = check_estimable(rows, terms, binary=binary)
     if binary and "ethnicity" in terms.child:
         rows, merged = _merged(rows)
         notes = [*notes, *merged]
-    fits: list[Fit] = []
-    used = rows
-    for complete in complete_data_sets(rows, terms):
-        used = complete
-        design = design_of(complete, terms)
-        fits.append(analysis.method.fit(design, fits[-1].start if fits else None))
-    return fits, [*notes, *collinear], used
+    return Prepared(rows, terms, (*notes, *collinear))
 
 
 def design_of(complete: pd.DataFrame, terms: Terms) -> Design:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,14 @@ def read_manifest(results: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def purge_cache(refresh: Refresh, root: Path) -> int:
+    """Delete the cache of a refresh's data folder; return how many files it held."""
+    cache = root / refresh.data / CACHE
+    files = sum(path.is_file() for path in cache.rglob("*")) if cache.is_dir() else 0
+    shutil.rmtree(cache, ignore_errors=True)
+    return files
 
 
 def owner_only(folder: Path) -> Path:

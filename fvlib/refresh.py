@@ -27,7 +27,7 @@ from pydantic import (
 from fvlib import protocol
 from fvlib.errors import Refusal
 
-REFRESH_NAME: Final = r"^[a-z0-9][a-z0-9-]*\Z"
+REFRESH_NAME: Final = r"^[a-z0-9][a-z0-9-]*$"
 RESERVED_NAMES: Final = frozenset({"quarto"})  # Quarto empties _report/quarto
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -311,6 +311,10 @@ class _UniqueKeys(yaml.SafeLoader):
         if repeated:
             raise yaml.YAMLError(f"key given twice: {', '.join(repeated)}")
         return super().construct_mapping(node, deep=deep)
+
+
+# A date stays text until its key is known, so that 2024-02-30 is told with its key.
+_UniqueKeys.add_constructor("tag:yaml.org,2002:timestamp", _UniqueKeys.construct_yaml_str)
 
 
 def _known_las(names: Iterable[str]) -> None:

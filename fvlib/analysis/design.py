@@ -32,7 +32,7 @@ CHILD_COVARIATES: Final = {
 LA_COVARIATES: Final = ("la_fsm_share", "la_white_british_share", "other_programme")
 
 
-class NotEstimable(Exception):
+class NotEstimable(Exception):  # noqa: N818  (a status of the plan, not an error)
     """The data don't (yet) tell: the reason in words is the message."""
 
 
@@ -42,6 +42,11 @@ class Terms:
 
     child: tuple[str, ...] = tuple(CHILD_COVARIATES)
     la: tuple[str, ...] = LA_COVARIATES
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All covariates, child's first."""
+        return (*self.child, *self.la)
 
     def without(self, names: Sequence[str]) -> Terms:
         """Return the terms less `names`."""
@@ -219,13 +224,5 @@ def merge_small_ethnicities(
         str(code): main_group[str(code)] if str(code) in merged else str(code)
         for code in recorded.cat.categories
     }
-    levels = list(dict.fromkeys(mapping.values()))
-    codes = np.array([levels.index(mapping[str(c)]) for c in recorded.cat.categories] + [-1])
-    merged_series = pd.Series(
-        pd.Categorical.from_codes(codes[recorded.cat.codes.to_numpy()], categories=levels),
-        index=frame.index,
-        name="ethnicity",
-    )
-    return merged_series, merged
-
-
+    levels = pd.CategoricalDtype(list(dict.fromkeys(mapping.values())))
+    return recorded.map(mapping).astype(levels), merged

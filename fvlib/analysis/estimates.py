@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from fvlib import protocol
 from fvlib.analysis.methods import Fit, Quantity
-from fvlib.models.inference import pool_rubin, wald
+from fvlib.models.inference import interval, pool_rubin
 
 COLUMNS: Final = (
     "analysis",
@@ -83,7 +83,7 @@ def _rows(same: Sequence[Quantity]) -> list[dict[str, Any]]:
     else:
         pooled = pool_rubin(estimates, variances, same[0].df)
         estimate, error, df = pooled.estimate, pooled.std_error, pooled.df
-    low, high, p = wald(estimate, error, df, alpha=protocol.ALPHA)
+    low, high, p = interval(estimate, error, df, alpha=protocol.ALPHA)
     row = {
         "term": term,
         "scale": scale,

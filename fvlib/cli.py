@@ -1,0 +1,268 @@
+"""The command line: each command is a few lines that call the floor below.
+
+Exit status 2 and one message on stderr for bad input, never a traceback; `--debug` shows one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fvlib.errors import Refusal
+
+app = typer.Typer(
+    name="fv",
+    help="Turn one data refresh of the Family Valued trial into its report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The refresh, such as 2024-04.")]
+
+
+class Dirt(StrEnum):
+    """How much of real extracts' dirt the synthetic ones have."""
+
+    realistic = "realistic"
+    none = "none"
+
+
+class Engine(StrEnum):
+    """Which renderer makes the report."""
+
+    auto = "auto"
+    quarto = "quarto"
+    portable = "portable"
+
+
+def project_root() -> Path:
+    """Find the project: the nearest folder upwards that holds `_quarto.yml`."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "_quarto.yml").is_file():
+            return folder
+    raise Refusal("no _quarto.yml here or in a folder above: run fv inside the project's folder")
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option(help="Show a traceback when a command fails.")] = False,
+) -> None:
+    """Turn one data refresh of the Family Valued trial into its report."""
+    if debug:
+        os.environ["FVLIB_DEBUG"] = "1"
+
+
+@app.command()
+def simulate(
+    name: Name,
+    *,
+    children: Annotated[int, typer.Option(min=1, help="Cohort children.")] = 78_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 1,
+    effect: Annotated[
+        float, typer.Option(help="Treatment log-odds of the primary outcome.")
+    ] = -0.30,
+    sigma: Annotated[
+        float, typer.Option(min=0, help="Standard deviation of LA intercepts.")
+    ] = 0.60,
+    dirt: Annotated[
+        Dirt, typer.Option(help="Dirt as real extracts have it, or none.")
+    ] = Dirt.realistic,
+    through: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="Last date the extracts cover.")
+    ] = datetime(2025, 9, 30),
+) -> None:
+    """Write a synthetic refresh of known truth: data/NAME/ and, if absent, params/NAME.yml."""
+    from fvlib.data.synthetic import simulate as write  # noqa: PLC0415
+
+    with _working(f"simulating {children:,} children"):
+        write(
+            _name(name),
+            project_root(),
+            children=children,
+            seed=seed,
+            effect=effect,
+            sigma=sigma,
+            dirt=dirt.value,
+            through=through.date(),
+        )
+    _say(f"data/{name}/ and params/{name}.yml")
+
+
+@app.command()
+def template(
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+) -> None:
+    """Write blank files, an Excel workbook and the data dictionary, for local authorities."""
+    from fvlib.data.template import write_template  # noqa: PLC0415
+
+    write_template(to)
+    _say(str(to))
+
+
+@app.command()
+def check(name: Name) -> None:
+    """Load and validate only. Exit 0: clean; 1: rows set aside; 2: refused."""
+    from fvlib.data.check import check_refresh, summary_table  # noqa: PLC0415
+    from fvlib.refresh import load_refresh  # noqa: PLC0415
+
+    root = project_root()
+    refresh = load_refresh(name, root)
+    with _working("checking"):
+        outcome = check_refresh(refresh, root)
+    to = root / "_report" / refresh.refresh / "check.html"
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(outcome.html, encoding="utf-8", newline="\n")
+    Console().print(summary_table(outcome))
+    _say(_shown(to, root))
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command(name="import")
+def import_(
+    name: Name,
+    source: Annotated[Path, typer.Option("--from", help="Folder of statutory returns.")],
+    la: Annotated[str, typer.Option(help="Which LA's returns these are.")],
+    key: Annotated[
+        Path | None, typer.Option(help="The LA's own key file; made on first use.")
+    ] = None,
+) -> None:
+    """Turn an LA's statutory returns into the contract's files; no identifier leaves memory."""
+    from fvlib.data.statutory import import_returns  # noqa: PLC0415
+
+    to = project_root() / "data" / _name(name) / la
+    with _working("reading the returns"):
+        report = import_returns(source, la, to, key_file=key)
+    Console().print(report)
+
+
+@app.command()
+def run(
+    name: Name,
+    only: Annotated[str | None, typer.Option(help="Analyses by id, such as P1,X4.")] = None,
+    jobs: Annotated[int, typer.Option(help="Worker processes; -1 for all cores.")] = 1,
+) -> None:
+    """Run every analysis of the plan that is stale, and write results/NAME/."""
+    from fvlib.run import run as run_plan  # noqa: PLC0415
+
+    root = project_root()
+    ids = [entry.strip() for entry in only.split(",") if entry.strip()] if only else None
+    to = run_plan(name, root, only=ids, jobs=jobs, stage=_timings(root, name))
+    _say(_shown(to, root))
+
+
+@app.command()
+def render(
+    name: Name,
+    to: Annotated[str, typer.Option(help="Formats: html, pdf or html,pdf.")] = "html,pdf",
+    engine: Annotated[
+        Engine, typer.Option(help="Quarto when it is there, or the portable renderer.")
+    ] = Engine.auto,
+    chapter: Annotated[
+        str | None, typer.Option(help="One chapter alone, such as primary, for a quick look.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Worker processes; -1 for all cores.")] = 1,
+) -> None:
+    """Run what is stale, render the chapters, and print the paths of the report."""
+    from fvlib.freshness import read_manifest  # noqa: PLC0415
+    from fvlib.render import render as render_book  # noqa: PLC0415
+    from fvlib.render.timings import record  # noqa: PLC0415
+    from fvlib.run import ensure_results  # noqa: PLC0415
+
+    root = project_root()
+    refresh = _name(name)
+    results, verified = ensure_results(refresh, root)
+    formats = tuple(entry.strip() for entry in to.split(",") if entry.strip())
+    outcome = render_book(root, refresh, formats=formats, engine=engine.value, chapter=chapter)
+    for path in outcome.paths:
+        _say(_shown(path, root))
+
+
+@app.command()
+def export(
+    name: Name,
+    analysis: Annotated[str, typer.Option(help="Which row of the plan.")],
+    to: Annotated[Path, typer.Option(help="A folder outside the repository.")],
+    imputation: Annotated[int, typer.Option(min=1, help="Which complete data set.")] = 1,
+) -> None:
+    """Write one analysis's rows, for double programming in another package."""
+    from fvlib.export import export_rows  # noqa: PLC0415
+
+    _say(str(export_rows(name, project_root(), analysis, imputation, to)))
+
+
+@app.command()
+def purge(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Really delete.")] = False,
+) -> None:
+    """Delete the cache of a refresh: hashes, and any rows that params allowed to be kept."""
+    from fvlib.freshness import purge_cache  # noqa: PLC0415
+    from fvlib.refresh import load_refresh  # noqa: PLC0415
+
+    root = project_root()
+    refresh = load_refresh(name, root)
+    if not yes:
+        raise Refusal(f"purge deletes {refresh.data.as_posix()}/.cache; add --yes to do it")
+    _say(f"deleted: {purge_cache(refresh, root)} files")
+
+
+@app.command()
+def power(
+    replicates: Annotated[int, typer.Option(min=1, help="Simulated trials a scenario.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0)] = 20200401,
+) -> None:
+    """Simulate the design's operating characteristics: bias, coverage, type I error, power."""
+    from fvlib.models.power import operating_characteristics  # noqa: PLC0415
+
+    with _working(f"simulating {replicates:,} trials a scenario"):
+        table = operating_characteristics(replicates=replicates, seed=seed)
+    Console().print(table)
+
+
+def _name(name: str) -> str:
+    from fvlib.refresh import name_of  # noqa: PLC0415
+
+    return name_of(name)
+
+
+def _shown(path: Path, root: Path) -> str:
+    """Show a path as the user would type it from where they stand."""
+    return os.path.relpath(path, Path.cwd()) if path.is_relative_to(root) else str(path)
+
+
+def _say(line: str) -> None:
+    typer.echo(line)
+
+
+@contextmanager
+def _working(what: str) -> Iterator[None]:
+    """Say what takes its time, on a terminal only."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
+
+
+def main() -> None:
+    """Run the command line; bad input ends with exit status 2 and one message."""
+    try:
+        app(standalone_mode=True)
+    except Refusal as refusal:
+        if os.environ.get("FVLIB_DEBUG"):
+            raise
+        Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(str(refusal))
+        sys.exit(2)

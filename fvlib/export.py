@@ -1,0 +1,63 @@
+"""One analysis's rows in a folder of the user's choice, for double programming elsewhere.
+
+The only door for individual rows; it refuses a folder inside the repository.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from fvlib.analyse import complete_data_sets, prepare
+from fvlib.data.load import load_extracts
+from fvlib.errors import Refusal
+from fvlib.refresh import load_refresh
+from fvlib.run import chosen
+from fvlib.trial import build_trial
+
+
+def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Path) -> Path:
+    """Write `<analysis>-<imputation>.csv`: one row a child (or child-term), as the model sees it.
+
+    Children are numbered anew; no id of the extracts leaves. The columns are `child`, `la`,
+    `period`, `treated`, `value` and the analysis's covariates; `<analysis>.json` beside it says
+    which terms the model has.
+
+    Raises
+    ------
+    Refusal
+        The folder is inside the repository, the analysis is unknown, or it can't be estimated.
+    """
+    target = to.expanduser().resolve()
+    if target.is_relative_to(root.resolve()):
+        raise Refusal(
+            f"--to {to}: inside the repository; rows of children are written outside it only"
+        )
+    (row,) = chosen([analysis])
+    refresh = load_refresh(name, root)
+    trial = build_trial(load_extracts(refresh, root), refresh)
+    prepared = prepare(row, trial)
+    for number, complete in enumerate(complete_data_sets(prepared.rows, prepared.terms), start=1):
+        if number == imputation:
+            break
+    else:
+        raise Refusal(f"--imputation {imputation}: {analysis} has {number}")
+    return _write(complete, prepared.terms.names, analysis, imputation, target)
+
+
+def _write(
+    complete: pd.DataFrame, terms: tuple[str, ...], analysis: str, imputation: int, target: Path
+) -> Path:
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own = [c for c in ("term", "time_since_referral") if c in complete.columns]
+    out = complete[["child", "la", "period", "treated", "value", *own, *terms]].copy()
+    out["child"] = pd.factorize(out["child"])[0] + 1
+    path = target / f"{analysis}-{imputation}.csv"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+        out.to_csv(stream, index=False, encoding="utf-8", lineterminator="\n")
+    facts = {"analysis": analysis, "imputation": imputation, "rows": len(out), "terms": terms}
+    (target / f"{analysis}.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    return path

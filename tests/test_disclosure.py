@@ -1,0 +1,175 @@
+"""The gate: what is masked, what is rounded, and that a swap is all or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fvlib import disclosure
+from fvlib.disclosure import Bundle, CountTable, is_small, release, rounded, safe, settle
+from fvlib.refresh import Disclosure
+
+RULE = Disclosure(threshold=10, round_to=5)
+AS_IS = Disclosure(threshold=1, round_to=1)
+
+counts = st.lists(st.integers(0, 60), min_size=1, max_size=12)
+
+
+def one_column(values: list[int]) -> pd.Series:
+    return pd.Series(values, dtype="Float64")
+
+
+def test_zero_is_shown_small_is_masked_the_rest_is_rounded() -> None:
+    # By hand from the plan: 0 shown, 1..9 masked, 10..12 -> 10, 13..17 -> 15.
+    table = CountTable(pd.DataFrame({"n": [0, 1, 9, 10, 12, 13, 17, 18]}), counts=("n",))
+    out = safe(table, RULE)
+    assert out["n"].astype(object).where(out["n"].notna(), None).tolist() == [
+        0,
+        None,
+        None,
+        10,
+        10,
+        15,
+        15,
+        20,
+    ]
+    assert out["n_masked"].tolist() == [False, True, True, False, False, False, False, False]
+
+
+def test_threshold_one_and_rounding_one_release_counts_as_they_are() -> None:
+    table = CountTable(pd.DataFrame({"n": [0, 1, 7, 123]}), counts=("n",))
+    out = safe(table, AS_IS)
+    assert out["n"].tolist() == [0, 1, 7, 123]
+    assert not out["n_masked"].any()
+
+
+def test_a_part_goes_when_the_rest_of_its_whole_is_small() -> None:
+    frame = pd.DataFrame({"n": [40, 40, 40, 40], "events": [37, 20, 40, 0]})
+    out = safe(CountTable(frame, counts=("n", "events"), parts={"events": "n"}), RULE)
+    # 37 of 40 leaves 3, who would be told by subtraction; 40 of 40 leaves none.
+    assert out["events_masked"].tolist() == [True, False, False, False]
+    assert out["n_masked"].tolist() == [False] * 4
+
+
+def test_a_share_is_computed_from_released_counts_or_goes_with_them() -> None:
+    frame = pd.DataFrame({"n": [102, 102], "events": [13, 4], "share": [13 / 102, 4 / 102]})
+    table = CountTable(
+        frame, counts=("n", "events"), parts={"events": "n"}, shares={"share": ("events", "n")}
+    )
+    out = safe(table, RULE)
+    assert out["share"][0] == pytest.approx(15 / 100)
+    assert pd.isna(out["share"][1])
+    assert out["share_masked"].tolist() == [False, True]
+
+
+def test_a_mean_stands_where_there_are_no_events_and_goes_with_its_count() -> None:
+    frame = pd.DataFrame(
+        {"n": [100, 100, 5], "events": [20, None, None], "mean": [0.2, 31.456, 12.0]}
+    )
+    table = CountTable(
+        frame,
+        counts=("n", "events"),
+        parts={"events": "n"},
+        shares={"mean": ("events", "n")},
+        means={"mean": "n"},
+    )
+    out = safe(table, RULE)
+    assert out["mean"][0] == pytest.approx(0.2)
+    assert out["mean"][1] == pytest.approx(31.46)
+    assert pd.isna(out["mean"][2])
+    assert out["mean_masked"].tolist() == [False, False, True]
+
+
+@given(counts, st.integers(1, 15), st.integers(1, 10))
+def test_nothing_small_is_ever_released(values: list[int], threshold: int, step: int) -> None:
+    rule = Disclosure(threshold=threshold, round_to=step)
+    out = safe(CountTable(pd.DataFrame({"n": values}), counts=("n",)), rule)
+    shown = out["n"].dropna()
+    exact = pd.Series(values)[~out["n_masked"]]
+    assert ((exact == 0) | (exact >= threshold)).all()
+    assert ((shown == 0) == (exact == 0).to_numpy()).all()
+    assert (shown % step == 0).all()
+    assert ((shown - exact.to_numpy()).abs() <= step).all()
+
+
+@given(counts, st.integers(1, 10))
+def test_rounding_is_to_the_nearest_step(values: list[int], step: int) -> None:
+    out = rounded(one_column(values), Disclosure(threshold=1, round_to=step))
+    for exact, shown in zip(values, out, strict=True):
+        if exact == 0:
+            assert shown == 0
+        else:
+            assert shown == max(step, step * ((2 * exact + step) // (2 * step)))
+
+
+def test_an_absent_count_is_not_a_small_one() -> None:
+    assert is_small(pd.Series([None, 3], dtype="Float64"), RULE).tolist() == [False, True]
+
+
+def bundle(n: int) -> Bundle:
+    frame = pd.DataFrame({"analysis": ["P1"], "n": [n], "estimate": [0.1 + 0.2]})
+    return Bundle(
+        estimates=CountTable(frame, counts=("n",)),
+        tables={"flow": CountTable(pd.DataFrame({"la": ["sefton"], "n": [n]}), counts=("n",))},
+        manifest={"refresh": "toy", "n": n},
+    )
+
+
+def test_released_files_hold_the_masked_table_and_its_twins(tmp_path: Path) -> None:
+    to = tmp_path / "toy"
+    release(bundle(4), to, RULE)
+    assert (to / "tables" / "flow.csv").read_text() == "la,n,n_masked\nsefton,,true\n"
+    assert (to / "estimates.csv").read_text() == "analysis,n,n_masked,estimate\nP1,,true,0.3\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["toy"]
+
+
+def test_the_same_bundle_gives_the_same_bytes(tmp_path: Path) -> None:
+    release(bundle(40), tmp_path / "one", RULE)
+    release(bundle(40), tmp_path / "two", RULE)
+    for name in ("estimates.csv", "tables/flow.csv", "manifest.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.parametrize("crash", ["before the swap", "between the renames", "after them"])
+def test_an_interrupted_swap_leaves_the_old_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: str
+) -> None:
+    to = tmp_path / "toy"
+    release(bundle(40), to, RULE)
+    real = Path.rename
+    calls: list[Path] = []
+
+    def rename(self: Path, target: Path) -> Path:
+        calls.append(self)
+        if crash == "before the swap" or (crash == "between the renames" and len(calls) == 2):
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    if crash == "after them":
+        monkeypatch.setattr(disclosure.shutil, "rmtree", interrupted_when_retired(to))
+    with pytest.raises(KeyboardInterrupt):
+        release(bundle(80), to, RULE)
+    monkeypatch.undo()
+    settle(to)
+    shown = (to / "tables" / "flow.csv").read_text()
+    manifest = (to / "manifest.json").read_text()
+    expected = 40 if crash == "before the swap" else 80
+    assert f"sefton,{expected},false" in shown
+    assert f'"n": {expected}' in manifest
+    assert [p.name for p in tmp_path.iterdir()] == ["toy"]
+
+
+def interrupted_when_retired(to: Path):
+    real = disclosure.shutil.rmtree
+
+    def rmtree(path: Path, ignore_errors: bool = False) -> None:
+        if Path(path).name.endswith(disclosure.RETIRED) and Path(path).exists():
+            raise KeyboardInterrupt
+        real(path, ignore_errors=ignore_errors)
+
+    return rmtree
