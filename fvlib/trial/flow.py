@@ -1,0 +1,89 @@
+"""The flow of children: exclusion boxes, the cohort, and each outcome's sample, by LA.
+
+Steps in order, with what they count:
+
+1. `children`: all children of the extracts.
+2. Exclusion boxes, each child in the first that holds it: `no_referral`, `outside_trial_period`,
+   `unborn`, `not_aged_0_to_17`, `no_further_action`. With `cohort` they sum to `children`.
+3. `cohort`; of it `earlier_ineligible` (an ineligible referral earlier in the trial period),
+   `control`, `treatment`.
+4. For each outcome its exclusions (S4: `S4_not_in_care`; S5: `S5_not_in_care`, `S5_turning_18`;
+   S6: `S6_not_of_school_age`), then `<id>_not_observable`, `<id>_missing`, `<id>_analysed`. These
+   sum to `cohort`, for S6 to three child-terms a cohort child.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from fvlib import protocol
+from fvlib.refresh import Refresh
+from fvlib.trial.cohort import long_counts
+from fvlib.trial.outcomes import (
+    STATES,
+    Histories,
+    entered_in_trial_period,
+    entered_in_window,
+    turns_adult,
+)
+
+_STATE_STEPS = ("not_observable", "missing", "analysed")
+
+
+def flow_of(
+    boxes: pd.DataFrame,
+    histories: Histories,
+    measured: Mapping[str, pd.DataFrame],
+    refresh: Refresh,
+) -> pd.DataFrame:
+    """Continue the eligibility boxes through conditions and outcomes.
+
+    Parameters
+    ----------
+    boxes
+        `fvlib.trial.cohort.select`'s counts.
+    histories, measured, refresh
+        What the outcomes were read from, and their frames.
+
+    Returns
+    -------
+    pandas.DataFrame
+        la, step, n: LA by LA, steps in the order of this module's docstring.
+    """
+    cohort = histories.cohort
+    steps = {
+        "earlier_ineligible": ~cohort["first_referral"],
+        "control": cohort["treated"] == 0,
+        "treatment": cohort["treated"] == 1,
+    }
+    counts = pd.DataFrame({step: _by_la(cohort, rows) for step, rows in steps.items()})
+    in_care = entered_in_trial_period(histories, refresh)
+    for outcome, frame in measured.items():
+        states = _states(cohort, frame)
+        if outcome == "S5":
+            counts["S5_not_in_care"] = _by_la(cohort, ~in_care)
+            counts["S5_turning_18"] = _by_la(cohort, in_care & turns_adult(histories))
+        elif outcome == "S4":
+            counts["S4_not_in_care"] = _by_la(cohort, ~entered_in_window(histories))
+        elif outcome == "S6":
+            terms = protocol.SCHOOL_TERMS_FOLLOWED
+            counts["S6_not_of_school_age"] = terms * _by_la(cohort) - states.sum(axis=1)
+        for state in _STATE_STEPS:
+            counts[f"{outcome}_{state}"] = states[state]
+    both = pd.concat([boxes, long_counts(counts)])
+    rank = both["la"].cat.codes.to_numpy()
+    return both.iloc[np.argsort(rank, kind="stable")].reset_index(drop=True)
+
+
+def _by_la(cohort: pd.DataFrame, rows: np.ndarray | pd.Series | None = None) -> pd.Series:
+    chosen = cohort if rows is None else cohort[rows]
+    return chosen["la"].value_counts().reindex(list(protocol.LA_KEYS), fill_value=0)
+
+
+def _states(cohort: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    la = cohort["la"].reindex(frame["child"]).array
+    table = pd.crosstab(la, frame["state"].array, dropna=False)
+    return table.reindex(index=list(protocol.LA_KEYS), columns=list(STATES), fill_value=0)
