@@ -5,53 +5,18 @@ Arrays of days are `datetime64[D]`; a window, an age or a period is counted in c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from fvlib import protocol
 from fvlib.refresh import add_months
-
-Days = npt.NDArray[np.datetime64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from fvlib.trial.frames import Days, Ints
 
 DAY: Final = np.timedelta64(1, "D")
 MONTHS_A_YEAR: Final = 12
 DAYS_A_YEAR: Final = 365.25
-
-
-def days(dates: pd.Series[Any]) -> Days:
-    """Take a frame's dates as an array of days."""
-    return dates.to_numpy().astype("datetime64[D]")
-
-
-def day(value: date) -> np.datetime64:
-    """Take one date as a day."""
-    return np.datetime64(value, "D")
-
-
-def stamps(values: Days) -> npt.NDArray[np.datetime64]:
-    """Give an array of days the type that frames hold, `datetime64[s]`."""
-    return values.astype("datetime64[s]")
-
-
-def per_la(la: pd.Series[Any], value: Callable[[str], object]) -> npt.NDArray[Any]:
-    """Look up one value per LA for each row of a categorical `la`.
-
-    Parameters
-    ----------
-    la
-        Categorical of `protocol.LA_KEYS`, no missing values.
-    value
-        From an LA's key to its value; called once an LA.
-    """
-    table = np.array([value(str(key)) for key in la.cat.categories])
-    return table[la.cat.codes.to_numpy()]
 
 
 def months_later(start: Days, months: int) -> Days:

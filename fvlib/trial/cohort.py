@@ -11,19 +11,18 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.refresh import Refresh
-from fvlib.trial.calendar import (
-    MONTHS_A_YEAR,
+from fvlib.trial.calendar import MONTHS_A_YEAR, age_in_months, whole_periods
+from fvlib.trial.frames import (
     Bools,
+    Days,
     Ints,
-    age_in_months,
+    by_la,
     day,
     days,
+    long_counts,
     per_la,
     stamps,
-    whole_periods,
 )
-
-LA_DTYPE: Final = pd.CategoricalDtype(list(protocol.LA_KEYS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def select(
     eligible = candidates[passed == len(rules)]
     index = _first_of_child(eligible.sort_values(["child", "referral_date", "referral_id"]))
     first = index["referral_date"] == earliest["referral_date"].reindex(index.index)
-    cohort = _described(index, children["la"].take(index.index), refresh, first)
+    cohort = _described(index, children["la"].loc[index.index], refresh, first)
     return cohort, _boxes(children["la"], best, rules)
 
 
@@ -142,7 +141,7 @@ def _described(
     )
 
 
-def _exposure_time(la: pd.Series[Any], referral: np.ndarray[Any, Any], refresh: Refresh) -> Ints:
+def _exposure_time(la: pd.Series[Any], referral: Days, refresh: Refresh) -> Ints:
     """Whole periods since the LA's own live date; -1 before it."""
     passed = np.full(len(la), -1, dtype=np.int64)
     for key in protocol.LA_KEYS:
@@ -153,14 +152,6 @@ def _exposure_time(la: pd.Series[Any], referral: np.ndarray[Any, Any], refresh: 
 
 def _boxes(la: pd.Series[Any], best: Ints, rules: tuple[Rule, ...]) -> pd.DataFrame:
     steps = ["no_referral", *(rule.step for rule in rules), "cohort"]
-    box = pd.Categorical.from_codes(best + 1, steps)
-    counts = pd.crosstab(la.array, box, dropna=False).reindex(columns=steps, fill_value=0)
-    counts.insert(0, "children", counts.sum(axis=1))
-    return long_counts(counts)
-
-
-def long_counts(counts: pd.DataFrame) -> pd.DataFrame:
-    """Turn a frame of steps by LA (index LA, columns steps) into la, step, n, LA by LA."""
-    wide = counts.reindex(list(protocol.LA_KEYS), fill_value=0).fillna(0).astype("int64")
-    long = wide.rename_axis(index="la", columns="step").stack().rename("n").reset_index()
-    return long.astype({"la": LA_DTYPE, "step": "str"})
+    counts = {"children": by_la(la)}
+    counts |= {step: by_la(la, best == passed) for passed, step in enumerate(steps, start=-1)}
+    return long_counts(pd.DataFrame(counts), "step", "n")

@@ -9,20 +9,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from fvlib import protocol
 from fvlib.errors import Refusal
 from fvlib.refresh import Refresh
-from fvlib.trial.calendar import (
-    MONTHS_A_YEAR,
-    Days,
-    academic_year,
-    age_in_months,
-    day,
-    days,
-)
+from fvlib.trial.calendar import MONTHS_A_YEAR, academic_year, age_in_months
+from fvlib.trial.frames import Days, Floats, Ints, coded, day, days
 
 # CIN census categories without REFU (refused) and NOBT (not obtained): neither tells a child's
 # ethnic group, so both are read as missing.
@@ -109,25 +102,23 @@ def _levels(covariate: str, values: pd.Series[Any]) -> pd.Categorical[Any]:
 
 
 def _yes_no(covariate: str, flags: pd.Series[Any]) -> pd.Categorical[Any]:
-    codes = flags.astype("boolean").to_numpy(np.float64, na_value=-1).astype(np.int8)
-    return pd.Categorical.from_codes(codes, list(LEVELS[covariate]))
+    codes = flags.astype("boolean").to_numpy(np.float64, na_value=-1)
+    return coded(codes, LEVELS[covariate])
 
 
-def _age_band(age: npt.NDArray[np.int64]) -> pd.Categorical[Any]:
+def _age_band(age: Ints) -> pd.Categorical[Any]:
     lasts = [last for _, _, last in protocol.AGE_BANDS]
-    return pd.Categorical.from_codes(np.searchsorted(lasts, age), list(LEVELS["age_band"]))
+    return coded(np.searchsorted(lasts, age), LEVELS["age_band"])
 
 
-def _academic_years(year: npt.NDArray[np.int64], refresh: Refresh) -> pd.Categorical[Any]:
+def _academic_years(year: Ints, refresh: Refresh) -> pd.Categorical[Any]:
     """Label the September to August year, such as `2019/20`; levels are the trial period's."""
     first, last = academic_year(np.array(refresh.trial_dates, dtype="datetime64[D]"))
     names = [f"{start}/{(start + 1) % 100:02d}" for start in range(first, last + 1)]
-    return pd.Categorical.from_codes(year - first, names)
+    return coded(year - first, names)
 
 
-def _free_school_meals(
-    child: pd.DataFrame, birth_month: Days, year: npt.NDArray[np.int64]
-) -> pd.Categorical[Any]:
+def _free_school_meals(child: pd.DataFrame, birth_month: Days, year: Ints) -> pd.Categorical[Any]:
     """FSM ever; pupil premium for Reception to Year 2, when every child's meals are free.
 
     The school year is told by age on 31 August before the referral's academic year. A child not
@@ -143,18 +134,18 @@ def _free_school_meals(
         for column in ("fsm_ever", "pupil_premium")
     )
     codes = np.select([age < youngest, age <= oldest], [2, premium], default=ever)
-    return pd.Categorical.from_codes(codes.astype(np.int8), list(LEVELS["fsm"]))
+    return coded(codes, LEVELS["fsm"])
 
 
 def _previous_cpp(number: pd.Series[Any]) -> pd.Categorical[Any]:
     most = len(LEVELS["previous_cpp"]) - 1
     codes = number.astype("Int64").clip(upper=most).to_numpy(np.int64, na_value=-1)
-    return pd.Categorical.from_codes(codes, list(LEVELS["previous_cpp"]))
+    return coded(codes, LEVELS["previous_cpp"])
 
 
 def _share_month_before(
     cohort: pd.DataFrame, has: pd.Series[bool], recorded: pd.Series[bool], refresh: Refresh
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Share among the LA's cohort children referred in the calendar month before.
 
     The latest earlier month with any recorded value counts; at the very start, where there is
@@ -172,7 +163,7 @@ def _share_month_before(
     share = np.divide(count, known, out=np.full(size, np.nan), where=known > 0).reshape(shape)
     own = pd.DataFrame(share.T)  # months down, LAs across
     before = own.shift(1).ffill().fillna(own).bfill()
-    table: npt.NDArray[np.float64] = before.to_numpy().T
+    table: Floats = before.to_numpy().T
     return table.ravel()[cell]
 
 

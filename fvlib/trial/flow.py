@@ -21,7 +21,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.refresh import Refresh
-from fvlib.trial.cohort import long_counts
+from fvlib.trial.frames import by_la, long_counts
 from fvlib.trial.outcomes import (
     STATES,
     Histories,
@@ -59,31 +59,25 @@ def flow_of(
         "control": cohort["treated"] == 0,
         "treatment": cohort["treated"] == 1,
     }
-    counts = pd.DataFrame({step: _by_la(cohort, rows) for step, rows in steps.items()})
+    counts = pd.DataFrame({step: by_la(cohort["la"], rows) for step, rows in steps.items()})
     in_care = entered_in_trial_period(histories, refresh)
     for outcome, frame in measured.items():
         states = _states(cohort, frame)
         if outcome == "S5":
-            counts["S5_not_in_care"] = _by_la(cohort, ~in_care)
-            counts["S5_turning_18"] = _by_la(cohort, in_care & turns_adult(histories))
+            counts["S5_not_in_care"] = by_la(cohort["la"], ~in_care)
+            counts["S5_turning_18"] = by_la(cohort["la"], in_care & turns_adult(histories))
         elif outcome == "S4":
-            counts["S4_not_in_care"] = _by_la(cohort, ~entered_in_window(histories))
+            counts["S4_not_in_care"] = by_la(cohort["la"], ~entered_in_window(histories))
         elif outcome == "S6":
             terms = protocol.SCHOOL_TERMS_FOLLOWED
-            counts["S6_not_of_school_age"] = terms * _by_la(cohort) - states.sum(axis=1)
+            counts["S6_not_of_school_age"] = terms * by_la(cohort["la"]) - states.sum(axis=1)
         for state in _STATE_STEPS:
             counts[f"{outcome}_{state}"] = states[state]
-    both = pd.concat([boxes, long_counts(counts)])
+    both = pd.concat([boxes, long_counts(counts, "step", "n")])
     rank = both["la"].cat.codes.to_numpy()
     return both.iloc[np.argsort(rank, kind="stable")].reset_index(drop=True)
 
 
-def _by_la(cohort: pd.DataFrame, rows: np.ndarray | pd.Series | None = None) -> pd.Series:
-    chosen = cohort if rows is None else cohort[rows]
-    return chosen["la"].value_counts().reindex(list(protocol.LA_KEYS), fill_value=0)
-
-
 def _states(cohort: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    la = cohort["la"].reindex(frame["child"]).array
-    table = pd.crosstab(la, frame["state"].array, dropna=False)
-    return table.reindex(index=list(protocol.LA_KEYS), columns=list(STATES), fill_value=0)
+    la = cohort["la"].loc[frame["child"]].reset_index(drop=True)
+    return pd.DataFrame({state: by_la(la, frame["state"] == state) for state in STATES})

@@ -24,19 +24,8 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.refresh import Refresh
-from fvlib.trial.calendar import (
-    DAY,
-    DAYS_A_YEAR,
-    MONTHS_A_YEAR,
-    Bools,
-    Days,
-    Ints,
-    age_in_months,
-    day,
-    days,
-    months_later,
-    stamps,
-)
+from fvlib.trial.calendar import DAY, DAYS_A_YEAR, MONTHS_A_YEAR, age_in_months, months_later
+from fvlib.trial.frames import Bools, Days, Floats, Ints, coded, day, days, stamps
 from fvlib.trial.spells import merge
 from fvlib.trial.terms import deciding_terms, term_dates, term_names, term_number, term_year
 
@@ -80,7 +69,7 @@ class Histories:
 
     def of_cohort(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, Ints]:
         """Rows of cohort children only, and each one's position in the cohort."""
-        position = self.cohort.index.get_indexer(rows["child"])
+        position = self.cohort.index.get_indexer(pd.Index(rows["child"]))
         inside = position >= 0
         return rows[inside], position[inside].astype(np.int64)
 
@@ -250,7 +239,7 @@ def _rows(
     value: npt.NDArray[Any],
     observable: Bools,
     known: Bools | None = None,
-    **more: npt.NDArray[Any],
+    **more: npt.NDArray[Any] | pd.Categorical[Any],
 ) -> pd.DataFrame:
     """Put values and states together; a value stands only where it is analysed."""
     missing = np.zeros(len(child), dtype=bool) if known is None else ~known
@@ -260,7 +249,7 @@ def _rows(
             "child": child.to_numpy(),
             "index_date": stamps(index_date),
             "value": np.where(codes == 0, value.astype(np.float64), np.nan),
-            "state": pd.Categorical.from_codes(codes, list(STATES)),
+            "state": coded(codes, STATES),
             **more,
         }
     )
@@ -343,9 +332,7 @@ def unauthorised_absence(histories: Histories, refresh: Refresh) -> pd.DataFrame
     )
 
 
-def _sessions(
-    attendance: pd.DataFrame, child: Ints, number: Ints
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _sessions(attendance: pd.DataFrame, child: Ints, number: Ints) -> tuple[Floats, Floats]:
     """Possible and unauthorised sessions of each child-term; NaN without a row or a number."""
     rows = pd.MultiIndex.from_arrays([attendance["child"], term_number(attendance)])
     found = rows.get_indexer(pd.MultiIndex.from_arrays([child, number]))

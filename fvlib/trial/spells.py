@@ -13,8 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from fvlib import protocol
-from fvlib.trial.calendar import Bools, Days, Ints, days, stamps
+from fvlib.trial.frames import Bools, Days, Ints, by_la, days, long_counts, stamps
 
 SHORT_BREAKS: Final = ("V3", "V4")
 STARTED: Final = "S"  # RNE: started to be looked after
@@ -255,18 +254,16 @@ def count_decisions(*touched: tuple[pd.DataFrame, Mapping[str, Bools]]) -> pd.Da
     pandas.DataFrame
         la, rule, rows.
     """
-    counts = pd.DataFrame(0, index=list(protocol.LA_KEYS), columns=list(RULES))
-    for frame, decisions in touched:
-        for rule, rows in decisions.items():
-            counts[rule] += frame.loc[rows, "la"].value_counts().reindex(counts.index).fillna(0)
-    long = counts.astype("int64").rename_axis("la").reset_index()
-    return long.melt("la", var_name="rule", value_name="rows").astype({"la": _LA})
+    rows = [
+        by_la(frame["la"], decisions[rule]).rename(rule)
+        for rule in RULES
+        for frame, decisions in touched
+        if rule in decisions
+    ]
+    return long_counts(pd.concat(rows, axis=1), "rule", "rows")
 
 
 def _scatter(rows: Bools, positions: Ints, length: int) -> Bools:
     scattered = np.zeros(length, dtype=bool)
     scattered[positions] = rows
     return scattered
-
-
-_LA: Final = pd.CategoricalDtype(list(protocol.LA_KEYS))

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.trial.calendar import DAY, Bools, Days, Ints, days
+from fvlib.trial.calendar import DAY
+from fvlib.trial.frames import Bools, Days, Ints, coded, days
 
 NAMES: Final = tuple(protocol.TERM_STARTS)  # autumn, spring, summer
 PER_YEAR: Final = len(NAMES)
@@ -32,7 +32,7 @@ def term_year(number: Ints) -> Ints:
 
 def term_names(number: Ints) -> pd.Categorical[Any]:
     """Name each term `autumn`, `spring` or `summer`."""
-    return pd.Categorical.from_codes(number % PER_YEAR, list(NAMES))
+    return coded(number % PER_YEAR, NAMES)
 
 
 def term_dates(number: Ints) -> tuple[Days, Days]:
@@ -89,10 +89,8 @@ def deciding_terms(cohort: pd.DataFrame, attendance: pd.DataFrame) -> tuple[Ints
     return position[order], number[order]
 
 
-def _open_terms(
-    referral: Days, through: np.datetime64, held: npt.NDArray[np.int64], informed: bool
-) -> Ints:
-    """List an LA's terms in order, closed ones left out, far enough for three after any referral."""
+def _open_terms(referral: Days, through: np.datetime64, held: Ints, informed: bool) -> Ints:
+    """List an LA's terms in order without closed ones, far enough for three after a referral."""
     first_year = int(referral.min().astype("datetime64[Y]").astype(int)) + 1970 - 1
     last = max(referral.max(), through).astype("datetime64[Y]")
     last_year = int(last.astype(int)) + 1970 + 2

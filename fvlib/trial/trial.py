@@ -17,17 +17,17 @@ class Extracts(Protocol):
     """What is read of the loaded frames."""
 
     @property
-    def children(self) -> pd.DataFrame: ...
+    def children(self) -> pd.DataFrame: ...  # noqa: D102
     @property
-    def referrals(self) -> pd.DataFrame: ...
+    def referrals(self) -> pd.DataFrame: ...  # noqa: D102
     @property
-    def plans(self) -> pd.DataFrame: ...
+    def plans(self) -> pd.DataFrame: ...  # noqa: D102
     @property
-    def care_episodes(self) -> pd.DataFrame: ...
+    def care_episodes(self) -> pd.DataFrame: ...  # noqa: D102
     @property
-    def attendance(self) -> pd.DataFrame: ...
+    def attendance(self) -> pd.DataFrame: ...  # noqa: D102
     @property
-    def la_context(self) -> pd.DataFrame: ...
+    def la_context(self) -> pd.DataFrame: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
