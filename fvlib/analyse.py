@@ -25,7 +25,6 @@ from fvlib.analysis.design import (
     merge_small_ethnicities,
 )
 from fvlib.analysis.methods import Fit, FitFailed
-from fvlib.data import contract
 from fvlib.plan import Analysis
 from fvlib.trial import Trial
 
@@ -61,7 +60,9 @@ def analyse(analysis: Analysis, trial: Trial) -> Result:
     pooled: list[dict[str, Any]] = [{"term": "treatment"}]
     status, reason = "estimated", ""
     try:
-        prepared = prepare(analysis, trial)
+        rows = sample_rows(analysis, trial)
+        counts = _counts(rows, analysis.outcome)
+        prepared = prepare(analysis, rows)
         fits: list[Fit] = []
         for complete in complete_data_sets(prepared.rows, prepared.terms):
             counts = _counts(complete, analysis.outcome)
@@ -134,15 +135,14 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def prepare(analysis: Analysis, trial: Trial) -> Prepared:
-    """Take an analysis as far as its complete data sets.
+def prepare(analysis: Analysis, rows: pd.DataFrame) -> Prepared:
+    """Take an analysis's sample rows as far as its complete data sets.
 
     Raises
     ------
     NotEstimable
         The data can't tell (yet); the reason in words is the message.
     """
-    rows = sample_rows(analysis, trial)
     binary = analysis.outcome not in protocol.LINEAR_OUTCOMES
     terms, notes = _usable_terms(analysis.terms, rows)
     terms, collinear = check_estimable(rows, terms, binary=binary)
@@ -155,7 +155,12 @@ def prepare(analysis: Analysis, trial: Trial) -> Prepared:
 def design_of(complete: pd.DataFrame, terms: Terms) -> Design:
     """Make the design of one complete data set."""
     X, names = fixed_effects(complete, terms)
-    la = complete["la"].cat.set_categories(list(protocol.LA_KEYS)).cat.codes.to_numpy(np.int64)
+    la = (
+        complete["la"]
+        .cat.set_categories(list(protocol.LA_KEYS))
+        .cat.codes.to_numpy()
+        .astype(np.int64)
+    )
     period = complete["period"].to_numpy(np.int64)
     return Design(
         y=complete["value"].to_numpy(np.float64),
@@ -185,7 +190,7 @@ def _usable_terms(terms: Terms, rows: pd.DataFrame) -> tuple[Terms, list[str]]:
 
 
 def _merged(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    ethnicity, codes = merge_small_ethnicities(rows, contract.ETHNICITY_MAIN_GROUP)
+    ethnicity, codes = merge_small_ethnicities(rows)
     if not codes:
         return rows, []
     told = f"ethnicity levels with few events merged into their main group: {', '.join(codes)}"

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 
-from fvlib.analyse import complete_data_sets, prepare
+from fvlib.analyse import complete_data_sets, prepare, sample_rows
 from fvlib.data.load import load_extracts
 from fvlib.errors import Refusal
 from fvlib.refresh import load_refresh
@@ -39,12 +40,11 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
     (row,) = chosen([analysis])
     refresh = load_refresh(name, root)
     trial = build_trial(load_extracts(refresh, root), refresh)
-    prepared = prepare(row, trial)
-    for number, complete in enumerate(complete_data_sets(prepared.rows, prepared.terms), start=1):
-        if number == imputation:
-            break
-    else:
-        raise Refusal(f"--imputation {imputation}: {analysis} has {number}")
+    prepared = prepare(row, sample_rows(row, trial))
+    data_sets = complete_data_sets(prepared.rows, prepared.terms)
+    complete = next(islice(data_sets, imputation - 1, None), None)
+    if complete is None:
+        raise Refusal(f"--imputation {imputation}: {analysis} has no such complete data set")
     return _write(complete, prepared.terms.names, analysis, imputation, target)
 
 

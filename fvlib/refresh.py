@@ -314,7 +314,9 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 # A date stays text until its key is known, so that 2024-02-30 is told with its key.
-_UniqueKeys.add_constructor("tag:yaml.org,2002:timestamp", _UniqueKeys.construct_yaml_str)
+_UniqueKeys.add_constructor(  # type: ignore[type-var]
+    "tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str
+)
 
 
 def _known_las(names: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,25 +11,25 @@ import numpy.typing as npt
 import pandas as pd
 
 from fvlib import protocol
+from fvlib.trial.covariates import CHILD_COVARIATES, LA_COVARIATES
 
 Floats = npt.NDArray[np.float64]
 
 TREATMENT: Final = "treatment"
 INTERCEPT: Final = "intercept"
 
-# Covariates (protocol): each child covariate with its reference level; the plan's primary model.
-CHILD_COVARIATES: Final = {
-    "sex": "male",
-    "ethnicity": "WBRI",
-    "age_band": protocol.REFERENCE_AGE_BAND,
-    "academic_year": None,
-    "disabled": "no",
-    "fsm": "no",
-    "uasc": "no",
-    "previous_cpp": "0",
-    "primary_need": "1",
+# A categorical's reference level where it isn't the first one: the protocol's age band, and the
+# commonest need.
+REFERENCES: Final = {"age_band": protocol.REFERENCE_AGE_BAND, "primary_need": "1"}
+# The census's main groups, into which rare ethnicity codes are merged (analysis plan).
+MAIN_GROUPS: Final = {
+    "white": ("WBRI", "WIRI", "WIRT", "WOTH", "WROM"),
+    "mixed": ("MWBC", "MWBA", "MWAS", "MOTH"),
+    "Asian": ("AIND", "APKN", "ABAN", "AOTH"),
+    "black": ("BCRB", "BAFR", "BOTH"),
+    "other": ("CHNE", "OOTH"),
 }
-LA_COVARIATES: Final = ("la_fsm_share", "la_white_british_share", "other_programme")
+MAIN_GROUP_OF: Final = {code: group for group, codes in MAIN_GROUPS.items() for code in codes}
 
 
 class NotEstimable(Exception):  # noqa: N818  (a status of the plan, not an error)
@@ -40,7 +40,7 @@ class NotEstimable(Exception):  # noqa: N818  (a status of the plan, not an erro
 class Terms:
     """Which covariates stand in a model beside treatment and period."""
 
-    child: tuple[str, ...] = tuple(CHILD_COVARIATES)
+    child: tuple[str, ...] = CHILD_COVARIATES
     la: tuple[str, ...] = LA_COVARIATES
 
     @property
@@ -132,7 +132,7 @@ def fixed_effects(
             columns.append(values.to_numpy(np.float64))
             names.append(name)
             continue
-        for level, indicator in _indicators(values, CHILD_COVARIATES.get(name)):
+        for level, indicator in _indicators(values, REFERENCES.get(name)):
             columns.append(indicator)
             names.append(f"{name}[{level}]")
     return np.column_stack(columns), tuple(names)
@@ -205,9 +205,7 @@ def _in_span(frame: pd.DataFrame, la_terms: tuple[str, ...]) -> bool:
     )
 
 
-def merge_small_ethnicities(
-    frame: pd.DataFrame, main_group: Mapping[str, str]
-) -> tuple[pd.Series, tuple[str, ...]]:
+def merge_small_ethnicities(frame: pd.DataFrame) -> tuple[pd.Series, tuple[str, ...]]:
     """Merge ethnicity levels with too few events or non-events into their main group.
 
     Returns
@@ -219,9 +217,9 @@ def merge_small_ethnicities(
     few = (events["sum"] < protocol.MINIMUM_EVENTS_PER_LEVEL) | (
         events["count"] - events["sum"] < protocol.MINIMUM_EVENTS_PER_LEVEL
     )
-    merged = tuple(str(code) for code in events.index[few] if str(code) in main_group)
+    merged = tuple(str(code) for code in events.index[few])
     mapping = {
-        str(code): main_group[str(code)] if str(code) in merged else str(code)
+        str(code): MAIN_GROUP_OF[str(code)] if str(code) in merged else str(code)
         for code in recorded.cat.categories
     }
     levels = pd.CategoricalDtype(list(dict.fromkeys(mapping.values())))

@@ -12,7 +12,7 @@ import numpy as np
 import statsmodels.api as sm
 
 from fvlib import plan
-from fvlib.analyse import complete_data_sets, design_of, prepare
+from fvlib.analyse import complete_data_sets, design_of, prepare, sample_rows
 from fvlib.analysis.methods import LogisticMixed
 from fvlib.data.load import load_extracts
 from fvlib.data.synthetic import simulate
@@ -44,7 +44,7 @@ def run() -> list[dict[str, object]]:
 
 
 def _primary(trial: object) -> list[dict[str, object]]:
-    prepared = prepare(plan.PRIMARY, trial)
+    prepared = prepare(plan.PRIMARY, sample_rows(plan.PRIMARY, trial))
     complete = next(iter(complete_data_sets(prepared.rows, prepared.terms)))
     design = design_of(complete, prepared.terms)
     ours = statistics.median(_seconds(lambda: LogisticMixed().fit(design)) for _ in range(REPEATS))
