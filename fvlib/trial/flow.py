@@ -22,13 +22,8 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.refresh import Refresh
 from fvlib.trial.frames import by_la, long_counts
-from fvlib.trial.outcomes import (
-    STATES,
-    Histories,
-    entered_in_trial_period,
-    entered_in_window,
-    turns_adult,
-)
+from fvlib.trial.histories import Histories
+from fvlib.trial.outcomes import STATES
 
 _STATE_STEPS = ("not_observable", "missing", "analysed")
 
@@ -60,14 +55,14 @@ def flow_of(
         "treatment": cohort["treated"] == 1,
     }
     counts = pd.DataFrame({step: by_la(cohort["la"], rows) for step, rows in steps.items()})
-    in_care = entered_in_trial_period(histories, refresh)
+    in_care = histories.entered_in_trial_period(refresh)
     for outcome, frame in measured.items():
         states = _states(cohort, frame)
         if outcome == "S5":
             counts["S5_not_in_care"] = by_la(cohort["la"], ~in_care)
-            counts["S5_turning_18"] = by_la(cohort["la"], in_care & turns_adult(histories))
+            counts["S5_turning_18"] = by_la(cohort["la"], in_care & histories.turns_adult())
         elif outcome == "S4":
-            counts["S4_not_in_care"] = by_la(cohort["la"], ~entered_in_window(histories))
+            counts["S4_not_in_care"] = by_la(cohort["la"], ~histories.entered_in_window())
         elif outcome == "S6":
             terms = protocol.SCHOOL_TERMS_FOLLOWED
             counts["S6_not_of_school_age"] = terms * by_la(cohort["la"]) - states.sum(axis=1)

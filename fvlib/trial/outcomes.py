@@ -14,78 +14,35 @@ Source: protocol, RCT Design Table (it takes precedence over the prose) and Outc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.refresh import Refresh
+from fvlib.refresh import Refresh, add_months
 from fvlib.trial.calendar import DAY, DAYS_A_YEAR, MONTHS_A_YEAR, age_in_months, months_later
-from fvlib.trial.frames import Bools, Days, Floats, Ints, coded, day, days, stamps
+from fvlib.trial.frames import (
+    CONDITIONS,
+    LA_DTYPE,
+    Bools,
+    Days,
+    Floats,
+    Ints,
+    coded,
+    days,
+    stamps,
+)
+from fvlib.trial.histories import Histories, any_starts, first_ended_spell
 from fvlib.trial.spells import merge
 from fvlib.trial.terms import deciding_terms, term_dates, term_names, term_number, term_year
 
+if TYPE_CHECKING:
+    from fvlib.trial.trial import Trial
+
 STATES: Final = ("analysed", "not_observable", "missing")
 KINSHIP_PLACEMENTS: Final = ("U1", "U2", "U3")  # RCT Design Table, secondary outcome 4
-
-
-@dataclass(frozen=True)
-class Histories:
-    """What the outcomes are read from: the cohort and its children's spells and rows.
-
-    Attributes
-    ----------
-    cohort
-        `fvlib.trial.cohort.select`'s frame.
-    periods_of_care, plans, plan_spells
-        `fvlib.trial.spells`' frames; they may hold children outside the cohort.
-    attendance
-        The extracts' attendance rows of every child, inside the cohort or not.
-    """
-
-    cohort: pd.DataFrame
-    periods_of_care: pd.DataFrame
-    plans: pd.DataFrame
-    plan_spells: pd.DataFrame
-    attendance: pd.DataFrame
-
-    @property
-    def referral(self) -> Days:
-        """Referral date of each cohort child."""
-        return days(self.cohort["referral_date"])
-
-    @property
-    def data_through(self) -> Days:
-        """Last day that the data of each cohort child's LA cover."""
-        return days(self.cohort["data_through"])
-
-    def window_end(self, outcome: str) -> Days:
-        """Last day of the outcome's window after the referral."""
-        return months_later(self.referral, protocol.WINDOW_MONTHS[outcome])
-
-    def of_cohort(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, Ints]:
-        """Rows of cohort children only, and each one's position in the cohort."""
-        position = self.cohort.index.get_indexer(pd.Index(rows["child"]))
-        inside = position >= 0
-        return rows[inside], position[inside].astype(np.int64)
-
-    @cached_property
-    def first_care(self) -> pd.DataFrame:
-        """First period of care that starts on or after the referral, one row a cohort child.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Index of the cohort: start, end, first_place, end_reason; all missing without one.
-        """
-        periods, position = self.of_cohort(self.periods_of_care)
-        after = days(periods["start"]) >= self.referral[position]
-        first = periods[after].drop_duplicates("child").set_index("child")
-        return first.reindex(self.cohort.index)[["start", "end", "first_place", "end_reason"]]
 
 
 def became_looked_after(histories: Histories, refresh: Refresh) -> pd.DataFrame:
@@ -95,8 +52,8 @@ def became_looked_after(histories: Histories, refresh: Refresh) -> pd.DataFrame:
     only if a new period starts. Sample: the cohort.
     """
     observable = histories.window_end("P1") <= histories.data_through
-    return _rows(
-        histories.cohort.index, histories.referral, entered_in_window(histories), observable
+    return rows_of(
+        histories.cohort.index, histories.referral, histories.entered_in_window(), observable
     )
 
 
@@ -110,15 +67,21 @@ def returned_to_services(histories: Histories, refresh: Refresh) -> pd.DataFrame
     return. Sample: the cohort.
     """
     end = histories.window_end("S1")
-    ended, next_start = _first_ended_spell(histories, end)
-    back_on_plan = next_start <= end
-    back_in_care = _any_starts(histories, histories.periods_of_care, ended, end)
-    return _rows(
+    return rows_of(
         histories.cohort.index,
         histories.referral,
-        back_on_plan | back_in_care,
+        returned_after_plan(histories),
         end <= histories.data_through,
     )
+
+
+def returned_after_plan(histories: Histories) -> Bools:
+    """Tell which cohort children returned as S1 has it, whether or not the window has closed."""
+    end = histories.window_end("S1")
+    ended, next_start = first_ended_spell(histories, end)
+    back_on_plan = next_start <= end
+    returned: Bools = back_on_plan | any_starts(histories, histories.periods_of_care, ended, end)
+    return returned
 
 
 def started_cpp(histories: Histories, refresh: Refresh) -> pd.DataFrame:
@@ -129,8 +92,8 @@ def started_cpp(histories: Histories, refresh: Refresh) -> pd.DataFrame:
     """
     end = histories.window_end("S2")
     cpps = histories.plans[histories.plans["plan_type"] == "CPP"]
-    begun = _any_starts(histories, cpps, histories.referral, end)
-    return _rows(histories.cohort.index, histories.referral, begun, end <= histories.data_through)
+    begun = any_starts(histories, cpps, histories.referral, end)
+    return rows_of(histories.cohort.index, histories.referral, begun, end <= histories.data_through)
 
 
 def days_on_plans(histories: Histories, refresh: Refresh) -> pd.DataFrame:
@@ -154,7 +117,7 @@ def days_on_plans(histories: Histories, refresh: Refresh) -> pd.DataFrame:
     count = np.bincount(covered.child, weights=length, minlength=len(end))
     censored = np.zeros(len(end), dtype=bool)
     censored[position[some & (finish == beyond)]] = True
-    return _rows(
+    return rows_of(
         histories.cohort.index,
         histories.referral,
         count,
@@ -174,7 +137,7 @@ def kinship_care(histories: Histories, refresh: Refresh) -> pd.DataFrame:
     """
     end = histories.window_end("S4")
     care = histories.first_care
-    frame = _rows(
+    frame = rows_of(
         histories.cohort.index,
         histories.referral,
         care["first_place"].isin(KINSHIP_PLACEMENTS).to_numpy(),
@@ -182,7 +145,7 @@ def kinship_care(histories: Histories, refresh: Refresh) -> pd.DataFrame:
         known=care["first_place"].notna().to_numpy(),
         care_start=care["start"].to_numpy(),
     )
-    return frame[entered_in_window(histories)].reset_index(drop=True)
+    return frame[histories.entered_in_window()].reset_index(drop=True)
 
 
 def reunified(histories: Histories, refresh: Refresh) -> pd.DataFrame:
@@ -195,45 +158,36 @@ def reunified(histories: Histories, refresh: Refresh) -> pd.DataFrame:
     care later; a return from a later period is 0. A period that ended in the window without a
     reason is missing. The window runs from `care_start`, which is the `index_date`.
     """
-    care = histories.first_care
-    start, left = days(care["start"]), days(care["end"])
-    end = months_later(start, protocol.WINDOW_MONTHS["S5"])
-    in_window = left <= end
-    frame = _rows(
+    start = days(histories.first_care["start"])
+    home, known = went_home(histories, refresh)
+    frame = rows_of(
         histories.cohort.index,
         start,
-        in_window & care["end_reason"].isin(refresh.reunification_codes).to_numpy(),
-        end <= histories.data_through,
-        known=~in_window | care["end_reason"].notna().to_numpy(),
-        care_start=care["start"].to_numpy(),
+        home,
+        months_later(start, protocol.WINDOW_MONTHS["S5"]) <= histories.data_through,
+        known=known,
+        care_start=stamps(start),
     )
-    sample = entered_in_trial_period(histories, refresh) & ~turns_adult(histories)
+    sample = histories.entered_in_trial_period(refresh) & ~histories.turns_adult()
     return frame[sample].reset_index(drop=True)
 
 
-def entered_in_window(histories: Histories) -> Bools:
-    """Tell whether a cohort child's first period of care starts within P1's window."""
-    inside: Bools = days(histories.first_care["start"]) <= histories.window_end("P1")
-    return inside
+def went_home(histories: Histories, refresh: Refresh) -> tuple[Bools, Bools]:
+    """Tell whose first period of care ended by a return code within S5's window.
+
+    Returns
+    -------
+    home, known
+        For each cohort child; not known where the period ended in the window without a reason.
+    """
+    care = histories.first_care
+    end = months_later(days(care["start"]), protocol.WINDOW_MONTHS["S5"])
+    left = days(care["end"]) <= end
+    home = left & care["end_reason"].isin(refresh.reunification_codes).to_numpy()
+    return home, ~left | care["end_reason"].notna().to_numpy()
 
 
-def entered_in_trial_period(histories: Histories, refresh: Refresh) -> Bools:
-    """Tell whether a cohort child's first period of care starts inside the trial period."""
-    inside: Bools = days(histories.first_care["start"]) <= day(refresh.trial_dates[1])
-    return inside
-
-
-def turns_adult(histories: Histories) -> Bools:
-    """Tell whether the 18th birthday falls on or before the first care start + 18 months."""
-    birthday = months_later(
-        days(histories.cohort["birth_month"]), protocol.ADULT_AGE * MONTHS_A_YEAR
-    )
-    start = days(histories.first_care["start"])
-    turns: Bools = birthday <= months_later(start, protocol.WINDOW_MONTHS["S5"])
-    return turns
-
-
-def _rows(
+def rows_of(
     child: pd.Index[int],
     index_date: Days,
     value: npt.NDArray[Any],
@@ -255,45 +209,7 @@ def _rows(
     )
 
 
-def _any_starts(histories: Histories, spells: pd.DataFrame, first: Days, last: Days) -> Bools:
-    """Tell, for each cohort child, whether any of its spells starts in [first, last]; NaT = no."""
-    rows, position = histories.of_cohort(spells)
-    start = days(rows["start"])
-    inside = (start >= first[position]) & (start <= last[position])
-    found = np.zeros(len(histories.cohort), dtype=bool)
-    found[position[inside]] = True
-    return found
-
-
-def _first_ended_spell(histories: Histories, end: Days) -> tuple[Days, Days]:
-    """First plan spell with a plan begun on or after the referral that ended by `end`.
-
-    A later one adds nothing to S1: its own start is already a return after the first.
-
-    Returns
-    -------
-    ended, next_start
-        For each cohort child: that spell's end and the start of the child's next one; NaT without.
-    """
-    plans, position = histories.of_cohort(histories.plans)
-    begun_after = days(plans["start"]) >= histories.referral[position]
-    qualifies = np.zeros(len(histories.plan_spells), dtype=bool)
-    qualifies[plans["spell"].to_numpy()[begun_after]] = True
-
-    spells = histories.plan_spells
-    following = spells["start"].shift(-1).where(spells["child"] == spells["child"].shift(-1))
-    rows, position = histories.of_cohort(spells.assign(following=following)[qualifies])
-    closed = days(rows["end"]) <= end[position]
-    rows, position = rows[closed], position[closed]
-    position, chosen = np.unique(position, return_index=True)
-    ended = np.full(len(end), np.datetime64("NaT"), dtype="datetime64[D]")
-    next_start = ended.copy()
-    ended[position] = days(rows["end"])[chosen]
-    next_start[position] = days(rows["following"])[chosen]
-    return ended, next_start
-
-
-def unauthorised_absence(histories: Histories, refresh: Refresh) -> pd.DataFrame:
+def unauthorised_absence(histories: Histories, attendance: pd.DataFrame) -> pd.DataFrame:
     """S6. "Percentage of sessions missed due to unauthorised absence ... over three terms".
 
     100 x unauthorised sessions / possible sessions, one row a child and term. The first three
@@ -303,11 +219,19 @@ def unauthorised_absence(histories: Histories, refresh: Refresh) -> pd.DataFrame
     child's own possible sessions at zero or either number empty, is missing. None of them is
     replaced by a fourth.
 
-    Further columns: term, academic_year (its first calendar year), time_since_referral (years
-    from the referral to the term's last day: the protocol measures "at the end of three terms").
+    Further columns: term, term_year (first calendar year of its academic year; `academic_year` is
+    the covariate, the referral's), time_since_referral (years from the referral to the term's last
+    day: the protocol measures "at the end of three terms").
+
+    Parameters
+    ----------
+    histories
+        The cohort.
+    attendance
+        The extracts' attendance rows of every child, inside the cohort or not.
     """
     cohort = histories.cohort
-    position, number = deciding_terms(cohort, histories.attendance)
+    position, number = deciding_terms(cohort, attendance)
     first_day, last_day = term_dates(number)
     age = age_in_months(days(cohort["birth_month"])[position], first_day) // MONTHS_A_YEAR
     youngest, oldest = protocol.SCHOOL_AGES
@@ -316,18 +240,18 @@ def unauthorised_absence(histories: Histories, refresh: Refresh) -> pd.DataFrame
     last_day = last_day[of_school_age]
 
     child = cohort.index.to_numpy()[position]
-    possible, unauthorised = _sessions(histories.attendance, child, number)
+    possible, unauthorised = _sessions(attendance, child, number)
     known = (possible > 0) & ~np.isnan(unauthorised)
     rate = 100 * np.divide(unauthorised, possible, out=np.zeros(len(known)), where=known)
     referral = histories.referral[position]
-    return _rows(
+    return rows_of(
         pd.Index(child),
         referral,
         rate,
         last_day <= histories.data_through[position],
         known=known,
         term=term_names(number),
-        academic_year=term_year(number),
+        term_year=term_year(number),
         time_since_referral=(last_day - referral).astype(np.int64) / DAYS_A_YEAR,
     )
 
@@ -344,17 +268,107 @@ def _sessions(attendance: pd.DataFrame, child: Ints, number: Ints) -> tuple[Floa
     return possible, unauthorised
 
 
-OUTCOMES: Final[dict[str, Callable[[Histories, Refresh], pd.DataFrame]]] = {
+_OF_SPELLS: Final[dict[str, Callable[[Histories, Refresh], pd.DataFrame]]] = {
     "P1": became_looked_after,
     "S1": returned_to_services,
     "S2": started_cpp,
     "S3": days_on_plans,
     "S4": kinship_care,
     "S5": reunified,
-    "S6": unauthorised_absence,
 }
 
 
-def measure(histories: Histories, refresh: Refresh) -> dict[str, pd.DataFrame]:
-    """Measure all outcomes: outcome id -> frame."""
-    return {outcome: value(histories, refresh) for outcome, value in OUTCOMES.items()}
+def measure(
+    histories: Histories, attendance: pd.DataFrame, refresh: Refresh
+) -> dict[str, pd.DataFrame]:
+    """Measure all outcomes: outcome id -> frame, in the protocol's order."""
+    measured = {outcome: value(histories, refresh) for outcome, value in _OF_SPELLS.items()}
+    return measured | {"S6": unauthorised_absence(histories, attendance)}
+
+
+def crude_counts(trial: Trial) -> pd.DataFrame:
+    """Count each outcome by LA and condition, unrounded: "not comparable: calendar time".
+
+    Returns
+    -------
+    pandas.DataFrame
+        outcome, la (with `all`), condition, n (analysed), events (NaN for S3 and S6), mean (NaN
+        when n is 0), not_observable, missing. Every combination has its row. S6 counts
+        child-terms.
+    """
+    keys = pd.MultiIndex.from_product(
+        [[*protocol.LA_KEYS, "all"], CONDITIONS], names=["la", "condition"]
+    )
+    tables = []
+    for outcome in protocol.OUTCOMES:
+        frame = trial.outcomes[outcome]
+        of_child = trial.cohort.loc[frame["child"]]
+        counts = pd.DataFrame(_tally(frame, of_child["la"].cat.codes, of_child["treated"]), keys)
+        tables.append(counts.reset_index().assign(outcome=outcome))
+    table = pd.concat(tables, ignore_index=True)
+    table = table.astype({name: np.int64 for name in ("n", "not_observable", "missing")})
+    table["mean"] = table["events"] / table["n"].where(table["n"] > 0)
+    table.loc[table["outcome"].isin(protocol.LINEAR_OUTCOMES), "events"] = np.nan
+    columns = ["outcome", "la", "condition", "n", "events", "mean", "not_observable", "missing"]
+    return table[columns]
+
+
+def _tally(frame: pd.DataFrame, la: pd.Series[Any], treated: pd.Series[Any]) -> dict[str, Floats]:
+    """Sum an outcome's states and values over LA and condition, then over condition alone."""
+    shape = (len(protocol.LA_KEYS), len(CONDITIONS))
+    cell = np.ravel_multi_index((la.to_numpy(np.int64), treated.to_numpy()), shape)
+    state = frame["state"].to_numpy()
+    summands = {
+        "n": state == "analysed",
+        "events": frame["value"].fillna(0).to_numpy(),
+        "not_observable": state == "not_observable",
+        "missing": state == "missing",
+    }
+    sums = {}
+    for name, summand in summands.items():
+        by_cell = np.bincount(cell, weights=summand, minlength=shape[0] * shape[1]).reshape(shape)
+        sums[name] = np.vstack([by_cell, by_cell.sum(axis=0)]).ravel()
+    return sums
+
+
+def period_counts(trial: Trial, outcome: str) -> pd.DataFrame:
+    """Count an outcome by LA, period and condition, unrounded.
+
+    Returns
+    -------
+    pandas.DataFrame
+        la, period, condition, n (analysed), events (sum of the values). An LA and period has a row
+        for each condition that its live date leaves possible, with zeros where nobody is analysed.
+    """
+    frame = trial.outcomes[outcome]
+    analysed = frame[frame["state"] == "analysed"]
+    rows = trial.cohort.loc[analysed["child"], ["la", "period", "treated"]]
+    rows = rows.assign(value=analysed["value"].to_numpy(), la=rows["la"].astype(object))
+    sums = rows.groupby(["la", "period", "treated"])["value"].agg(["size", "sum"])
+    cells = pd.MultiIndex.from_tuples(
+        [(la, *cell) for la in protocol.LA_KEYS for cell in _possible_cells(trial.refresh, la)],
+        names=["la", "period", "treated"],
+    )
+    counts = sums.reindex(cells, fill_value=0).reset_index()
+    return pd.DataFrame(
+        {
+            "la": counts["la"].astype(LA_DTYPE),
+            "period": counts["period"],
+            "condition": coded(counts["treated"], CONDITIONS),
+            "n": counts["size"].astype(np.int64),
+            "events": counts["sum"].astype(np.float64),
+        }
+    )
+
+
+def _possible_cells(refresh: Refresh, la: str) -> list[tuple[int, int]]:
+    """Periods of the trial with the conditions (0, 1) that an LA can have in each."""
+    (start, end), live = refresh.trial_dates, refresh.live_date(la)
+    cells = []
+    opens, period = start, 0
+    while opens <= end:
+        next_opens = add_months(start, (period + 1) * protocol.PERIOD_MONTHS)
+        cells += [(period, 0)] if opens < live else []
+        cells += [(period, 1)] if live < next_opens and live <= end else []
+        opens, period = next_opens, period + 1
+    return cells

@@ -9,8 +9,9 @@ import pandas as pd
 
 from fvlib.refresh import Refresh
 from fvlib.trial import cohort as eligibility
-from fvlib.trial import covariates, outcomes, spells
+from fvlib.trial import covariates, outcomes, spells, variants
 from fvlib.trial.flow import flow_of
+from fvlib.trial.histories import Histories
 
 
 class Extracts(Protocol):
@@ -44,6 +45,8 @@ class Trial:
         covariates (`fvlib.trial.covariates`).
     outcomes
         Outcome id -> frame, one row a sample member (`fvlib.trial.outcomes`).
+    variants
+        Outcomes of our own, not pre-specified: name -> frame (`fvlib.trial.variants`).
     flow
         la, step, n, in order (`fvlib.trial.flow`).
     periods_of_care
@@ -61,12 +64,18 @@ class Trial:
     refresh: Refresh
     cohort: pd.DataFrame
     outcomes: dict[str, pd.DataFrame]
+    variants: dict[str, pd.DataFrame]
     flow: pd.DataFrame
     periods_of_care: pd.DataFrame
     plans: pd.DataFrame
     plan_spells: pd.DataFrame
     referrals: pd.DataFrame
     decisions: pd.DataFrame
+
+    @property
+    def histories(self) -> Histories:
+        """The cohort beside its spells, for what else is measured on them."""
+        return Histories(self.cohort, self.periods_of_care, self.plans, self.plan_spells)
 
 
 def build_trial(
@@ -90,12 +99,13 @@ def build_trial(
     plan_spells, plans, plan_decisions = spells.plan_spells(extracts.plans)
     cohort, boxes = eligibility.select(extracts.children, extracts.referrals, refresh, rules)
     cohort = covariates.describe(cohort, extracts.children, extracts.la_context, refresh)
-    histories = outcomes.Histories(cohort, periods, plans, plan_spells, extracts.attendance)
-    measured = outcomes.measure(histories, refresh)
+    histories = Histories(cohort, periods, plans, plan_spells)
+    measured = outcomes.measure(histories, extracts.attendance, refresh)
     return Trial(
         refresh=refresh,
         cohort=cohort,
         outcomes=measured,
+        variants=variants.measure(histories, refresh),
         flow=flow_of(boxes, histories, measured, refresh),
         periods_of_care=periods,
         plans=plans,
