@@ -1,0 +1,370 @@
+"""`fv simulate`: a trial of known truth in the contract's files, with its params file.
+
+The process is in `synthetic_outcomes.py`; here a whole refresh is drawn, laid out as extracts, seen
+at one date, and written. The same seed describes the same children at every date, so two refreshes
+of one seed differ by what happened between their dates. `truth.json` beside the extracts says what
+was planted; no analysis reads it, and without it a folder is taken for real data.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+
+from fvlib import protocol
+from fvlib.data import synthetic_extract as extract
+from fvlib.data.contract import LA_FILES
+from fvlib.data.synthetic_calendar import (
+    FAR,
+    Bools,
+    day_number,
+    month_of,
+    school_terms,
+)
+from fvlib.data.synthetic_care import Episodes, lay_out_care
+from fvlib.data.synthetic_care import seen_by as episodes_seen_by
+from fvlib.data.synthetic_children import NOT_SET, Covariates, draw_covariates, predictors
+from fvlib.data.synthetic_extract import FileRows, Register
+from fvlib.data.synthetic_ipe import trial_files
+from fvlib.data.synthetic_outcomes import (
+    DEFAULT_EFFECT,
+    DEFAULT_SIGMA,
+    DEFAULT_THROUGH,
+    SECONDARY_EFFECTS,
+    Absence,
+    DrawnOutcomes,
+    IndexReferrals,
+    Planted,
+    draw_absence,
+    draw_outcomes,
+    draw_referrals,
+    live_days,
+    plant,
+    simulate_trial_frames,
+    stream,
+)
+from fvlib.data.synthetic_params import params_text
+from fvlib.data.synthetic_plans import Plans, lay_out_plans
+from fvlib.data.synthetic_referrals import (
+    EXCLUDED_SHARES,
+    Excluded,
+    Referrals,
+    draw_excluded,
+    lay_out_excluded,
+    lay_out_referrals,
+)
+from fvlib.data.synthetic_referrals import join as join_referrals
+from fvlib.data.synthetic_referrals import seen_by as referrals_seen_by
+from fvlib.errors import Refusal
+from fvlib.refresh import load_refresh, name_of, parse_refresh
+
+__all__ = ["Dirt", "simulate", "simulate_trial_frames"]
+
+Dirt = Literal["realistic", "none"]
+TRUTH_FILE: Final = "truth.json"
+_WRITTEN_BY: Final = "fv simulate"
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """Everything that ever happens, whatever the date it is seen at."""
+
+    index: IndexReferrals
+    excluded: Excluded
+    covariates: Covariates  # of the cohort, then the excluded
+    planted: Planted
+    drawn: DrawnOutcomes
+    absence: Absence
+    referrals: Referrals
+    plans: Plans
+    episodes: Episodes
+
+
+def simulate(
+    name: object,
+    root: Path,
+    *,
+    children: int = protocol.CHILDREN,
+    seed: int = 1,
+    effect: float = DEFAULT_EFFECT,
+    sigma: float = DEFAULT_SIGMA,
+    dirt: Dirt = "realistic",
+    through: date = DEFAULT_THROUGH,
+) -> Path:
+    """Write `data/<name>/`, and `params/<name>.yml` where there is none.
+
+    Parameters
+    ----------
+    name : the refresh's name
+    root : the project's root
+    children : cohort children: first eligible referrals in the whole trial period
+    effect : treatment effect on P1, log odds; S1 to S6 have `SECONDARY_EFFECTS`
+    sigma : SD of the LA intercepts on the logit scale
+    dirt : what real extracts have and clean ones don't, or `none`
+    through : last date that the extracts cover
+
+    Returns
+    -------
+    The data folder.
+
+    Raises
+    ------
+    Refusal
+        A value that can't be; a data folder that the simulator didn't write; a params file that
+        describes another folder or date.
+    """
+    refresh = name_of(name)
+    _check(children=children, seed=seed, effect=effect, sigma=sigma, dirt=dirt, through=through)
+    folder = root / "data" / refresh
+    _refuse_real_data(folder, refresh)
+    params = root / "params" / f"{refresh}.yml"
+    live = {la.key: la.operationally_live for la in protocol.LOCAL_AUTHORITIES}
+    if params.exists():
+        live = _live_dates(refresh, root, through)
+
+    world = _draw(children, seed, effect, sigma, live)
+    files, truth = _seen_by(world, through)
+    tables = trial_files(stream(seed, "returns"), live, through, context_column=dirt != "none")
+    truth = {
+        "written_by": _WRITTEN_BY,
+        "refresh": refresh,
+        "seed": seed,
+        "children": children,
+        "sigma": sigma,
+        "dirt": dirt,
+        "data_through": str(through),
+        "live_dates": {la: str(day) for la, day in live.items()},
+        **truth,
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(folder)
+    partial = Path(tempfile.mkdtemp(prefix=f".{refresh}-", suffix=".partial", dir=folder.parent))
+    try:
+        _write_extracts(partial, files, tables)
+        _write_truth(partial, truth)
+        _swap_in(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if not params.exists():
+        text = params_text(refresh, through, effect, live, dirt=dirt != "none")
+        parse_refresh(text.encode(), f"params/{refresh}.yml", refresh)
+        params.parent.mkdir(parents=True, exist_ok=True)
+        params.write_text(text, encoding="utf-8", newline="\n")
+    return folder
+
+
+def _check(
+    *, children: int, seed: int, effect: float, sigma: float, dirt: str, through: date
+) -> None:
+    faults = []
+    if children < 1:
+        faults.append(f"children: {children}; expected 1 or more")
+    if seed < 0:
+        faults.append(f"seed: {seed}; expected 0 or more")
+    if not math.isfinite(effect):
+        faults.append(f"effect: {effect}; expected a number, log odds")
+    if not (math.isfinite(sigma) and sigma >= 0):
+        faults.append(f"sigma: {sigma}; expected 0 or more")
+    if dirt not in get_args(Dirt):
+        faults.append(f"dirt: {dirt!r}; expected {' or '.join(get_args(Dirt))}")
+    if through < protocol.TRIAL_START:
+        faults.append(
+            f"through: {through} is before the trial period, which starts {protocol.TRIAL_START}"
+        )
+    if faults:
+        raise Refusal("\n".join(["nothing was simulated:", *(f"  {fault}" for fault in faults)]))
+
+
+def _refuse_real_data(folder: Path, refresh: str) -> None:
+    """Overwrite nothing but what the simulator itself wrote."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        truth = json.loads((folder / TRUTH_FILE).read_text(encoding="utf-8"))
+        synthetic = truth.get("written_by") == _WRITTEN_BY
+    except (OSError, ValueError, AttributeError):
+        synthetic = False
+    if not synthetic:
+        raise Refusal(
+            f"data/{refresh} exists and was not written by `{_WRITTEN_BY}` (it has no "
+            f"{TRUTH_FILE} that says so): it is never overwritten. Choose another name"
+        )
+
+
+def _live_dates(name: str, root: Path, through: date) -> dict[str, date]:
+    """Live dates of a params file that is there already, which must fit what is to be written."""
+    refresh = load_refresh(name, root)
+    faults = []
+    if (root / refresh.data).resolve() != (root / "data" / name).resolve():
+        faults.append(f"data: {refresh.data}; expected data/{name}")
+    other = sorted({str(day) for day in refresh.data_through.values() if day != through})
+    if other:
+        faults.append(
+            f"data_through: {', '.join(other)}; the extracts would go through {through}. "
+            "Give that date as --through, or correct the params file"
+        )
+    if faults:
+        told = "\n".join(f"  {fault}" for fault in faults)
+        raise Refusal(f"params/{name}.yml is there and does not fit:\n{told}")
+    return {la: refresh.live_date(la) for la in protocol.LA_KEYS}
+
+
+def _draw(
+    children: int, seed: int, effect: float, sigma: float, live: Mapping[str, date]
+) -> _World:
+    """Draw the whole trial; each part has its own stream of random numbers."""
+    index = draw_referrals(stream(seed, "referrals"), children, live_days(live))
+    planted = plant(stream(seed, "intercepts"), effect, sigma, SECONDARY_EFFECTS)
+    covariates = draw_covariates(stream(seed, "covariates"), index.la, index.day, index.birth_month)
+    added = predictors(covariates, index.day, index.birth_month)
+    drawn = draw_outcomes(stream(seed, "outcomes"), index, planted, added)
+    absence = draw_absence(
+        stream(seed, "absence"),
+        index,
+        planted,
+        school_terms(DEFAULT_THROUGH),
+        protocol.SCHOOL_TERMS_FOLLOWED,
+        predictor=added["S6"],
+    )
+    rng = stream(seed, "histories")
+    plans, first_spell_end = lay_out_plans(rng, index.day, drawn, covariates.previous_cpp)
+    episodes = lay_out_care(rng, index, covariates, drawn)
+    referrals = lay_out_referrals(
+        rng, index, covariates, drawn.S2.astype(np.int64), first_spell_end
+    )
+    absence = extract.with_other_terms(rng, index, absence, school_terms(DEFAULT_THROUGH))
+
+    rng = stream(seed, "excluded")
+    excluded = draw_excluded(rng, children)
+    day = np.where(excluded.day < FAR, excluded.day, day_number(protocol.TRIAL_START))
+    born = np.where(excluded.birth_month == NOT_SET, month_of(day), excluded.birth_month)
+    outside = draw_covariates(rng, excluded.la, day, born)
+    theirs = lay_out_excluded(rng, excluded, outside)
+    theirs = Referrals(
+        theirs.child + children,
+        *(getattr(theirs, field) for field in Referrals.__slots__ if field != "child"),
+    )
+    every = Covariates(
+        *(
+            np.concatenate([getattr(covariates, field), getattr(outside, field)])
+            for field in Covariates.__slots__
+        )
+    )
+    return _World(
+        index,
+        excluded,
+        every,
+        planted,
+        drawn,
+        absence,
+        join_referrals(referrals, theirs),
+        plans,
+        episodes,
+    )
+
+
+def _seen_by(world: _World, through: date) -> tuple[dict[str, FileRows], dict[str, object]]:
+    """Cut the extracts at one date, and say the truth about them."""
+    last_day = day_number(through)
+    la = np.concatenate([world.index.la, world.excluded.la])
+    day = np.concatenate([world.index.day, world.excluded.day])
+    present = (day <= last_day) | (day == FAR)
+    register = Register(la, present)
+    birth_month = np.concatenate([world.index.birth_month, world.excluded.birth_month])
+    last_month = month_of(np.array([last_day], dtype=np.int64))[0]
+    birth_month = np.where(birth_month > last_month, NOT_SET, birth_month)
+
+    terms = school_terms(min(through, DEFAULT_THROUGH))
+    files = {
+        "children": extract.children_file(register, birth_month, world.covariates),
+        "referrals": extract.referrals_file(register, referrals_seen_by(world.referrals, last_day)),
+        "plans": extract.plans_file(register, _plans_seen_by(world.plans, last_day)),
+        "care_episodes": extract.care_episodes_file(
+            register, episodes_seen_by(world.episodes, last_day)
+        ),
+        "attendance": extract.attendance_file(
+            register, _absence_seen_by(world.absence, len(terms.first_month)), terms
+        ),
+    }
+    cohort = present[: len(world.index.la)]
+    return files, _truth(world, cohort, present[len(cohort) :])
+
+
+def _truth(world: _World, cohort: Bools, excluded: Bools) -> dict[str, object]:
+    per_la = np.bincount(world.index.la[cohort], minlength=len(protocol.LA_KEYS))
+    reasons = np.bincount(world.excluded.reason[excluded], minlength=len(EXCLUDED_SHARES))
+    return {
+        "effects": dict(world.planted.effects),
+        "risk_differences": dict(world.drawn.risk_difference),
+        "la_intercepts": {
+            outcome: dict(zip(protocol.LA_KEYS, values[:, 0].tolist(), strict=True))
+            for outcome, values in world.planted.intercepts.items()
+        },
+        "eligible": dict(zip(protocol.LA_KEYS, per_la.tolist(), strict=True)),
+        "excluded": dict(zip(EXCLUDED_SHARES, reasons.tolist(), strict=True)),
+    }
+
+
+def _plans_seen_by(plans: Plans, last_day: int) -> Plans:
+    keep = plans.start <= last_day
+    end = np.where(plans.end > last_day, FAR, plans.end)[keep]
+    return Plans(plans.child[keep], plans.plan_type[keep], plans.start[keep], end)
+
+
+def _absence_seen_by(absence: Absence, ended: int) -> Absence:
+    keep = absence.term < ended
+    return Absence(*(getattr(absence, field)[keep] for field in Absence.__slots__))
+
+
+def _write_extracts(
+    folder: Path, files: Mapping[str, FileRows], tables: Mapping[str, pa.Table]
+) -> None:
+    for position, la in enumerate(protocol.LA_KEYS):
+        (folder / la).mkdir()
+        for name in LA_FILES:
+            rows = files[name]
+            first, last = np.searchsorted(rows.la, [position, position + 1])
+            _write_csv(folder / la / f"{name}.csv", rows.table.slice(first, last - first))
+    for name, table in tables.items():
+        _write_csv(folder / f"{name}.csv", table)
+
+
+def _write_csv(path: Path, table: pa.Table) -> None:
+    with path.open("wb") as sink:
+        sink.write((",".join(table.column_names) + "\n").encode("utf-8"))
+        csv.write_csv(table, sink, csv.WriteOptions(include_header=False, quoting_style="none"))
+
+
+def _write_truth(folder: Path, truth: Mapping[str, object]) -> None:
+    text = json.dumps(truth, indent=1, ensure_ascii=False) + "\n"
+    (folder / TRUTH_FILE).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what an interrupted run of the simulator left beside the folder."""
+    for leftover in folder.parent.glob(f".{folder.name}-*.partial"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _swap_in(partial: Path, folder: Path) -> None:
+    if folder.exists():
+        old = Path(
+            tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".partial", dir=folder.parent)
+        )
+        folder.rename(old / "replaced")
+        partial.rename(folder)
+        shutil.rmtree(old)
+    else:
+        partial.rename(folder)
