@@ -1,0 +1,150 @@
+"""What arrived, what was set aside, what differs from the protocol: as sentences and notices."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fvlib import protocol
+from fvlib.report import words
+from fvlib.report.bundle import Bundle, la_order, masked
+
+# Data contract: more than this share of a file's rows set aside gets a red banner.
+SET_ASIDE_LIMIT: Final = 0.05
+
+Callout = tuple[str, str, str]
+
+
+def notices(bundle: Bundle) -> tuple[Callout, ...]:
+    """Return the callouts (kind, title, text) that stand at the head of a chapter."""
+    out: list[Callout] = []
+    if bundle.synthetic:
+        out.append(
+            (
+                "warning",
+                "Synthetic data",
+                "This refresh was simulated to exercise the report. Nothing in it says anything "
+                "about any child, family or local authority.",
+            )
+        )
+    if bundle.interim:
+        out.append(
+            (
+                "important",
+                "Interim look",
+                "This is an interim report: not every child\u2019s outcome window has closed, or "
+                "the analysis has not been declared final. It shows estimates with their "
+                "intervals, gives no test of significance, and draws no conclusion. Nothing here "
+                "should be quoted as a finding.",
+            )
+        )
+    heavy = heavily_set_aside(bundle)
+    if heavy:
+        told = words.listing(f"{words.LAS[la]} ({words.file_label(file)})" for la, file in heavy)
+        out.append(
+            (
+                "caution",
+                "Many rows set aside",
+                f"More than {words.percent(SET_ASIDE_LIMIT, 0)} of the rows of these files were "
+                f"set aside: {told}. Results that rest on them may change when the files are "
+                "corrected.",
+            )
+        )
+    return tuple(out)
+
+
+def heavily_set_aside(bundle: Bundle) -> list[tuple[str, str]]:
+    """List the LA and file of which more than the limit was set aside, from released counts."""
+    aside = bundle.table("set_aside", ("la", "file", "rule", "rows"))
+    read = bundle.table("arrivals", ("la", "file", "rows_read"))
+    if aside.empty or read.empty:
+        return []
+    totals = aside.groupby(["la", "file"], as_index=False)["rows"].sum()
+    both = totals.merge(read[["la", "file", "rows_read"]], on=["la", "file"])
+    over = both[both["rows"] > SET_ASIDE_LIMIT * both["rows_read"]]
+    order = {la: place for place, la in enumerate(protocol.LA_KEYS)}
+    pairs = [(str(la), str(file)) for la, file in zip(over["la"], over["file"], strict=True)]
+    return sorted(pairs, key=lambda pair: (order.get(pair[0], len(order)), pair[1]))
+
+
+def set_aside(bundle: Bundle) -> str:
+    """Say how many rows were set aside, and in which LAs."""
+    aside = bundle.table("set_aside", ("la", "file", "rule", "rows"))
+    aside = aside[(aside["rows"] > 0) | masked(aside, "rows")]
+    if aside.empty:
+        return "No row was set aside in any local authority\u2019s files."
+    known = aside["rows"].sum()
+    where = words.listing(words.LAS[la] for la in la_order(aside))
+    rules = words.plural(aside["rule"].nunique(), "rule")
+    hidden = masked(aside, "rows").any()
+    more = ", not counting those too few to show" if hidden else ""
+    return (
+        f"In all, {words.count(known)} rows were set aside under {rules}{more}. They come from "
+        f"{where}."
+    )
+
+
+def arrivals(bundle: Bundle) -> str:
+    """Say which files did not arrive."""
+    table = bundle.table("arrivals", ("la", "file", "arrived"))
+    if table.empty:
+        return "This refresh holds no account of the files that arrived."
+    absent = table[~table["arrived"].astype(bool)]
+    if absent.empty:
+        return "Every local authority sent every file."
+    told = []
+    for la in la_order(absent):
+        files = absent.loc[absent["la"] == la, "file"]
+        told.append(
+            f"{words.listing(words.file_label(file).lower() for file in files)} ({words.LAS[la]})"
+        )
+    return f"Not received: {words.listing(told)}."
+
+
+def missingness(bundle: Bundle) -> str:
+    """Say which covariates are over the protocol's limit, and which an LA lacks altogether."""
+    table = bundle.table("missingness", ("covariate", "la", "condition", "n", "missing", "share"))
+    if table.empty:
+        return "This refresh holds no account of missing covariates."
+    every = table[table["condition"] == "all"]
+    overall = every[every["la"] == "all"]
+    limit = words.percent(protocol.MISSING_LIMIT, 0)
+    over = overall[overall["share"] > protocol.MISSING_LIMIT]["covariate"]
+    parts = [
+        f"Missing in more than {limit} of the cohort, and so dropped: "
+        f"{words.listing(words.label(words.COVARIATES, name).lower() for name in over)}."
+        if len(over)
+        else f"No covariate is missing in more than {limit} of the cohort."
+    ]
+    whole = every[(every["la"] != "all") & (every["share"] >= 1)]
+    if len(whole):
+        told = words.listing(
+            f"{words.label(words.COVARIATES, covariate).lower()} in {words.LAS[la]}"
+            for covariate, la in zip(whole["covariate"], whole["la"], strict=True)
+        )
+        parts.append(f"Not recorded at all: {told}.")
+    return " ".join(parts)
+
+
+def trial_period(bundle: Bundle) -> str:
+    """Say whether the trial period is the protocol's."""
+    period = bundle.manifest["trial_period"]
+    told = words.span(period["start"], period["end"])
+    if not period.get("reason"):
+        return f"Referrals from {told} count, as the protocol has it."
+    intended = words.span(protocol.TRIAL_START, protocol.TRIAL_END)
+    return (
+        f"Referrals from {told} count, and not those from {intended} as the protocol has it: "
+        f"{period['reason']}."
+    )
+
+
+def changed_dates(bundle: Bundle) -> str:
+    """Say which Operationally Live dates differ from those intended."""
+    changed = bundle.manifest.get("changed_dates") or []
+    if not changed:
+        return "Every local authority went live on the date that the protocol intended."
+    las = words.listing(words.LAS[entry["la"]] for entry in changed)
+    return (
+        f"The Operationally Live date of {las} differs from the one intended; the table gives "
+        "the reasons."
+    )

@@ -1,0 +1,171 @@
+"""`results/<refresh>/` as the report reads it: manifest, estimates, side tables.
+
+Nothing is computed here. A number that the disclosure gate masked is missing, and its column's
+twin `<column>_masked` says so. At an interim look no p-value is read at all (analysis plan,
+"Interim and final"), so that none can be shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from fvlib import protocol
+from fvlib.errors import Refusal
+
+MASKED: Final = "_masked"
+FLAGS: Final = ("converged", "singular", "arrived")
+P_COLUMNS: Final = ("p_value", "p_adjusted")
+P_ONLY: Final = "p_only"
+ESTIMATED: Final = "estimated"
+EFFECT: Final = "treatment"
+# The scale on which an analysis is judged, the first that it has.
+MAIN_SCALES: Final = ("log_odds", "mean_difference", "risk_difference", "pounds")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One refresh's released results.
+
+    Attributes
+    ----------
+    folder
+        `results/<refresh>/`.
+    manifest
+        What was analysed, and how: see `manifest.json`.
+    estimates
+        One row an estimate; at an interim look without p-values.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    estimates: pd.DataFrame
+
+    @property
+    def interim(self) -> bool:
+        """Whether this is an interim look."""
+        return bool(self.manifest["look"] != "final")
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the refresh was simulated."""
+        return bool(self.manifest.get("synthetic", False))
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All side tables by name."""
+        paths = sorted((self.folder / "tables").glob("*.csv"))
+        return {path.stem: _read_csv(path) for path in paths}
+
+    def table(self, name: str, columns: tuple[str, ...] = ()) -> pd.DataFrame:
+        """Return a side table; an absent one is empty, with the columns asked for."""
+        found = self.tables.get(name)
+        return pd.DataFrame(columns=list(columns)) if found is None else found
+
+    def effect(self, analysis: str, scale: str | None = None) -> pd.Series | None:
+        """Return an analysis's row for the effect of interest, if it was estimated.
+
+        Parameters
+        ----------
+        analysis
+            Machine name.
+        scale
+            One scale, or the scale on which the analysis is judged.
+        """
+        return self.estimate(analysis, EFFECT, scale)
+
+    def estimate(self, analysis: str, term: str, scale: str | None = None) -> pd.Series | None:
+        """Return an analysis's row for any term, if it was estimated."""
+        rows = self.estimates
+        rows = rows[(rows["analysis"] == analysis) & (rows["term"] == term)]
+        rows = rows[(rows["status"] == ESTIMATED) & rows["estimate"].notna()]
+        for wanted in MAIN_SCALES if scale is None else (scale,):
+            match = rows[rows["scale"] == wanted]
+            if len(match):
+                return match.iloc[0]
+        return None
+
+    def status(self, analysis: str) -> tuple[str, str]:
+        """Return an analysis's status and, unless estimated, the reason in words.
+
+        An analysis that the bundle doesn't hold is `absent`.
+        """
+        rows = self.estimates[self.estimates["analysis"] == analysis]
+        if rows.empty:
+            return "absent", "it is not among this refresh's results"
+        bad = rows[rows["status"] != ESTIMATED]
+        if bad.empty:
+            return ESTIMATED, ""
+        row = bad.iloc[0]
+        reason = row["reason"] if isinstance(row["reason"], str) else "no reason was recorded"
+        return str(row["status"]), reason
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a released bundle.
+
+    Raises
+    ------
+    Refusal
+        The folder holds no whole bundle, or one with a column missing.
+    """
+    manifest_path = folder / "manifest.json"
+    where = f"results/{folder.name}"
+    if not manifest_path.is_file():
+        raise Refusal(f"{where}: no manifest.json; `fv run {folder.name}` makes the results")
+    try:
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise Refusal(
+            f"{where}/manifest.json: not valid JSON (line {error.lineno}); run `fv run "
+            f"{folder.name}` again"
+        ) from error
+    estimates = _read_csv(folder / "estimates.csv")
+    needed = ("analysis", "role", "outcome", "term", "scale", "estimate", "status", "reason")
+    lacking = [name for name in needed if name not in estimates]
+    if lacking:
+        raise Refusal(
+            f"{where}/estimates.csv: missing column {', '.join(lacking)}; run `fv run "
+            f"{folder.name}` again"
+        )
+    if manifest.get("look") != "final":
+        estimates = _without_p(estimates)
+    return Bundle(folder=folder, manifest=manifest, estimates=estimates)
+
+
+def la_order(frame: pd.DataFrame) -> list[str]:
+    """LAs of a table in the order of roll-out; `all` last."""
+    present = set(frame["la"].astype(str))
+    return [key for key in (*protocol.LA_KEYS, "all") if key in present]
+
+
+def masked(frame: pd.DataFrame, column: str) -> pd.Series:
+    """Say which rows of a column the gate masked."""
+    twin = frame.get(f"{column}{MASKED}")
+    if twin is None:
+        return pd.Series(False, index=frame.index)
+    return twin.astype(bool)
+
+
+def _without_p(estimates: pd.DataFrame) -> pd.DataFrame:
+    kept = estimates[estimates["scale"] != P_ONLY].copy()
+    for column in P_COLUMNS:
+        if column in kept:
+            kept[column] = float("nan")
+    return kept.reset_index(drop=True)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise Refusal(f"results/{path.parent.name}: {path.name} is missing; run `fv run` again")
+    frame = pd.read_csv(path, encoding="utf-8")
+    for column in frame.columns:
+        if str(column).endswith(MASKED) or column in FLAGS:
+            frame[column] = frame[column].astype(str).str.lower().eq("true")
+    return frame

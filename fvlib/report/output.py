@@ -1,0 +1,101 @@
+"""How a table, a figure or a notice shows itself: in a render, and in JupyterLab.
+
+In a render a table is a raw `{=html}` block, because any `text/html` output makes Quarto load
+scripts from a CDN, and because pandoc turns the block into a real table in the PDF. In JupyterLab
+the same block would show as code, so that there it is plain HTML.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+SVG_SALT: Final = "fvlib"  # element ids are hashes: the same salt gives the same bytes
+# https://quarto.org/docs/advanced/environment-vars.html: the first since 1.8, the second before.
+QUARTO_EXECUTES: Final = ("QUARTO_DOCUMENT_PATH", "QUARTO_FIG_WIDTH")
+PNG_DPI: Final = 150
+
+
+def rendering() -> bool:
+    """Whether this runs inside a render rather than in an interactive notebook.
+
+    `fv render` sets `FVLIB_RENDER=1`. Quarto sets its own variables for each document that it
+    executes, and nothing else does.
+    """
+    quarto = any(name in os.environ for name in QUARTO_EXECUTES)
+    return quarto or os.environ.get("FVLIB_RENDER") == "1"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A finished table. `gt` is the great-tables object, for an author who wants to change it."""
+
+    gt: Any
+
+    @cached_property
+    def html(self) -> str:
+        """The table as HTML with inline styles and the document's own font."""
+        text = self.gt.as_raw_html(inline_css=True)
+        # One font for all: that of the page. A family named here is unknown to the PDF.
+        text = re.sub(r"font-family:[^;\"]*(&quot;[^;\"]*)*;?\s*", "", text)
+        return re.sub(r"\n\s*\n+", "\n", text).strip()
+
+    def _repr_markdown_(self) -> str | None:
+        return f"\n```{{=html}}\n{self.html}\n```\n" if rendering() else None
+
+    def _repr_html_(self) -> str | None:
+        return None if rendering() else self.html
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished figure. `plot` is the plotnine object (or composition) that it draws."""
+
+    plot: Any = field(repr=False)
+
+    @cached_property
+    def svg(self) -> str:
+        """The figure as SVG: the same plot gives the same bytes."""
+        return self._drawn("svg").decode("utf-8")
+
+    @cached_property
+    def png(self) -> bytes:
+        """The figure as PNG."""
+        return self._drawn("png")
+
+    def save(self, path: Path) -> None:
+        """Write an SVG or a PNG, as the file's name says."""
+        path.write_bytes(self._drawn(path.suffix.removeprefix(".")))
+
+    def _drawn(self, form: str) -> bytes:
+        import matplotlib as mpl  # noqa: PLC0415  (a page without figures doesn't load it)
+        from matplotlib import pyplot as plt  # noqa: PLC0415
+
+        buffer = io.BytesIO()
+        with mpl.rc_context({"svg.hashsalt": SVG_SALT}):
+            figure = self.plot.draw()
+            metadata = {"Date": None} if form == "svg" else None
+            figure.savefig(buffer, format=form, dpi=PNG_DPI, metadata=metadata)
+            plt.close(figure)
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.svg}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Callouts at the head of a chapter: what kind of look and of data this is. May be empty."""
+
+    parts: tuple[tuple[str, str, str], ...]
+
+    def _repr_markdown_(self) -> str:
+        return "\n\n".join(
+            f"::: {{.callout-{kind}}}\n## {title}\n\n{text}\n:::"
+            for kind, title, text in self.parts
+        )

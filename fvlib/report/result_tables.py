@@ -1,0 +1,250 @@
+"""Tables of estimates: the primary result, all analyses side by side, the fits' diaries."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import great_tables as gt
+import pandas as pd
+
+from fvlib import protocol
+from fvlib.report import sentences, words
+from fvlib.report.bundle import ESTIMATED, Bundle
+from fvlib.report.register import Register
+from fvlib.report.table_style import ABSENT, Rows, cell, count_notes, house
+
+EFFECT_GROUP: Final = "Effect of referral after v before go-live"
+
+
+def with_interval(row: pd.Series | None, scale: str, outcome: str = "P1") -> str:
+    """Write an estimate and its interval for a table cell, the unit being in the heading."""
+    if row is None or pd.isna(row["estimate"]):
+        return ABSENT
+    write = {
+        "odds_ratio": words.ratio,
+        "risk_difference": words.points,
+        "risk": words.percent,
+        "mean_difference": lambda value: sentences.mean(value, outcome),
+        "pounds": words.count,
+    }.get(scale, words.log_ratio)
+    if pd.isna(row["ci_low"]):
+        return write(row["estimate"])
+    return f"{write(row['estimate'])} ({write(row['ci_low'])} to {write(row['ci_high'])})"
+
+
+def primary(bundle: Bundle, register: Register) -> gt.GT:
+    """Set the primary outcome's result, with what must stand beside it."""
+    outcome = protocol.PRIMARY_OUTCOME
+    models = {
+        outcome: "Protocol\u2019s model",
+        sentences.nested_of(outcome): "LA \u00d7 period model",
+    }
+    lines: list[tuple[str, str, str, str]] = [
+        (EFFECT_GROUP, "Odds ratio", "treatment", "odds_ratio"),
+        (EFFECT_GROUP, "Log odds ratio", "treatment", "log_odds"),
+        (
+            EFFECT_GROUP,
+            "Average marginal effect, percentage points",
+            "treatment",
+            "risk_difference",
+        ),
+        (
+            "Adjusted risk of becoming looked after",
+            "Referred before go-live",
+            "risk_control",
+            "risk",
+        ),
+        (
+            "Adjusted risk of becoming looked after",
+            "Referred after go-live",
+            "risk_treatment",
+            "risk",
+        ),
+        ("Differences between LAs", "Standard deviation, log-odds", "la_sd", "log_odds"),
+        ("Differences between LAs", "ICC, probability scale", "icc", "icc_probability"),
+        ("Differences between LAs", "ICC, latent scale", "icc", "icc_latent"),
+    ]
+    rows: Rows = []
+    for group, name, term, scale in lines:
+        row = {"group": group, "quantity": name}
+        for model in models:
+            found = bundle.estimate(model, term, None if term == "la_sd" else scale)
+            row[model] = _precise(found, term) or with_interval(found, scale)
+        rows.append(row)
+    if not bundle.interim:
+        rows[3:3] = _tests(bundle, outcome, list(models))
+    rows.extend(_sample(bundle, list(models)))
+    notes = [
+        f"In brackets: {words.confidence_level()} confidence interval (CI). LA: local authority. "
+        "ICC: intracluster correlation; the protocol assumed "
+        f"{words.number(protocol.INTRACLUSTER_CORRELATION, 5)} on the probability scale.",
+        *_absent(bundle, list(models)),
+        *count_notes(bundle, pd.Series([row.get(m, "") for row in rows for m in models])),
+        *register.notes(list(models)),
+    ]
+    headings = {model: text + register.marks(model) for model, text in models.items()}
+    return house(
+        rows, "primary", labels={"quantity": "", **headings}, group="group",
+        numbers=list(models), notes=notes,
+    )  # fmt: skip
+
+
+def _precise(row: pd.Series | None, term: str) -> str:
+    if row is None or term not in ("la_sd", "icc"):
+        return ""
+    return words.number(row["estimate"], 5 if row["scale"] == "icc_probability" else 3)
+
+
+def _tests(bundle: Bundle, outcome: str, models: list[str]) -> Rows:
+    p: dict[str, str] = {}
+    for model in models:
+        row = bundle.effect(model)
+        known = row is not None and pd.notna(row["p_value"])
+        p[model] = _bare(words.p_value(row["p_value"])) if known and row is not None else ABSENT
+    shuffled = sentences.permutation_p(bundle, outcome)
+    return [
+        {"group": EFFECT_GROUP, "quantity": "p-value", **p},
+        {
+            "group": EFFECT_GROUP,
+            "quantity": f"p-value, permutation test over {sentences.ORDERS} orders",
+            models[0]: ABSENT if shuffled is None else _bare(words.p_value(shuffled)),
+        },
+    ]
+
+
+def _bare(p: str) -> str:
+    return p.removeprefix("p = ").removeprefix("p ")
+
+
+def _sample(bundle: Bundle, models: list[str]) -> Rows:
+    rows: Rows = []
+    for name, heading in (("n", "Children"), ("events", "Became looked after")):
+        row = {"group": "Sample", "quantity": heading}
+        for model in models:
+            found = bundle.effect(model)
+            row[model] = ABSENT if found is None else cell(found.to_frame().T, name).iloc[0]
+        rows.append(row)
+    return rows
+
+
+def _absent(bundle: Bundle, models: list[str]) -> list[str]:
+    """Say for each model without a result why there is none."""
+    return [sentences.no_result(bundle, m) for m in models if bundle.effect(m) is None]
+
+
+def analyses(bundle: Bundle, register: Register) -> gt.GT:
+    """Set every analysis with its effect: one row each, grouped by role."""
+    estimates = bundle.estimates[bundle.estimates["term"] == "treatment"]
+    roles = words.in_order(estimates["role"].astype(str), words.ROLES)
+    linear = bool((estimates["scale"] == "mean_difference").any())
+    rows: Rows = []
+    for role in roles:
+        part = estimates[estimates["role"] == role]
+        for name in words.in_order(part["analysis"].astype(str), words.ANALYSES):
+            rows.append(_analysis_row(bundle, register, name, role))
+    labels = {
+        "analysis": "", "n": "Children", "events": "Events",
+        "odds_ratio": f"Odds ratio ({words.confidence_level()} CI)",
+        "risk_difference": f"Percentage points ({words.confidence_level()} CI)",
+    }  # fmt: skip
+    if linear:
+        labels["mean_difference"] = f"Difference in means ({words.confidence_level()} CI)"
+    if not bundle.interim:
+        labels["p"] = "p"
+    names = [str(name) for name in estimates["analysis"].unique()]
+    notes = [
+        "CI: confidence interval. All analyses use the same children, so that agreement among "
+        "them is no repeated evidence.",
+        *count_notes(bundle, pd.Series([row[c] for row in rows for c in ("n", "events")])),
+        *register.notes(names),
+    ]
+    return house(
+        rows, "analyses", labels=labels, group="role",
+        numbers=[name for name in labels if name != "analysis"], notes=notes,
+    )  # fmt: skip
+
+
+def _analysis_row(bundle: Bundle, register: Register, name: str, role: str) -> dict[str, str]:
+    label = words.analysis_label(name) + register.marks(name)
+    row = {"role": words.label(words.ROLES, role), "analysis": label}
+    main = bundle.effect(name)
+    if main is None:
+        p_only = bundle.estimates
+        p_only = p_only[(p_only["analysis"] == name) & (p_only["status"] == ESTIMATED)]
+        if len(p_only) and pd.notna(p_only["p_value"].iloc[0]):
+            dashes = dict.fromkeys(("n", "events", "odds_ratio", "risk_difference"), ABSENT)
+            return row | dashes | {"p": _bare(words.p_value(p_only["p_value"].iloc[0]))}
+        told = words.label(words.STATUSES, bundle.status(name)[0])
+        dashes = dict.fromkeys(("n", "events", "risk_difference", "mean_difference", "p"), ABSENT)
+        return row | dashes | {"odds_ratio": told}
+    outcome = str(main["outcome"])
+    for column in ("n", "events"):
+        row[column] = cell(main.to_frame().T, column).iloc[0]
+    for scale in ("odds_ratio", "risk_difference", "mean_difference"):
+        row[scale] = with_interval(bundle.effect(name, scale), scale, outcome)
+    row["p"] = _bare(words.p_value(main["p_value"])) if pd.notna(main["p_value"]) else ABSENT
+    return row
+
+
+def diary(bundle: Bundle, register: Register) -> gt.GT:
+    """Set how each fit went: converged, singular, what was left out, warnings."""
+    rows: Rows = []
+    for name, part in bundle.estimates.groupby("analysis", sort=False):
+        status, reason = bundle.status(str(name))
+        first = part.iloc[0]
+        fit = "converged" if first["converged"] else "did not converge"
+        if first["singular"]:
+            fit += "; variance between LAs at zero"
+        texts = [str(first[c]) for c in ("dropped", "warnings") if isinstance(first[c], str)]
+        remark = reason if status != ESTIMATED else "; ".join(text for text in texts if text)
+        rows.append(
+            {
+                "analysis": words.analysis_label(str(name)) + register.marks(str(name)),
+                "status": words.label(words.STATUSES, status),
+                "fit": fit if status == ESTIMATED else ABSENT,
+                "remark": remark or ABSENT,
+            }
+        )
+    labels = {
+        "analysis": "",
+        "status": "Status",
+        "fit": "Fit",
+        "remark": "Left out, warnings, reason",
+    }
+    return house(rows, "diary", labels=labels)
+
+
+def exposure_weights(bundle: Bundle, register: Register) -> gt.GT:
+    """Set the weights that the constant effect gives to each time since go-live."""
+    table = bundle.table("exposure_weights", ("exposure_time", "weight"))
+    rows = [
+        {"time": str(int(time)), "weight": words.number(weight, 2)}
+        for time, weight in zip(table["exposure_time"], table["weight"], strict=True)
+    ]
+    labels = {"time": "Whole periods since go-live", "weight": "Weight"}
+    return house(rows, "exposure-weights", labels=labels, numbers=["weight"])
+
+
+def la_intercepts(bundle: Bundle, register: Register) -> gt.GT:
+    """Set each LA's deviation from the average LA."""
+    table = bundle.table("la_intercepts", ("analysis", "la", "estimate", "std_error"))
+    table = table[table["analysis"] == protocol.PRIMARY_OUTCOME]
+    rows: Rows = [
+        {
+            "la": words.LAS[str(row["la"])],
+            "estimate": words.log_ratio(row["estimate"]),
+            "std_error": ABSENT if pd.isna(row["std_error"]) else words.number(row["std_error"], 3),
+        }
+        for _, row in table.iterrows()
+    ]
+    labels = {"la": "", "estimate": "Intercept, log-odds", "std_error": "Standard error"}
+    return house(rows, "la-intercepts", labels=labels, numbers=["estimate", "std_error"])
+
+
+TABLES: Final[dict[str, Any]] = {
+    "primary": primary,
+    "analyses": analyses,
+    "diary": diary,
+    "exposure_weights": exposure_weights,
+    "la_intercepts": la_intercepts,
+}

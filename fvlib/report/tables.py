@@ -1,0 +1,11 @@
+"""All tables by name: estimates and side tables as great-tables objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fvlib.report import data_tables, result_tables
+
+# Each takes the released bundle and the registers.
+TABLES: Final[dict[str, Callable[..., Any]]] = {**result_tables.TABLES, **data_tables.TABLES}

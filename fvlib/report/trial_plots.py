@@ -1,0 +1,177 @@
+"""Figures of the trial itself: the stepped wedge, the flow of children, the crude rates."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+import pandas as pd
+from plotnine import (
+    aes,
+    element_blank,
+    element_text,
+    facet_wrap,
+    geom_line,
+    geom_point,
+    geom_rect,
+    geom_segment,
+    geom_text,
+    ggplot,
+    labs,
+    scale_fill_manual,
+    scale_shape_manual,
+    scale_x_continuous,
+    scale_y_continuous,
+    theme,
+)
+
+from fvlib import protocol
+from fvlib.report import words
+from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.plot_style import (
+    AFTER,
+    AFTER_TINT,
+    ALERT,
+    BEFORE,
+    FONT,
+    INK,
+    MUTED,
+    PAPER,
+    TEXT,
+    house_theme,
+    month_label,
+    months_since,
+)
+from fvlib.report.table_style import MASKED_TEXT
+
+BOX_HEIGHT: Final = 0.8
+CONDITIONS: Final = ("control", "treatment")
+
+
+def calendar(bundle: Bundle) -> tuple[date, date, int]:
+    """Return the trial's first and last day and how many periods it has."""
+    period = bundle.manifest["trial_period"]
+    start, end = date.fromisoformat(period["start"]), date.fromisoformat(period["end"])
+    months = months_since(start, end + date.resolution)
+    return start, end, max(1, round(months / protocol.PERIOD_MONTHS))
+
+
+def segments(bundle: Bundle) -> pd.DataFrame:
+    """Return one row a cell of LA, period and condition: x from, x to (months), counts."""
+    start, end, _ = calendar(bundle)
+    table = bundle.table("periods", ("la", "period", "condition", "n", "events")).copy()
+    live = {
+        la: months_since(start, date.fromisoformat(text))
+        for la, text in bundle.manifest["live_dates"].items()
+    }
+    last = months_since(start, end + date.resolution)
+    first = table["period"].astype(float) * protocol.PERIOD_MONTHS
+    then = (first + protocol.PERIOD_MONTHS).clip(upper=last)
+    table["live"] = table["la"].map(live).astype(float)
+    treated = table["condition"] == "treatment"
+    table["xmin"] = first.where(~treated, pd.concat([first, table["live"]], axis=1).max(axis=1))
+    table["xmax"] = then.where(treated, pd.concat([then, table["live"]], axis=1).min(axis=1))
+    table["middle"] = (table["xmin"] + table["xmax"]) / 2
+    table["n_masked"], table["events_masked"] = masked(table, "n"), masked(table, "events")
+    return table
+
+
+def wedge(bundle: Bundle) -> ggplot:
+    """Draw the stepped wedge: LA by period, live dates, children per cell."""
+    start, _, periods = calendar(bundle)
+    cells = segments(bundle)
+    las = la_order(cells)
+    place = {la: len(las) - position for position, la in enumerate(las)}
+    cells["y"] = cells["la"].map(place)
+    cells["ymin"], cells["ymax"] = cells["y"] - BOX_HEIGHT / 2, cells["y"] + BOX_HEIGHT / 2
+    cells["label"] = [
+        MASKED_TEXT if hidden else "" if pd.isna(n) else words.count(n)
+        for n, hidden in zip(cells["n"], cells["n_masked"], strict=True)
+    ]
+    cells["referred"] = pd.Categorical(
+        cells["condition"].map(words.CONDITIONS), [words.CONDITIONS[c] for c in CONDITIONS]
+    )
+    lines = cells.drop_duplicates("la")[["la", "y", "live"]].copy()
+    lines["label"] = [words.short_day(bundle.manifest["live_dates"][la]) for la in lines["la"]]
+    breaks = [period * protocol.PERIOD_MONTHS for period in range(periods + 1)]
+    text = {"size": TEXT, "family": FONT}
+    return (
+        ggplot(cells)
+        + geom_rect(
+            aes(xmin="xmin", xmax="xmax", ymin="ymin", ymax="ymax", fill="referred"),
+            color=PAPER, size=0.6,
+        )
+        + geom_text(
+            aes(x="middle", y="y", label="label"), cells[cells["condition"] == "control"],
+            color=INK, **text,
+        )
+        + geom_text(
+            aes(x="middle", y="y", label="label"), cells[cells["condition"] == "treatment"],
+            color=PAPER, **text,
+        )
+        + geom_segment(
+            aes(x="live", xend="live", y="y - 0.47", yend="y + 0.47"), lines, color=ALERT, size=1.2
+        )
+        + geom_text(
+            aes(x="live", y="y + 0.58", label="label"), lines, color=ALERT, size=TEXT - 0.5,
+            family=FONT,
+        )
+        + scale_fill_manual(values=[BEFORE, AFTER])
+        + scale_x_continuous(
+            breaks=breaks, labels=[month_label(start, b) for b in breaks], expand=(0.01, 0)
+        )
+        + scale_y_continuous(
+            breaks=list(place.values()), labels=[words.LAS[la] for la in place],
+            limits=(0.5, len(las) + 0.7), expand=(0, 0),
+        )
+        + labs(x="", y="")
+        + house_theme(0.55 * len(las) + 1.1)
+        + theme(panel_grid_major=element_blank())
+    )  # fmt: skip
+
+
+def crude_rate(bundle: Bundle) -> ggplot:
+    """Draw the crude rate of becoming looked after by LA and period, treated stretch shaded."""
+    start, _, periods = calendar(bundle)
+    cells = segments(bundle)
+    cells = cells[(cells["n"] > 0) | cells["events_masked"] | cells["n_masked"]]
+    las = la_order(cells)
+    names = [words.LAS[la] for la in las]
+    cells["name"] = pd.Categorical(cells["la"].map(words.LAS), names, ordered=True)
+    cells["rate"] = 100 * cells["events"] / cells["n"]
+    cells["referred"] = pd.Categorical(
+        cells["condition"].map(words.CONDITIONS), [words.CONDITIONS[c] for c in CONDITIONS]
+    )
+    hidden = cells[cells["events_masked"] | cells["n_masked"]].copy()
+    shown = cells[cells["rate"].notna()]
+    shade = cells.drop_duplicates("la")[["name", "live"]].copy()
+    shade["end"] = periods * protocol.PERIOD_MONTHS
+    top = max(1.0, float(shown["rate"].max()) * 1.15) if len(shown) else 1.0
+    shade["top"], hidden["floor"] = top, top * 0.05
+    breaks = [period * protocol.PERIOD_MONTHS for period in range(0, periods + 1, 2)]
+    plot = (
+        ggplot(shown, aes("middle", "rate"))
+        + geom_rect(
+            aes(xmin="live", xmax="end", ymin=0, ymax="top"), shade, fill=AFTER_TINT,
+            inherit_aes=False,
+        )
+        + geom_segment(
+            aes(x="live", xend="live", y=0, yend="top"), shade, color=ALERT, size=0.7,
+            inherit_aes=False,
+        )
+        + geom_line(aes(group="la"), color=MUTED, size=0.5)
+        + geom_point(aes(shape="referred", fill="referred"), color=INK, size=2, stroke=0.4)
+        + facet_wrap("name", ncol=5)
+        + scale_shape_manual(values=["o", "s"])
+        + scale_fill_manual(values=[PAPER, AFTER])
+        + scale_x_continuous(breaks=breaks, labels=[month_label(start, b) for b in breaks])
+        + scale_y_continuous(limits=(0, top), expand=(0, 0))
+        + labs(x="Date of referral", y="Became looked after, %")
+        + house_theme(2.6, axis_text_x=element_text(size=6.5, color=INK))
+    )  # fmt: skip
+    if len(hidden):
+        plot = plot + geom_text(
+            aes(x="middle", y="floor"), hidden, label=MASKED_TEXT, size=TEXT, color=MUTED,
+            family=FONT, inherit_aes=False,
+        )  # fmt: skip
+    return plot

@@ -1,0 +1,383 @@
+"""Numbers to text, and the one list of display words for every machine name, in its order.
+
+Rounding is half up on the decimal digits that the number prints with (0.25 to one decimal is
+0.3), the minus sign is U+2212, and a number that would round onto a line it isn't on (an odds
+ratio of 0.998 onto 1) keeps the digits that tell it apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+import pandas as pd
+
+from fvlib import protocol
+
+MINUS: Final = "\u2212"
+NO_BREAK: Final = "\u00a0"
+EN_DASH: Final = "\u2013"
+EXTRA_DECIMALS: Final = 3  # how many more digits a number may take to stay off a line
+SMALLEST_P: Final = Decimal("0.001")
+LARGEST_P: Final = Decimal("0.99")
+
+
+def number(value: float, decimals: int = 0, *, apart_from: float | None = None) -> str:
+    """Write a number with thousands separators and a true minus sign, halves rounded up.
+
+    Parameters
+    ----------
+    value
+        A finite number.
+    decimals
+        Digits after the point.
+    apart_from
+        A line such as 0 or 1 that the number must not seem to lie on when it doesn't.
+    """
+    exact = Decimal(repr(float(value)))
+    if not exact.is_finite():
+        raise ValueError(f"{value} is no number that can be printed")
+    for places in range(decimals, decimals + EXTRA_DECIMALS + 1):
+        rounded = exact.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+        line = None if apart_from is None else Decimal(repr(float(apart_from)))
+        if line is None or rounded != line or exact == line:
+            break
+    text = f"{abs(rounded):,}"
+    return f"{MINUS}{text}" if rounded < 0 else text
+
+
+def count(value: float) -> str:
+    """Write a count: 78,000."""
+    return number(value, 0)
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """Write a proportion as a percentage: 0.041 is 4.1 %."""
+    return f"{number(_hundredfold(share), decimals)}{NO_BREAK}%"
+
+
+def points(difference: float, decimals: int = 1) -> str:
+    """Write a difference of two proportions in percentage points, without the unit."""
+    return number(_hundredfold(difference), decimals, apart_from=0)
+
+
+def in_points(difference: float, decimals: int = 1) -> str:
+    """Write a difference of two proportions with its unit: −0.9 percentage points."""
+    text = points(difference, decimals)
+    unit = "point" if text.lstrip(MINUS) == number(1, decimals) else "points"
+    return f"{text} percentage {unit}"
+
+
+def ratio(value: float) -> str:
+    """Write an odds ratio: two decimals, one from 10 up, never a false 1.00."""
+    return number(value, 2 if value < 10 else 1, apart_from=1)
+
+
+def log_ratio(value: float) -> str:
+    """Write a log odds ratio: three decimals, never a false zero."""
+    return number(value, 3, apart_from=0)
+
+
+def confidence_level() -> str:
+    """Write the confidence level that goes with the protocol's alpha: 95 %."""
+    return percent(1 - protocol.ALPHA, 0)
+
+
+def interval(low: str, high: str) -> str:
+    """Write a confidence interval in brackets from its written bounds."""
+    return f"({confidence_level()} CI {low} to {high})"
+
+
+def p_value(p: float) -> str:
+    """Write a p-value: three decimals under 0.1, two above, and never on alpha when off it."""
+    exact = Decimal(repr(float(p)))
+    if not 0 <= exact <= 1:
+        raise ValueError(f"{p} is no p-value")
+    if exact < SMALLEST_P:
+        return f"p < {SMALLEST_P}"
+    if exact > LARGEST_P:
+        return f"p > {LARGEST_P}"
+    return f"p = {number(p, 3 if p < 0.1 else 2, apart_from=protocol.ALPHA)}"
+
+
+def day(value: date | str) -> str:
+    """Write a date: 1 April 2020."""
+    when = date.fromisoformat(value[:10]) if isinstance(value, str) else value
+    return f"{when.day} {when:%B} {when.year}"
+
+
+def short_day(value: date | str) -> str:
+    """Write a date for a table: 1 Apr 2020."""
+    when = date.fromisoformat(value[:10]) if isinstance(value, str) else value
+    return f"{when.day} {when:%b} {when.year}"
+
+
+def span(first: date | str, last: date | str) -> str:
+    """Write two dates as a range."""
+    return f"{day(first)} to {day(last)}"
+
+
+def listing(items: Iterable[str]) -> str:
+    """Write items as a list in a sentence: a, b and c."""
+    words = list(items)
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def plural(n: int, one: str, many: str | None = None) -> str:
+    """Write a number of things in words up to ten: two analyses."""
+    noun = one if n == 1 else (many or f"{one}s")
+    return f"{SMALL_NUMBERS[n] if n < len(SMALL_NUMBERS) else count(n)} {noun}"
+
+
+def sentence_case(text: str) -> str:
+    """Begin with a capital, and leave the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def plain(name: str) -> str:
+    """Make a machine name readable that has no label of its own: `leave-out` is Leave out."""
+    return sentence_case(name.replace("_", " ").replace("-", " ").strip())
+
+
+def _hundredfold(share: float) -> float:
+    return float(Decimal(repr(float(share))) * 100)
+
+
+SMALL_NUMBERS: Final = (
+    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The display words of one outcome.
+
+    Attributes
+    ----------
+    label
+        In tables and figures.
+    question
+        What may be reduced or increased, in a sentence.
+    """
+
+    label: str
+    question: str
+
+
+def _months(outcome: str) -> str:
+    return f"{protocol.WINDOW_MONTHS[outcome]}{NO_BREAK}months"
+
+
+OUTCOMES: Final = {
+    "P1": Outcome(
+        "Became looked after",
+        f"the likelihood of becoming looked after within {_months('P1')} of referral",
+    ),
+    "S1": Outcome(
+        "Returned to statutory services",
+        "the likelihood of returning to statutory services after a plan, within "
+        f"{_months('S1')} of referral",
+    ),
+    "S2": Outcome(
+        "Started a child protection plan",
+        f"the likelihood of starting a child protection plan within {_months('S2')} of referral",
+    ),
+    "S3": Outcome(
+        "Days on plans",
+        "the number of days on child protection or child in need plans in the "
+        f"{_months('S3')} after referral",
+    ),
+    "S4": Outcome(
+        "Kinship care at the first placement",
+        "the likelihood that a child who becomes looked after is first placed in kinship care",
+    ),
+    "S5": Outcome(
+        "Reunified with family",
+        f"the likelihood that a child who becomes looked after returns home within {_months('S5')}",
+    ),
+    "S6": Outcome(
+        "Unauthorised absence rate (exploratory)",
+        "the rate of unauthorised absence from school over three terms",
+    ),
+}
+
+LAS: Final = protocol.LA_NAMES | {"all": "All five LAs"}
+
+# Insertion order is display order.
+ROLES: Final = {
+    "primary": "Primary analysis (protocol)",
+    "secondary": "Secondary outcomes (protocol)",
+    "sensitivity": "Sensitivity analyses (protocol)",
+    "exploratory": "Exploratory analyses (protocol)",
+    "ours": "Not pre-specified",
+}
+
+ANALYSES: Final = {
+    "P1": "Protocol\u2019s model",
+    "la-period": "LA \u00d7 period random intercept",
+    "X4": "Permutation test, within readiness strata",
+    "X1": "Half-time exposure",
+    "X2": "Four-week exposure",
+    "X3": "Exposure at entry to care",
+    "X5": "Effect by time since go-live",
+    "X6": "Embedding period left out",
+    "X7": "Hurdle model",
+    "X8": "Tobit model",
+    "X9": "Fractional logit",
+    "X10": "Later implementation date",
+    "X11": "Wild cluster bootstrap",
+    "X12": "Pooled with the difference-in-differences",
+    "X13": "Interaction with readiness",
+    "X14": "Implied savings",
+    "complete-cases": "Complete cases",
+    "no-covariates": "No covariates",
+    "without-la-covariates": "Without LA covariates",
+    "la-fixed-effects": "LA fixed effects",
+    "linear-probability": "Linear probability model",
+    "under-16-and-a-half": "Children under 16\u00bd only",
+    "within-period": "Within-period comparison of LA summaries",
+    "tipping-point": "Missing not at random (tipping point)",
+    "first-referral-only": "First referral only",
+    "all-referrals": "All referrals, also without further action",
+    **{f"leave-out-{key}": f"Without {name}" for key, name in protocol.LA_NAMES.items()},
+}
+
+SCALES: Final = {
+    "odds_ratio": "Odds ratio",
+    "log_odds": "Log odds ratio",
+    "risk_difference": "Difference, percentage points",
+    "mean_difference": "Difference in means",
+    "risk": "Adjusted risk",
+    "pounds": "Pounds",
+    "icc_probability": "Intracluster correlation, probability scale",
+    "icc_latent": "Intracluster correlation, latent scale",
+    "p_only": "p-value only",
+}
+
+TERMS: Final = {
+    "treatment": "Referred after v before go-live",
+    "risk_treatment": "Adjusted risk if referred after go-live",
+    "risk_control": "Adjusted risk if referred before go-live",
+    "la_sd": "Standard deviation between LAs (log-odds)",
+    "icc": "Intracluster correlation",
+    "time_averaged": "Average over time since go-live",
+    "long_term": "Longest time since go-live",
+}
+
+CONDITIONS: Final = {
+    "control": "Before go-live",
+    "treatment": "After go-live",
+    "all": "All",
+}
+
+STATUSES: Final = {
+    "estimated": "estimated",
+    "not_yet_estimable": "not yet estimable",
+    "failed": "could not be estimated",
+}
+
+COVARIATES: Final = {
+    "sex": "Sex",
+    "ethnicity": "Ethnicity",
+    "age_band": "Age band",
+    "academic_year": "Academic year of referral",
+    "disabled": "Disabled",
+    "fsm": "Free school meals",
+    "uasc": "Unaccompanied asylum seeker",
+    "previous_cpp": "Previous protection plans",
+    "primary_need": "Main need",
+    "la_fsm_share": "LA: share eligible for free school meals",
+    "la_white_british_share": "LA: share white British",
+    "other_programme": "LA: other innovation programme",
+}
+
+FILES: Final = {
+    "children": "Children",
+    "referrals": "Referrals",
+    "plans": "Plans",
+    "care_episodes": "Care episodes",
+    "attendance": "Attendance",
+    "la_context": "LA context",
+    "ipe_admin": "IPE: admin returns",
+    "ipe_survey": "IPE: staff survey",
+    "ipe_fgc": "IPE: family group conferences",
+    "ipe_training": "IPE: training",
+    "withdrawals": "Withdrawals",
+}
+
+# Steps of the flow (`fvlib/trial/flow.py`), in order.
+STEPS: Final = {
+    "children": "Children in the extracts",
+    "no_referral": "No referral",
+    "outside_trial_period": "Referred outside the trial period only",
+    "unborn": "Not yet born at referral",
+    "not_aged_0_to_17": "Not aged 0 to 17 at referral",
+    "no_further_action": "No further action after assessment",
+    "cohort": "Cohort",
+    "earlier_ineligible": "Of these, with an earlier ineligible referral",
+    "control": "Referred before go-live",
+    "treatment": "Referred after go-live",
+    "P1_not_observable": "Outcome window still open",
+    "P1_missing": "Outcome missing",
+    "P1_analysed": "Primary outcome analysed",
+}
+
+ABBREVIATIONS: Final = {
+    "CI": "confidence interval",
+    "CIN": "child in need",
+    "CPP": "child protection plan",
+    "DfE": "Department for Education",
+    "FGC": "family group conference",
+    "FSM": "free school meals",
+    "ICC": "intracluster correlation",
+    "IPE": "implementation and process evaluation",
+    "LA": "local authority",
+    "MDES": "minimum detectable effect size",
+}
+
+
+def label(names: dict[str, str], name: str) -> str:
+    """Look up the display words of a machine name; an unknown one is made readable."""
+    return names.get(name) or plain(name)
+
+
+def analysis_label(analysis: str, role: str = "") -> str:
+    """Name an analysis: its own label, and the outcome where it covers several (X3-S4)."""
+    if analysis in ANALYSES:
+        return ANALYSES[analysis]
+    if analysis in OUTCOMES:
+        return f"{analysis} {OUTCOMES[analysis].label}"
+    stem, _, outcome = analysis.rpartition("-")
+    if outcome in OUTCOMES and stem:
+        base = label(ANALYSES, stem)
+        if outcome == protocol.PRIMARY_OUTCOME:
+            return base
+        return f"{base}: {outcome} {OUTCOMES[outcome].label}"
+    return plain(analysis)
+
+
+def file_label(name: str) -> str:
+    """Name a file of the contract."""
+    return label(FILES, name.removesuffix(".csv").removesuffix(".parquet"))
+
+
+def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Sort names by a known order; those not in it keep theirs and come last."""
+    present = list(dict.fromkeys(names))
+    order = [name for name in known if name in present]
+    return order + [name for name in present if name not in order]
+
+
+def ordered(column: pd.Series, known: Sequence[str] | dict[str, str]) -> pd.Series:
+    """Make a column categorical in display order, so that it sorts as readers expect."""
+    levels = in_order((str(value) for value in column.dropna()), known)
+    return pd.Series(
+        pd.Categorical(column.astype(str), categories=levels, ordered=True),
+        index=column.index,
+        name=column.name,
+    )

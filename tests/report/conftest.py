@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import report_bundles
+from report_bundles import Contents
+
+from fvlib.report.report import Report, open_report
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project root with the chapters' register and no results yet."""
+    root = tmp_path / "project"
+    (root / "chapters").mkdir(parents=True)
+    (root / "_quarto.yml").write_text("project: {type: book}\n", encoding="utf-8")
+    register = (ROOT / "chapters" / "register.yml").read_text(encoding="utf-8")
+    (root / "chapters" / "register.yml").write_text(register, encoding="utf-8")
+    monkeypatch.chdir(root / "chapters")
+    monkeypatch.setattr(
+        "fvlib.report.report.ensure_results", lambda name, root: (root / "results" / name, True)
+    )
+    return root
+
+
+@pytest.fixture
+def opened(project: Path) -> Callable[..., Report]:
+    """Write a bundle and open it as a chapter does."""
+
+    def make(contents: Contents | None = None, name: str = "made-up") -> Report:
+        report_bundles.write(project / "results" / name, contents)
+        return open_report(name)
+
+    return make
