@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -175,15 +175,13 @@ def render(
     jobs: Annotated[int, typer.Option(help="Worker processes; -1 for all cores.")] = 1,
 ) -> None:
     """Run what is stale, render the chapters, and print the paths of the report."""
-    from fvlib.freshness import read_manifest  # noqa: PLC0415
     from fvlib.render import render as render_book  # noqa: PLC0415
-    from fvlib.render.timings import record  # noqa: PLC0415
     from fvlib.run import ensure_results  # noqa: PLC0415
 
     root = project_root()
     refresh = _name(name)
-    results, verified = ensure_results(refresh, root)
     formats = tuple(entry.strip() for entry in to.split(",") if entry.strip())
+    ensure_results(refresh, root, jobs=jobs, stage=_timings(root, refresh))
     outcome = render_book(root, refresh, formats=formats, engine=engine.value, chapter=chapter)
     for path in outcome.paths:
         _say(_shown(path, root))
@@ -235,6 +233,14 @@ def _name(name: str) -> str:
     from fvlib.refresh import name_of  # noqa: PLC0415
 
     return name_of(name)
+
+
+def _timings(root: Path, name: str) -> Callable[[str, float], None]:
+    """Append each stage's seconds to `_report/NAME/timings.csv`; results hold no durations."""
+    from fvlib.render.files import record_timing  # noqa: PLC0415
+
+    folder = root / "_report" / _name(name)
+    return lambda stage, seconds: record_timing(folder, stage, seconds)
 
 
 def _shown(path: Path, root: Path) -> str:

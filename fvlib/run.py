@@ -20,7 +20,7 @@ from fvlib import __version__, disclosure, protocol
 from fvlib.analyse import Result, analyse
 from fvlib.analysis import estimates
 from fvlib.data.load import load_extracts
-from fvlib.data.synthetic import TRUTH
+from fvlib.data.synthetic import TRUTH_FILE
 from fvlib.errors import Refusal
 from fvlib.freshness import Fingerprint, differences, fingerprint, read_manifest
 from fvlib.plan import PLAN, Analysis
@@ -74,7 +74,9 @@ def run(
     return to
 
 
-def ensure_results(name: object, root: Path) -> tuple[Path, bool]:
+def ensure_results(
+    name: object, root: Path, *, jobs: int = 1, stage: Stage = lambda name, seconds: None
+) -> tuple[Path, bool]:
     """Bring a refresh's results up to date and return their folder.
 
     Returns
@@ -95,7 +97,7 @@ def ensure_results(name: object, root: Path) -> tuple[Path, bool]:
         return results, False
     refresh = load_refresh(wanted, root)
     if (root / refresh.data).is_dir():
-        return run(wanted, root), True
+        return run(wanted, root, jobs=jobs, stage=stage), True
     if released:
         return results, False
     raise Refusal(
@@ -120,9 +122,7 @@ def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
     return tuple(row for row in PLAN if row.id in only)
 
 
-def is_fresh(
-    manifest: dict[str, Any] | None, now: Fingerprint, plan: Sequence[Analysis]
-) -> bool:
+def is_fresh(manifest: dict[str, Any] | None, now: Fingerprint, plan: Sequence[Analysis]) -> bool:
     """Whether a bundle belongs to this data, params and code, and holds these analyses."""
     if manifest is None or differences(manifest, now):
         return False
@@ -179,7 +179,7 @@ def manifest_of(
     content = {
         "refresh": refresh.refresh,
         "look": refresh.look,
-        "synthetic": (root / refresh.data / TRUTH).exists(),
+        "synthetic": (root / refresh.data / TRUTH_FILE).exists(),
         "data_through": refresh.data_through,
         "previous_refresh": refresh.previous_refresh,
         "seed": refresh.seed,

@@ -1,0 +1,210 @@
+"""A row of the plan over a small trial: numbers from an independent route, and every status."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.optimize import minimize
+from scipy.special import expit
+from scipy.stats import norm
+
+from fvlib import plan
+from fvlib.analyse import analyse
+from fvlib.analysis.design import Terms
+from fvlib.analysis.methods import FitFailed, icc_latent, icc_probability
+from fvlib.plan import PLAN, PRIMARY, Analysis
+from tests.analysis.conftest import toy_trial
+
+BARE = replace(PRIMARY, id="bare", terms=Terms((), ()), imputed=False)
+# Brute force and engine maximise the same integral; what is left is scipy's own stopping rule.
+BRUTE_FORCE = 1e-4
+
+
+def rows_of(analysis: Analysis, trial: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    result = analyse(analysis, trial)
+    return {(row["term"], row.get("scale")): row for row in result.rows}
+
+
+def brute_force(trial: Any) -> np.ndarray:
+    """Maximise the marginal likelihood by plain quadrature on a fixed grid and BFGS."""
+    frame = trial.cohort.assign(value=trial.outcomes["P1"].set_index("child")["value"])
+    cells = frame.groupby(["la", "period", "treated"], observed=True)["value"]
+    counts = cells.agg(["sum", "count"]).reset_index()
+    X = np.column_stack(
+        [
+            np.ones(len(counts)),
+            counts["treated"],
+            *((counts["period"] == t) for t in range(1, 6)),
+        ]
+    ).astype(float)
+    grid = np.linspace(-6, 6, 2001)
+    weight = norm.pdf(grid) * (grid[1] - grid[0])
+    la = counts["la"].cat.codes.to_numpy()
+    events, n = counts["sum"].to_numpy(), counts["count"].to_numpy()
+
+    def loss(theta: np.ndarray) -> float:
+        eta = (X @ theta[:-1])[:, None] + np.exp(theta[-1]) * grid
+        log_p = events[:, None] * eta - n[:, None] * np.logaddexp(0, eta)
+        total = 0.0
+        for k in np.unique(la):
+            log_k = log_p[la == k].sum(axis=0)
+            top = log_k.max()
+            total += top + np.log(weight @ np.exp(log_k - top))
+        return -total
+
+    start = np.r_[-1.5, np.zeros(6), np.log(0.4)]
+    return minimize(loss, start, method="BFGS", options={"gtol": 1e-6}).x
+
+
+def test_the_effect_is_that_of_the_likelihood_maximised_by_brute_force() -> None:
+    trial = toy_trial(2000, seed=3)
+    theirs = brute_force(trial)
+    ours = rows_of(BARE, trial)
+    assert ours["treatment", "log_odds"]["estimate"] == pytest.approx(theirs[1], abs=BRUTE_FORCE)
+    assert ours["la_sd", "log_odds"]["estimate"] == pytest.approx(
+        np.exp(theirs[-1]), abs=BRUTE_FORCE
+    )
+
+
+def test_scales_agree_with_one_another(trial: Any) -> None:
+    rows = rows_of(BARE, trial)
+    log_odds, odds = rows["treatment", "log_odds"], rows["treatment", "odds_ratio"]
+    for key in ("estimate", "ci_low", "ci_high"):
+        assert odds[key] == pytest.approx(np.exp(log_odds[key]))
+    assert np.isnan(odds["std_error"])
+    difference = rows["treatment", "risk_difference"]["estimate"]
+    risks = [rows[f"risk_{c}", "risk"]["estimate"] for c in ("treatment", "control")]
+    assert risks[0] - risks[1] == pytest.approx(difference, abs=1e-12)
+    # The plan: the p comes from the log-odds alone.
+    assert log_odds["p_value"] == pytest.approx(
+        2 * norm.sf(abs(log_odds["estimate"] / log_odds["std_error"]))
+    )
+    assert np.isnan(rows["treatment", "risk_difference"]["p_value"])
+
+
+def test_every_row_of_the_plan_is_estimated_on_a_whole_trial(trial: Any) -> None:
+    for row in PLAN:
+        if row.outcome != "P1":
+            continue
+        result = analyse(row, trial)
+        assert {r["status"] for r in result.rows} == {"estimated"}, (row.id, result.rows[0])
+        assert all(r["converged"] for r in result.rows)
+
+
+def test_leaving_an_la_out_leaves_its_children_out(trial: Any) -> None:
+    row = next(row for row in PLAN if row.id == "leave-out-sefton")
+    result = analyse(row, trial)
+    assert result.rows[0]["n"] == (trial.cohort["la"] != "sefton").sum()
+    assert {la for la, _, _ in result.intercepts} == {
+        "warwickshire",
+        "newcastle",
+        "coventry",
+        "solihull",
+    }
+
+
+def status(analysis: Analysis, trial: Any) -> tuple[str, str]:
+    row = analyse(analysis, trial).rows[0]
+    return row["status"], row["reason"]
+
+
+def test_nobody_observed_yet(trial: Any) -> None:
+    trial.outcomes["P1"]["state"] = "not_observable"
+    told = status(PRIMARY, trial)
+    assert told[0] == "not_yet_estimable"
+    assert "no child's window has closed" in told[1]
+
+
+def test_only_control_children_observed_yet(trial: Any) -> None:
+    trial.cohort["treated"] = 0
+    assert status(PRIMARY, trial) == (
+        "not_yet_estimable",
+        "every child in the sample was referred before go-live",
+    )
+
+
+def test_treatment_in_the_span_of_la_and_period(trial: Any) -> None:
+    trial.cohort["treated"] = (trial.cohort["period"] >= 3).astype(int)
+    told = status(PRIMARY, trial)
+    assert told[0] == "not_yet_estimable"
+    assert "LA and period" in told[1]
+
+
+def test_an_empty_cell_of_outcome_by_treatment(trial: Any) -> None:
+    treated = trial.cohort["treated"].to_numpy() == 1
+    trial.outcomes["P1"].loc[treated, "value"] = 0.0
+    told = status(PRIMARY, trial)
+    assert told[0] == "not_yet_estimable"
+    assert "one condition" in told[1]
+
+
+def test_la_covariates_that_alone_hide_treatment_are_dropped_and_named(trial: Any) -> None:
+    # The programme flag follows treatment exactly.
+    trial.cohort["other_programme"] = trial.cohort["treated"].astype(float)
+    row = analyse(PRIMARY, trial).rows[0]
+    assert row["status"] == "estimated"
+    assert "other_programme (collinear with treatment)" in row["dropped"]
+
+
+def test_a_covariate_missing_too_often_is_dropped_and_named(trial: Any) -> None:
+    trial.cohort.loc[trial.cohort.index[: int(0.31 * len(trial.cohort))], "disabled"] = np.nan
+    row = analyse(PRIMARY, trial).rows[0]
+    assert "disabled (missing in more than 30 %)" in row["dropped"]
+    assert row["n"] == len(trial.cohort)
+
+
+def test_a_rare_ethnicity_is_merged_into_its_main_group_and_named(trial: Any) -> None:
+    codes = trial.cohort["ethnicity"].cat
+    few = trial.cohort.index[:7]
+    trial.cohort.loc[few, "ethnicity"] = "MOTH"
+    assert "MOTH" in codes.categories
+    row = analyse(PRIMARY, trial).rows[0]
+    assert "merged into their main group: MOTH" in row["dropped"]
+
+
+def test_a_period_without_events_fails_by_the_plan_s_rule(trial: Any) -> None:
+    late = trial.cohort["period"].to_numpy() == 5
+    trial.outcomes["P1"].loc[late, "value"] = 0.0
+    told = status(BARE, trial)
+    assert told[0] == "failed"
+    assert "period[5]" in told[1]
+
+
+def test_a_row_that_breaks_is_a_row_with_a_reason_and_no_value(trial: Any) -> None:
+    class Broken:
+        def fit(self, design: Any, start: Any = None) -> Any:
+            raise KeyError("secret child 123")
+
+    told = status(replace(BARE, method=Broken()), trial)
+    assert told == ("failed", "unexpected KeyError while fitting")
+
+    class Stuck:
+        def fit(self, design: Any, start: Any = None) -> Any:
+            raise FitFailed("treatment: no finite estimate")
+
+    assert status(replace(BARE, method=Stuck()), trial)[1] == "treatment: no finite estimate"
+
+
+def test_icc_on_the_probability_scale_is_the_ratio_of_variances() -> None:
+    # By adaptive integration, another route than the module's quadrature.
+    sigma, m = 0.6, -3.3
+    rate = quad(lambda z: expit(m + sigma * z) * norm.pdf(z), -9, 9)[0]
+    second = quad(lambda z: expit(m + sigma * z) ** 2 * norm.pdf(z), -9, 9)[0]
+    expected = (second - rate**2) / (rate * (1 - rate))
+    assert icc_probability(rate, sigma) == pytest.approx(expected, rel=1e-8)
+    # A base rate of 4 % and a standard deviation of 0.6 give the protocol's 0.01566 to its second digit.
+    assert icc_probability(0.04, 0.6) == pytest.approx(0.0155, abs=1e-4)
+    assert icc_probability(0.04, 0.0) == 0.0
+    assert icc_latent(np.pi / np.sqrt(3)) == pytest.approx(0.5)
+
+
+def test_plan_ids_are_unique_and_ours_are_named_as_such() -> None:
+    ids = [row.id for row in PLAN]
+    assert len(set(ids)) == len(ids)
+    for row in PLAN:
+        assert (row.role == "ours") == (row.section == plan.NOT_PRE_SPECIFIED)
+        assert row.id.islower() == (row.role == "ours")
