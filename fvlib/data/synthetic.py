@@ -23,49 +23,18 @@ import pyarrow as pa
 from pyarrow import csv
 
 from fvlib import protocol
-from fvlib.data import synthetic_extract as extract
 from fvlib.data.contract import LA_FILES
-from fvlib.data.synthetic_calendar import (
-    FAR,
-    Bools,
-    day_number,
-    month_of,
-    school_terms,
-)
-from fvlib.data.synthetic_care import Episodes, lay_out_care
-from fvlib.data.synthetic_care import seen_by as episodes_seen_by
-from fvlib.data.synthetic_children import NOT_SET, Covariates, draw_covariates, predictors
-from fvlib.data.synthetic_extract import FileRows, Register
+from fvlib.data.synthetic_extract import FileRows
 from fvlib.data.synthetic_ipe import trial_files
 from fvlib.data.synthetic_outcomes import (
     DEFAULT_EFFECT,
     DEFAULT_SIGMA,
     DEFAULT_THROUGH,
-    SECONDARY_EFFECTS,
-    Absence,
-    DrawnOutcomes,
-    IndexReferrals,
-    Planted,
-    draw_absence,
-    draw_outcomes,
-    draw_referrals,
-    live_days,
-    plant,
     simulate_trial_frames,
     stream,
 )
 from fvlib.data.synthetic_params import params_text
-from fvlib.data.synthetic_plans import Plans, lay_out_plans
-from fvlib.data.synthetic_referrals import (
-    EXCLUDED_SHARES,
-    Excluded,
-    Referrals,
-    draw_excluded,
-    lay_out_excluded,
-    lay_out_referrals,
-)
-from fvlib.data.synthetic_referrals import join as join_referrals
-from fvlib.data.synthetic_referrals import seen_by as referrals_seen_by
+from fvlib.data.synthetic_world import draw_world, seen_by
 from fvlib.errors import Refusal
 from fvlib.refresh import load_refresh, name_of, parse_refresh
 
@@ -74,21 +43,6 @@ __all__ = ["Dirt", "simulate", "simulate_trial_frames"]
 Dirt = Literal["realistic", "none"]
 TRUTH_FILE: Final = "truth.json"
 _WRITTEN_BY: Final = "fv simulate"
-
-
-@dataclass(frozen=True, slots=True)
-class _World:
-    """Everything that ever happens, whatever the date it is seen at."""
-
-    index: IndexReferrals
-    excluded: Excluded
-    covariates: Covariates  # of the cohort, then the excluded
-    planted: Planted
-    drawn: DrawnOutcomes
-    absence: Absence
-    referrals: Referrals
-    plans: Plans
-    episodes: Episodes
 
 
 def simulate(
@@ -133,8 +87,8 @@ def simulate(
     if params.exists():
         live = _live_dates(refresh, root, through)
 
-    world = _draw(children, seed, effect, sigma, live)
-    files, truth = _seen_by(world, through)
+    world = draw_world(children, seed, effect, sigma, live)
+    files, truth = seen_by(world, through)
     tables = trial_files(stream(seed, "returns"), live, through, context_column=dirt != "none")
     truth = {
         "written_by": _WRITTEN_BY,
@@ -219,113 +173,6 @@ def _live_dates(name: str, root: Path, through: date) -> dict[str, date]:
         told = "\n".join(f"  {fault}" for fault in faults)
         raise Refusal(f"params/{name}.yml is there and does not fit:\n{told}")
     return {la: refresh.live_date(la) for la in protocol.LA_KEYS}
-
-
-def _draw(
-    children: int, seed: int, effect: float, sigma: float, live: Mapping[str, date]
-) -> _World:
-    """Draw the whole trial; each part has its own stream of random numbers."""
-    index = draw_referrals(stream(seed, "referrals"), children, live_days(live))
-    planted = plant(stream(seed, "intercepts"), effect, sigma, SECONDARY_EFFECTS)
-    covariates = draw_covariates(stream(seed, "covariates"), index.la, index.day, index.birth_month)
-    added = predictors(covariates, index.day, index.birth_month)
-    drawn = draw_outcomes(stream(seed, "outcomes"), index, planted, added)
-    absence = draw_absence(
-        stream(seed, "absence"),
-        index,
-        planted,
-        school_terms(DEFAULT_THROUGH),
-        protocol.SCHOOL_TERMS_FOLLOWED,
-        predictor=added["S6"],
-    )
-    rng = stream(seed, "histories")
-    plans, first_spell_end = lay_out_plans(rng, index.day, drawn, covariates.previous_cpp)
-    episodes = lay_out_care(rng, index, covariates, drawn)
-    referrals = lay_out_referrals(
-        rng, index, covariates, drawn.S2.astype(np.int64), first_spell_end
-    )
-    absence = extract.with_other_terms(rng, index, absence, school_terms(DEFAULT_THROUGH))
-
-    rng = stream(seed, "excluded")
-    excluded = draw_excluded(rng, children)
-    day = np.where(excluded.day < FAR, excluded.day, day_number(protocol.TRIAL_START))
-    born = np.where(excluded.birth_month == NOT_SET, month_of(day), excluded.birth_month)
-    outside = draw_covariates(rng, excluded.la, day, born)
-    theirs = lay_out_excluded(rng, excluded, outside)
-    theirs = Referrals(
-        theirs.child + children,
-        *(getattr(theirs, field) for field in Referrals.__slots__ if field != "child"),
-    )
-    every = Covariates(
-        *(
-            np.concatenate([getattr(covariates, field), getattr(outside, field)])
-            for field in Covariates.__slots__
-        )
-    )
-    return _World(
-        index,
-        excluded,
-        every,
-        planted,
-        drawn,
-        absence,
-        join_referrals(referrals, theirs),
-        plans,
-        episodes,
-    )
-
-
-def _seen_by(world: _World, through: date) -> tuple[dict[str, FileRows], dict[str, object]]:
-    """Cut the extracts at one date, and say the truth about them."""
-    last_day = day_number(through)
-    la = np.concatenate([world.index.la, world.excluded.la])
-    day = np.concatenate([world.index.day, world.excluded.day])
-    present = (day <= last_day) | (day == FAR)
-    register = Register(la, present)
-    birth_month = np.concatenate([world.index.birth_month, world.excluded.birth_month])
-    last_month = month_of(np.array([last_day], dtype=np.int64))[0]
-    birth_month = np.where(birth_month > last_month, NOT_SET, birth_month)
-
-    terms = school_terms(min(through, DEFAULT_THROUGH))
-    files = {
-        "children": extract.children_file(register, birth_month, world.covariates),
-        "referrals": extract.referrals_file(register, referrals_seen_by(world.referrals, last_day)),
-        "plans": extract.plans_file(register, _plans_seen_by(world.plans, last_day)),
-        "care_episodes": extract.care_episodes_file(
-            register, episodes_seen_by(world.episodes, last_day)
-        ),
-        "attendance": extract.attendance_file(
-            register, _absence_seen_by(world.absence, len(terms.first_month)), terms
-        ),
-    }
-    cohort = present[: len(world.index.la)]
-    return files, _truth(world, cohort, present[len(cohort) :])
-
-
-def _truth(world: _World, cohort: Bools, excluded: Bools) -> dict[str, object]:
-    per_la = np.bincount(world.index.la[cohort], minlength=len(protocol.LA_KEYS))
-    reasons = np.bincount(world.excluded.reason[excluded], minlength=len(EXCLUDED_SHARES))
-    return {
-        "effects": dict(world.planted.effects),
-        "risk_differences": dict(world.drawn.risk_difference),
-        "la_intercepts": {
-            outcome: dict(zip(protocol.LA_KEYS, values[:, 0].tolist(), strict=True))
-            for outcome, values in world.planted.intercepts.items()
-        },
-        "eligible": dict(zip(protocol.LA_KEYS, per_la.tolist(), strict=True)),
-        "excluded": dict(zip(EXCLUDED_SHARES, reasons.tolist(), strict=True)),
-    }
-
-
-def _plans_seen_by(plans: Plans, last_day: int) -> Plans:
-    keep = plans.start <= last_day
-    end = np.where(plans.end > last_day, FAR, plans.end)[keep]
-    return Plans(plans.child[keep], plans.plan_type[keep], plans.start[keep], end)
-
-
-def _absence_seen_by(absence: Absence, ended: int) -> Absence:
-    keep = absence.term < ended
-    return Absence(*(getattr(absence, field)[keep] for field in Absence.__slots__))
 
 
 def _write_extracts(

@@ -204,3 +204,10 @@ def _join(*parts: tuple[Bools, Ints, Ints, Ints]) -> Plans:
         for column in (1, 2, 3)
     ]
     return Plans(child, *columns)
+
+
+def seen_by(plans: Plans, last_day: int) -> Plans:
+    """Cut at `last_day`: later plans are absent, later ends still open."""
+    keep = plans.start <= last_day
+    end = np.where(plans.end > last_day, FAR, plans.end)[keep]
+    return Plans(plans.child[keep], plans.plan_type[keep], plans.start[keep], end)
