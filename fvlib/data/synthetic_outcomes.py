@@ -469,7 +469,7 @@ def _mean_days_given_any(window_days: Ints) -> Floats:
     """Mean of `_days_given_any`: floor of a smooth variable loses half a day, to first order."""
     a, b = _DAYS_SHAPE
     partial = 1 + _DAYS_SCALE * a / (a + b) - 0.5
-    mean: Floats = _FULL_WINDOW * window_days + (1 - _FULL_WINDOW) * partial
+    mean: Floats = _FULL_WINDOW * window_days.astype(np.float64) + (1 - _FULL_WINDOW) * partial
     return mean
 
 

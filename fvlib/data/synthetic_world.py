@@ -14,7 +14,7 @@ import numpy as np
 
 from fvlib import protocol
 from fvlib.data import synthetic_extract as extract
-from fvlib.data.synthetic_calendar import FAR, Bools, Ints, day_number, month_of, school_terms
+from fvlib.data.synthetic_calendar import FAR, Bools, day_number, month_of, school_terms
 from fvlib.data.synthetic_care import Episodes, lay_out_care
 from fvlib.data.synthetic_care import seen_by as episodes_seen_by
 from fvlib.data.synthetic_children import NOT_SET, Covariates, draw_covariates, predictors
