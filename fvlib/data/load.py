@@ -1,0 +1,271 @@
+"""A refresh's folder -> `Extracts`: typed frames, rows set aside, and a count for every change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from fvlib import protocol
+from fvlib.data.codes import DISABILITY
+from fvlib.data.files import (
+    ATTENDANCE,
+    CARE_EPISODES,
+    CHILDREN,
+    FILES,
+    LA_FILES,
+    PLANS,
+    REFERRALS,
+    TRIAL_FILES,
+    WITHDRAWALS,
+    FileSpec,
+)
+from fvlib.data.intake import Intake, take_in
+from fvlib.data.screening import LAS, Roster, Screened, counted, roster_of, screen
+from fvlib.data.set_aside import write_set_aside
+from fvlib.data.values import parse
+from fvlib.refresh import Refresh
+
+# The SSDA903 columns that the trial uses.
+_EPISODE_COLUMNS: Final = ("DECOM", "RNE", "LS", "PLACE", "DEC", "REC")
+
+
+@dataclass(frozen=True)
+class Extracts:
+    """One refresh's rows, typed, all five LAs stacked. `ARCHITECTURE.md` lists the columns.
+
+    A child is its row's position in `children`. `la` is a categorical of the five keys; in
+    `set_aside`, `resolved` and `arrivals` it has a sixth, `unknown`, for rows of the whole trial's
+    files that name none of them.
+
+    For every file and LA: rows_read = rows_kept + rows set aside + identical and blank rows.
+    """
+
+    children: pd.DataFrame
+    referrals: pd.DataFrame
+    plans: pd.DataFrame
+    care_episodes: pd.DataFrame
+    attendance: pd.DataFrame
+    la_context: pd.DataFrame
+    ipe_admin: pd.DataFrame
+    ipe_survey: pd.DataFrame
+    ipe_fgc: pd.DataFrame
+    ipe_training: pd.DataFrame
+    set_aside: pd.DataFrame
+    resolved: pd.DataFrame
+    arrivals: pd.DataFrame
+    withdrawn: pd.DataFrame
+
+
+def load_extracts(refresh: Refresh, root: Path) -> Extracts:
+    """Read, judge and type all files of a refresh; write the rows set aside.
+
+    Parameters
+    ----------
+    refresh
+        Names the data folder, each LA's `data_through` and live date, further context columns.
+    root
+        The project's root, which the data folder is below.
+
+    Raises
+    ------
+    Refusal
+        The refresh can't be used as a whole; the message names every file and column at fault.
+    """
+    intake = take_in(refresh, root)
+    screened = screen_all(intake, refresh)
+    write_set_aside(screened, root / refresh.data)
+    return _extracts(intake, screened)
+
+
+def data_files(refresh: Refresh, root: Path) -> list[Path]:
+    """List the files that a run reads, in a fixed order; empty where there is no data folder."""
+    folder = root / refresh.data
+    stems = [folder / la / name for la in protocol.LA_KEYS for name in LA_FILES]
+    stems += [folder / name for name in TRIAL_FILES]
+    paths = [stem.with_name(stem.name + end) for stem in stems for end in (".csv", ".parquet")]
+    return [path for path in paths if path.is_file()]
+
+
+def screen_all(intake: Intake, refresh: Refresh) -> list[Screened]:
+    """Judge every file, each LA's children before the files that refer to them."""
+    screened: list[Screened] = []
+    rosters: dict[str | None, Roster] = {None: Roster(pd.Index([]), np.zeros(0, np.int64))}
+    for raw in sorted(intake.files, key=lambda raw: raw.source.spec is not CHILDREN):
+        is_child = raw.source.spec is CHILDREN
+        roster = None if is_child or raw.source.la is None else rosters[raw.source.la]
+        screened.append(screen(raw, refresh, roster))
+        if is_child:
+            rosters[raw.source.la] = roster_of(screened[-1])
+    return screened
+
+
+def _extracts(intake: Intake, screened: list[Screened]) -> Extracts:
+    of = {spec.name: [part for part in screened if part.spec is spec] for spec in FILES.values()}
+    offsets = _offsets(of[CHILDREN.name])
+    rosters = {part.raw.source.la: roster_of(part) for part in of[CHILDREN.name]}
+    children = _children(of[CHILDREN.name])
+    frames = {
+        spec.name: _child_rows(of[spec.name], spec, names, rosters, offsets)
+        for spec, names in (
+            (REFERRALS, REFERRALS.column_names[1:]),
+            (PLANS, PLANS.column_names[1:]),
+            (CARE_EPISODES, _EPISODE_COLUMNS),
+            (ATTENDANCE, ATTENDANCE.column_names[1:]),
+        )
+    }
+    frames |= {
+        spec.name: _trial_rows(of[spec.name], spec)
+        for spec in FILES.values()
+        if spec.scope == "trial" and spec is not WITHDRAWALS
+    }
+    frames["referrals"]["referral_nfa"] = frames["referrals"]["referral_nfa"].astype(bool)
+    frames["attendance"]["academic_year"] = frames["attendance"]["academic_year"].astype("int64")
+    frames["la_context"]["other_programme"] = frames["la_context"]["other_programme"].astype(bool)
+    set_aside, resolved = counts_of(intake, screened)
+    return Extracts(
+        children=children,
+        **frames,
+        set_aside=set_aside,
+        resolved=resolved,
+        arrivals=_arrivals(screened),
+        withdrawn=intake.withdrawn,
+    )
+
+
+def _offsets(children: Iterable[Screened]) -> dict[str | None, int]:
+    offsets, n = {}, 0
+    for part in children:
+        offsets[part.raw.source.la] = n
+        n += int(part.kept.sum())
+    return offsets
+
+
+def _children(parts: list[Screened]) -> pd.DataFrame:
+    frames = []
+    for part in parts:
+        frame = _frame(part, CHILDREN.column_names)
+        disability = frame["disability"]
+        disabled = (disability.astype("str") != DISABILITY.alone).astype("boolean")
+        frame["disability"] = disabled.where(disability.notna())
+        frames.append(frame.rename(columns={"disability": "disabled"}))
+    return pd.concat(frames, ignore_index=True).rename_axis("child")
+
+
+def _frame(part: Screened, names: Iterable[str]) -> pd.DataFrame:
+    """Return a file's kept rows, the LA first."""
+    la = pd.Categorical(np.array(LAS, object)[part.la[part.kept]], categories=protocol.LA_KEYS)
+    columns = {name: part.typed(name) for name in names if name != "la"}
+    return pd.DataFrame({"la": pd.Series(la), **columns})
+
+
+def _child_rows(
+    parts: list[Screened],
+    spec: FileSpec,
+    names: Sequence[str],
+    rosters: dict[str | None, Roster],
+    offsets: dict[str | None, int],
+) -> pd.DataFrame:
+    frames = []
+    for part in parts:
+        la = part.raw.source.la
+        _, position = rosters[la].find(part.columns[str(spec.child)])
+        child = pd.DataFrame({"child": position[part.kept] + offsets[la]})
+        frames.append(child.join(_frame(part, names)))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _trial_rows(parts: list[Screened], spec: FileSpec) -> pd.DataFrame:
+    if parts:
+        return _frame(parts[0], parts[0].columns)
+    nothing = pa.array([], pa.string())  # an optional file that wasn't sent
+    return pd.DataFrame({column.name: parse(column, nothing).typed for column in spec.columns})
+
+
+def counts_of(intake: Intake, screened: list[Screened]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Count the rows set aside and those resolved.
+
+    Returns
+    -------
+    set_aside, resolved
+        la, file, rule, rows; one row for each LA, file and rule that occurs.
+    """
+    rows = [row for part in screened for row in counted(part)]
+    rows += [
+        ("resolved", la, WITHDRAWALS.name, "withdrawal not found", n)
+        for la, n in intake.not_found.items()
+    ]
+    if intake.unfinished_withdrawals:
+        rows.append(("resolved", LAS[-1], WITHDRAWALS.name, "unfinished last row", 1))
+    frame = pd.DataFrame(rows, columns=["outcome", "la", "file", "rule", "rows"])
+    frame = frame.assign(
+        la=pd.Categorical(frame["la"], categories=list(LAS)), rows=frame["rows"].astype("int64")
+    )
+    files = {name: at for at, name in enumerate(FILES)}
+    frame = frame.sort_values(
+        ["la", "file", "rule"], key=lambda by: by.map(files) if by.name == "file" else by
+    )
+    set_aside, resolved = (
+        frame[frame["outcome"] == outcome].drop(columns="outcome").reset_index(drop=True)
+        for outcome in ("set aside", "resolved")
+    )
+    return set_aside, resolved
+
+
+def _arrivals(screened: list[Screened]) -> pd.DataFrame:
+    """Say what each LA sent of each file; a file with a header alone has not arrived."""
+    sent = {(part.spec.name, la): part for part in screened for la in _las_of(part)}
+    rows = []
+    for la in LAS:
+        for spec in FILES.values():
+            part = sent.get((spec.name, la))
+            if spec is not WITHDRAWALS and (part is not None or la in protocol.LA_KEYS):
+                rows.append(_arrival(spec, la, part))
+    frame = pd.DataFrame(rows)
+    return frame.assign(
+        la=pd.Categorical(frame["la"], categories=list(LAS)),
+        first_date=frame["first_date"].astype("datetime64[s]"),
+        last_date=frame["last_date"].astype("datetime64[s]"),
+    )
+
+
+def _las_of(part: Screened) -> list[str]:
+    if part.raw.source.la is not None:
+        return [part.raw.source.la]
+    unknown = (part.la == LAS.index(LAS[-1])).any() or part.blank_rows > 0
+    return list(LAS if unknown else protocol.LA_KEYS)
+
+
+def _arrival(spec: FileSpec, la: str, part: Screened | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "la": la,
+        "file": spec.name,
+        "arrived": False,
+        "rows_read": 0,
+        "rows_kept": 0,
+        "first_date": pd.NaT,
+        "last_date": pd.NaT,
+        "ignored_columns": "",
+    }
+    if part is None:
+        return row
+    of_la = part.la == LAS.index(la)
+    owns_blank_rows = la in (part.raw.source.la, LAS[-1])
+    read = int(of_la.sum()) + (part.blank_rows if owns_blank_rows else 0)
+    row |= {
+        "arrived": read > 0,
+        "rows_read": read,
+        "rows_kept": int((part.kept & of_la).sum()),
+        "ignored_columns": ", ".join(
+            name or "(without a name)" for name in part.raw.header.extra.values()
+        ),
+    }
+    if spec.first_seen is not None:
+        dates = pd.Series(part.columns[spec.first_seen].typed[part.kept & of_la])
+        row |= {"first_date": dates.min(), "last_date": dates.max()}
+    return row
