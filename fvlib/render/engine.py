@@ -1,0 +1,196 @@
+"""One call renders a refresh's report: with Quarto where it is, and by the portable renderer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import typst
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fvlib.errors import Refusal
+from fvlib.render import quarto
+from fvlib.render.assemble import TitlePage, merge, to_html, to_typst
+from fvlib.render.book import Book, read_book
+from fvlib.render.execute import execute
+from fvlib.render.files import replace_folder, timed, write_atomically
+from fvlib.render.notebook import to_markdown
+
+REPORTS: Final = "_report"
+NOTEBOOKS: Final = "notebooks"
+CHAPTERS: Final = "chapters"
+FORMATS: Final = ("html", "pdf")
+ENGINES: Final = ("auto", "quarto", "portable")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOutcome:
+    """What was written: `html` and `pdf` are None where that format was not asked for."""
+
+    html: Path | None
+    pdf: Path | None
+    notebooks: tuple[Path, ...]
+    quarto: Path | None = None
+
+
+def render(
+    root: Path,
+    refresh: str,
+    *,
+    formats: tuple[str, ...] = FORMATS,
+    engine: str = "auto",
+    chapter: str | None = None,
+    cache_key: str,
+    title_page: TitlePage,
+) -> RenderOutcome:
+    """Render the report of one refresh to `_report/REFRESH/`.
+
+    Parameters
+    ----------
+    root
+        The project's folder, where `_quarto.yml` is.
+    refresh
+        The refresh's name: the chapters' `refresh` parameter.
+    formats
+        `html`, `pdf` or both.
+    engine
+        `portable`; `quarto`, which must then be on the PATH; or `auto`: Quarto where it is there.
+        `report.html` is always the portable renderer's: one file to send.
+    chapter
+        One chapter alone (its file's stem), to `_report/REFRESH/chapters/`, always portable.
+    cache_key
+        Stands for the results and the code that chapters call: a chapter is executed again only
+        when it, or the chapter's own code, changed.
+    title_page
+        What the report says of itself.
+
+    Returns
+    -------
+    RenderOutcome
+        The paths written.
+
+    Raises
+    ------
+    Refusal
+        Unknown format, engine or chapter; Quarto asked for and not there; a chapter that is not
+        valid; a cell that failed; a cross-reference that leads nowhere.
+    """
+    _check(formats, engine)
+    book = read_book(root)
+    with_quarto = engine == "quarto" or (engine == "auto" and quarto.found())
+    if engine == "quarto":
+        quarto.require()
+    folder = root / REPORTS / refresh
+    base = folder / "report"
+    portable = tuple(f for f in formats if f == "html" or not with_quarto)
+    if chapter is not None:
+        book, with_quarto, portable = book.only(chapter), False, formats
+        base = folder / CHAPTERS / book.parts[0].chapter.stem
+    outcome = RenderOutcome(None, None, ())
+    if portable:
+        outcome = _portable(
+            book,
+            folder=folder,
+            base=base,
+            refresh=refresh,
+            formats=portable,
+            cache_key=cache_key,
+            title_page=title_page,
+        )
+    if not with_quarto:
+        return outcome
+    with timed(folder, "render: quarto"):
+        made = quarto.render(root, refresh, root / book.output_dir)
+    replace_folder(made.folder, folder / "quarto")
+    pdf = None
+    if "pdf" in formats:
+        pdf = folder / "report.pdf"
+        write_atomically(pdf, made.pdf.read_bytes())
+    return RenderOutcome(outcome.html, pdf, outcome.notebooks, folder / "quarto")
+
+
+def _check(formats: Sequence[str], engine: str) -> None:
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise Refusal(f"--to {','.join(formats) or 'nothing'}: expected {' or '.join(FORMATS)}")
+    if engine not in ENGINES:
+        raise Refusal(f"--engine {engine}: expected {', '.join(ENGINES)}")
+
+
+def _portable(
+    book: Book,
+    *,
+    folder: Path,
+    base: Path,
+    refresh: str,
+    formats: Sequence[str],
+    cache_key: str,
+    title_page: TitlePage,
+) -> RenderOutcome:
+    chapters = [part.chapter for part in book.parts]
+    with _progress(len(chapters)) as advance, timed(folder, "render: execute"):
+        notebooks = execute(
+            chapters,
+            book.root,
+            folder / NOTEBOOKS,
+            parameters={"refresh": refresh},
+            figures=book.figures,
+            cache_key=cache_key,
+            progress=advance,
+        )
+    executed = [to_markdown(one, notebooks[one.name]) for one in chapters]
+    paths: dict[str, Path] = {}
+    with tempfile.TemporaryDirectory(prefix="fvlib-render-") as name:
+        scratch = Path(name)
+        document = merge(book, executed, scratch)
+        if "html" in formats:
+            with timed(folder, "render: html"):
+                page = to_html(book, document, title_page, scratch)
+            paths["html"] = base.with_suffix(".html")
+            write_atomically(paths["html"], page.encode("utf-8"))
+        if "pdf" in formats:
+            with timed(folder, "render: pdf"):
+                source = to_typst(book, document, title_page, scratch)
+                content = _typeset(source, scratch, title_page)
+            paths["pdf"] = base.with_suffix(".pdf")
+            write_atomically(paths["pdf"], content)
+    kept = tuple(folder / NOTEBOOKS / f"{chapter.stem}.ipynb" for chapter in chapters)
+    return RenderOutcome(paths.get("html"), paths.get("pdf"), kept)
+
+
+def _typeset(source: str, scratch: Path, title_page: TitlePage) -> bytes:
+    main = scratch / "main.typ"
+    main.write_text(source, encoding="utf-8")
+    day = title_page.data_date
+    try:
+        compiler = typst.Compiler(main, root=scratch, ignore_system_fonts=True)
+        content = compiler.compile(
+            format="pdf",
+            timestamp=datetime(day.year, day.month, day.day, tzinfo=UTC),
+        )
+    except typst.TypstError as error:
+        hints = " ".join(error.hints)
+        raise Refusal(
+            f"the PDF could not be set: {error.message} {hints}\n{error.diagnostic}"
+        ) from None
+    if not isinstance(content, bytes):
+        raise TypeError("typst gives one PDF as bytes")
+    return content
+
+
+@contextmanager
+def _progress(chapters: int) -> Iterator[Callable[[str], None]]:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("Chapters", total=chapters)
+        yield lambda name: bar.update(task, advance=1, description=name)

@@ -1,0 +1,249 @@
+"""Runs the chapters with papermill, two at a time, and keeps what they gave.
+
+The kernel is this very interpreter, started by its path: no installed kernelspec, no Jupyter or
+IPython configuration of the user's, no network beyond the loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbformat import NotebookNode
+from traitlets import default
+
+from fvlib.errors import Refusal
+from fvlib.render.book import Figures
+from fvlib.render.files import write_atomically
+from fvlib.render.notebook import KEY, adopt_outputs, as_node, execution_key, to_notebook
+from fvlib.render.qmd import Chapter
+
+AT_ONCE: Final = 2
+RENDER_FLAG: Final = "FVLIB_RENDER"
+# A fixed salt and date: the same figure gives the same bytes.
+SVG_SALT: Final = "fvlib"
+EPOCH: Final = "0"
+# Outputs depend on these; a new version executes again.
+PACKAGES: Final = ("great-tables", "ipykernel", "matplotlib", "pandas", "plotnine")
+PARAMETERS_TAG: Final = "parameters"
+
+
+class OwnKernelManager(AsyncKernelManager):
+    """Starts the interpreter that runs this code as the kernel, whatever is installed elsewhere."""
+
+    spec: KernelSpec
+    scratch: Path
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The kernel, made here rather than looked up."""
+        return self.spec
+
+    @default("connection_file")
+    def _connection_in_scratch(self) -> str:
+        return str(self.scratch / "kernel.json")
+
+    @default("transport")
+    def _sockets_in_scratch(self) -> str:
+        # Sockets in an owner-only folder; Windows has only the loopback.
+        return "tcp" if sys.platform == "win32" else "ipc"
+
+
+def _manager_class(kernel: KernelSpec, folder: Path) -> type[OwnKernelManager]:
+    class ChapterKernelManager(OwnKernelManager):
+        spec = kernel
+        scratch = folder
+
+    return ChapterKernelManager
+
+
+def execute(
+    chapters: Sequence[Chapter],
+    root: Path,
+    folder: Path,
+    *,
+    parameters: Mapping[str, Any],
+    figures: Figures,
+    cache_key: str,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, NotebookNode]:
+    """Give each chapter's executed notebook, running only those whose code or results changed.
+
+    Parameters
+    ----------
+    chapters
+        Those to run.
+    root
+        The project's folder: the kernels' working directory.
+    folder
+        Where executed notebooks are kept, one `STEM.ipynb` each.
+    parameters
+        What the cell tagged `parameters` is overridden with.
+    cache_key
+        Stands for everything outside the chapter that its results depend on.
+    progress
+        Called with a chapter's name when it is done.
+
+    Returns
+    -------
+    dict
+        Chapter name -> notebook.
+
+    Raises
+    ------
+    Refusal
+        A cell failed: chapter, line, label and the exception's last line.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    extra = "\n".join([cache_key, repr(figures), *_versions()])
+
+    def one(chapter: Chapter) -> NotebookNode:
+        notebook = to_notebook(chapter)
+        path = folder / f"{chapter.stem}.ipynb"
+        key = execution_key(notebook, parameters, extra)
+        kept = _kept(path, key)
+        if kept is not None:
+            notebook = adopt_outputs(notebook, kept)
+        elif chapter.cells:
+            notebook = _run(chapter, notebook, root, parameters, figures)
+        notebook.metadata[KEY] = key
+        write_atomically(path, _as_json(notebook))
+        progress(chapter.name)
+        return notebook
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        notebooks = list(pool.map(one, chapters))
+    return {chapter.name: book for chapter, book in zip(chapters, notebooks, strict=True)}
+
+
+def _kept(path: Path, key: str) -> NotebookNode | None:
+    try:
+        kept = as_node(json.loads(path.read_text(encoding="utf-8")))
+        same = kept.metadata.get(KEY) == key
+    except (OSError, ValueError, AttributeError):
+        return None
+    return kept if same else None
+
+
+def _as_json(notebook: NotebookNode) -> bytes:
+    written = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False)
+    return (written + "\n").encode("utf-8")
+
+
+def _versions() -> list[str]:
+    found = [f"python {sys.version_info.major}.{sys.version_info.minor}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _run(
+    chapter: Chapter,
+    notebook: NotebookNode,
+    root: Path,
+    parameters: Mapping[str, Any],
+    figures: Figures,
+) -> NotebookNode:
+    import papermill  # noqa: PLC0415  (a second to import; not needed when nothing changed)
+    from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory(prefix="fvlib-kernel-") as scratch:
+        kernel = KernelSpec(
+            argv=_argv(figures),
+            env=_environment(Path(scratch)),
+            display_name="Python 3",
+            language="python",
+        )
+        try:
+            executed = papermill.execute_notebook(
+                notebook,
+                None,
+                parameters=dict(parameters),
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                kernel_manager_class=_manager_class(kernel, Path(scratch)),
+                ipython_hist_file="",
+                resources={"metadata": {"path": str(root)}},
+            )
+        except PapermillExecutionError as error:
+            raise _failure(chapter, notebook, error) from None
+    return _tidy(executed)
+
+
+def _argv(figures: Figures) -> list[str]:
+    size = f"({figures.width}, {figures.height})"
+    settings = {
+        "figure.figsize": size,
+        "svg.hashsalt": repr(SVG_SALT),
+    }
+    rc = "{" + ", ".join(f"'{key}': {value}" for key, value in settings.items()) + "}"
+    return [
+        sys.executable,
+        "-Xfrozen_modules=off",
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+        f"--InlineBackend.figure_format={figures.format}",
+        f"--InlineBackend.rc={rc}",
+        "--HistoryManager.enabled=False",
+        f"--Application.log_level={logging.CRITICAL}",
+    ]
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    return {
+        RENDER_FLAG: "1",
+        "SOURCE_DATE_EPOCH": EPOCH,
+        "IPYTHONDIR": str(scratch / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(scratch / "config"),
+        "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
+        "JUPYTER_NO_CONFIG": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
+    }
+
+
+def _failure(chapter: Chapter, notebook: NotebookNode, error: Any) -> Refusal:
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if PARAMETERS_TAG in cell.metadata.get("tags", []):
+            cells.append(cell)  # papermill puts the given values into a cell behind it
+    where = chapter.name
+    if error.cell_index < len(cells):
+        kind, _, position = cells[error.cell_index].id.partition("-")
+        block = chapter.blocks[int(position)]
+        where += f", line {block.line}"
+        label = getattr(block, "label", None) if kind == "cell" else None
+        where += f" (cell {label})" if label else ""
+    lines = str(error.evalue).strip().splitlines() or [""]
+    message = "\n".join(lines) if error.ename == "Refusal" else f"{error.ename}: {lines[-1]}"
+    return Refusal(f"{where}: {message}")
+
+
+def _tidy(notebook: NotebookNode) -> NotebookNode:
+    """Drop clock times, machine names and random ids: the same results give the same bytes."""
+    notebook.metadata = as_node({"kernelspec": dict(notebook.metadata["kernelspec"])})
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            cell.id = "injected"
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+    return notebook
