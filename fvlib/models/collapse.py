@@ -7,33 +7,60 @@ coefficients (a constant) are taken from the rows as they came.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Bits of the sort key that hold the hash of a row; the rest hold its cell.
+# Bits of the sort key that hold the hash of a row; the bits above hold its cell.
 _HASH_BITS = 40
-# Rows compared at a time: bounds the memory of the exact comparison.
+# Rows gathered at a time for the exact comparison: bounds its memory.
 _CHUNK = 1 << 16
+# Rows of a block: its arrays at seven nodes stay in the processor's cache.
+_BLOCK = 8192
+# A cell with at least this many rows has blocks of its own, which BLAS multiplies.
+_LARGE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """Clusters as given: their sorted labels, and each row's place among them."""
+class Block:
+    """A run of rows: part of one large cell, or several small cells whole."""
 
-    values: NDArray[Any]
-    codes: Integers
+    rows: slice
+    cells: slice
+    starts: Integers
+    sizes: Integers
 
-    @property
-    def count(self) -> int:
-        """Number of different labels."""
-        return len(self.values)
+    def spread(self, values: Floats) -> Floats:
+        """Repeat each cell's value over its rows, along the last axis."""
+        return np.repeat(values, self.sizes, axis=-1)
+
+    def cell_sums(self, values: Floats) -> Floats:
+        """Sum over the rows of each cell, along the last axis."""
+        if len(self.starts) == 1:
+            return np.asarray(values.sum(axis=-1, keepdims=True))
+        return np.asarray(np.add.reduceat(values, self.starts, axis=-1))
+
+    def column_sums(self, X: Floats, values: Floats) -> Floats:
+        """Per cell, the columns of this block's X weighted by each row of ``values``.
+
+        Returns an array (cells, len(values), columns).
+        """
+        m, n = values.shape
+        if len(self.starts) == 1:
+            return np.asarray(values @ X)[None]
+        begins = (np.arange(m)[:, None] * n + self.starts).ravel()
+        picker = sp.csr_matrix(
+            (values.ravel(), np.tile(np.arange(n), m), np.append(begins, m * n)),
+            shape=(m * len(self.starts), n),
+        )
+        return np.asarray(picker @ X).reshape(m, len(self.starts), -1).swapaxes(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +73,7 @@ class Rows:
     successes, trials, offset : (rows,) arrays
         Weighted counts; ``offset`` is on the scale of the linear predictor.
     cells : (cells,) array of int
-        The label (its code) of each cell that has rows, increasing.
+        The code of each cell that has rows, increasing.
     starts : (cells,) array of int
         First row of each cell.
     """
@@ -57,72 +84,108 @@ class Rows:
     offset: Floats
     cells: Integers
     starts: Integers
+    sizes: Integers = field(init=False)
+    blocks: tuple[Block, ...] = field(init=False)
 
-    @property
-    def sizes(self) -> Integers:
-        """Rows in each cell."""
-        return np.diff(np.append(self.starts, len(self.trials)))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", np.diff(np.append(self.starts, len(self.trials))))
+        object.__setattr__(self, "blocks", _blocks(self.starts, self.sizes))
 
     def cell_sums(self, values: Floats) -> Floats:
-        """Sum over the rows of each cell, along the first axis."""
-        return np.asarray(np.add.reduceat(values, self.starts, axis=0), dtype=np.float64)
+        """Sum over the rows of each cell, along the last axis."""
+        return np.asarray(np.add.reduceat(values, self.starts, axis=-1))
+
+    def spread(self, values: Floats) -> Floats:
+        """Repeat each cell's value over its rows, along the last axis."""
+        return np.repeat(values, self.sizes, axis=-1)
+
+    def column_sums(self, values: Floats) -> Floats:
+        """Per cell, the columns of X weighted by each row of ``values``: (cells, m, columns)."""
+        out = np.zeros((len(self.cells), len(values), self.X.shape[1]))
+        for block in self.blocks:
+            out[block.cells] += block.column_sums(self.X[block.rows], values[:, block.rows])
+        return out
+
+    def crossproduct(self, weights: Floats) -> Floats:
+        """X' diag(weights) X."""
+        out = np.zeros((self.X.shape[1],) * 2)
+        for block in self.blocks:
+            X = self.X[block.rows]
+            out += X.T @ (X * weights[block.rows, None])
+        return out
 
     def subset(self, keep: NDArray[np.bool_]) -> Rows:
         """Keep some rows; a cell without any goes."""
-        row_cell = np.repeat(self.cells, self.sizes)[keep]
-        present, starts = np.unique(row_cell, return_index=True)
+        cells, starts = np.unique(np.repeat(self.cells, self.sizes)[keep], return_index=True)
         return Rows(
             self.X[keep],
             self.successes[keep],
             self.trials[keep],
             self.offset[keep],
-            present,
+            cells,
             starts,
         )
 
-    def spread(self, values: Floats) -> Floats:
-        """Repeat each cell's value over its rows, along the first axis."""
-        return np.repeat(values, self.sizes, axis=0)
+    def joined(self, group: Integers) -> Rows:
+        """Join neighbouring cells of a group into one cell; ``group`` is increasing."""
+        cells, first = np.unique(group, return_index=True)
+        return Rows(self.X, self.successes, self.trials, self.offset, cells, self.starts[first])
+
+    def with_columns(self, X: Floats) -> Rows:
+        """Give the same rows other columns."""
+        return Rows(X, self.successes, self.trials, self.offset, self.cells, self.starts)
 
 
-def label(groups: Any, name: str = "groups") -> Labels:
-    """Give each row the place of its label among the sorted labels.
+def _blocks(starts: Integers, sizes: Integers) -> tuple[Block, ...]:
+    """Cut large cells into blocks, and gather runs of small ones."""
+    blocks: list[Block] = []
+    cell = 0
+    while cell < len(sizes):
+        begin, last = int(starts[cell]), cell + 1
+        if sizes[cell] >= _LARGE:
+            for a in range(begin, begin + int(sizes[cell]), _BLOCK):
+                b = min(a + _BLOCK, begin + int(sizes[cell]))
+                one = np.zeros(1, dtype=np.int64)
+                blocks.append(Block(slice(a, b), slice(cell, last), one, one + (b - a)))
+        else:
+            rows = int(sizes[cell])
+            while last < len(sizes) and sizes[last] < _LARGE and rows < _BLOCK:
+                rows += int(sizes[last])
+                last += 1
+            local = starts[cell:last] - begin
+            here = slice(begin, begin + rows)
+            blocks.append(Block(here, slice(cell, last), local, sizes[cell:last]))
+        cell = last
+    return tuple(blocks)
 
-    Raises
-    ------
-    ValueError
-        When a label is missing.
-    """
-    codes, values = pd.factorize(np.asarray(groups), sort=True)
-    missing = int((codes < 0).sum())
-    if missing:
-        raise ValueError(f"{name}: {missing} of {len(codes)} rows have no label")
-    return Labels(np.asarray(values), codes.astype(np.int64))
 
-
-def collapse(X: Floats, successes: Floats, trials: Floats, offset: Floats, cells: Integers) -> Rows:
+def collapse(
+    X: Floats,
+    successes: Floats,
+    trials: Floats,
+    offset: Floats,
+    cells: Integers,
+    keep: NDArray[np.bool_] | None = None,
+) -> Rows:
     """Sort rows by cell and join those that agree in every column and in the offset.
 
     A random projection of each row orders the rows of a cell; neighbours are then compared
-    exactly, so two different rows are never joined, whatever the projection does.
+    exactly, so two different rows are never joined, whatever the projection does. ``keep`` says
+    which rows to take (all).
     """
     projection = np.random.default_rng(20_071).uniform(0.5, 1.5, X.shape[1] + 1)
-    key = X @ projection[:-1] + offset * projection[-1]
+    key = X @ projection[:-1]
+    key += offset * projection[-1]
     key -= np.floor(key)
-    code = (key * (1 << _HASH_BITS)).astype(np.int64) + (cells << _HASH_BITS)
-    order = np.argsort(code)
-    first = np.empty(len(order), dtype=bool)
-    first[:1] = True
-    for begin in range(1, len(order), _CHUNK):
-        end = min(begin + _CHUNK, len(order))
-        chunk = order[begin - 1 : end]
-        rows = X[chunk]
-        first[begin:end] = (
-            (rows[1:] != rows[:-1]).any(axis=1)
-            | (offset[chunk[1:]] != offset[chunk[:-1]])
-            | (cells[chunk[1:]] != cells[chunk[:-1]])
-        )
-    begins = np.flatnonzero(first)
+    key *= 1 << _HASH_BITS
+    code = key.astype(np.int64)
+    code += cells << _HASH_BITS
+    if keep is None:
+        order = np.argsort(code)
+    else:
+        chosen = np.flatnonzero(keep)
+        order = chosen[np.argsort(code[chosen])]
+    begins = _first_of_equals(X, (offset, cells), order)
     chosen = order[begins]
     present, starts = np.unique(cells[chosen], return_index=True)
     return Rows(
@@ -133,3 +196,17 @@ def collapse(X: Floats, successes: Floats, trials: Floats, offset: Floats, cells
         cells=present,
         starts=starts,
     )
+
+
+def _first_of_equals(X: Floats, others: Sequence[NDArray[Any]], order: Integers) -> Integers:
+    """Places in ``order`` where a row differs from the one before."""
+    first = np.ones(len(order), dtype=bool)
+    for begin in range(1, len(order), _CHUNK):
+        end = min(begin + _CHUNK, len(order))
+        chunk = order[begin - 1 : end]
+        rows = X[chunk]
+        differs = (rows[1:] != rows[:-1]).any(axis=1)
+        for other in others:
+            differs |= other[chunk[1:]] != other[chunk[:-1]]
+        first[begin:end] = differs
+    return np.flatnonzero(first)

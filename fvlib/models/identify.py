@@ -21,6 +21,8 @@ _GRAM_SURE = 1e-8
 # A column whose spread is under this share of its mean is constant.
 _CONSTANT = 1e-10
 _QR_CHUNK = 1 << 16
+# Share of the largest eigenvalue below which a direction leaves the rows with both outcomes alone.
+_NULL = 1e-10
 # A row counts as separated when the direction moves its predictor by more than this.
 _SEPARATED = 1e-6
 
@@ -57,37 +59,49 @@ class Direction:
 class Standard:
     """Columns shifted and scaled, so that steps and tolerances don't depend on units.
 
-    ``back`` turns coefficients of the standardised columns into those of the columns as given.
+    Attributes
+    ----------
+    X : (rows, kept columns) array
+    kept : list of int
+        The columns that are there, in their order; the others are combinations of them.
+    back : (kept, kept) array
+        Turns coefficients of the standardised columns into those of the columns as given.
     """
 
     X: Floats
+    kept: list[int]
     back: Floats
 
 
 def constant_column(X: Floats, order: Sequence[int]) -> int | None:
     """Give the first column, in the order in which they are kept, that is constant and not zero."""
-    low, high = X.min(axis=0), X.max(axis=0)
+    flat = (X[0] == X[-1]) & (X[0] != 0.0)
     for j in order:
-        if low[j] == high[j] != 0.0:
+        if flat[j] and (X[:, j] == X[0, j]).all():
             return int(j)
     return None
 
 
-def standardise(X: Floats, constant: int | None) -> Standard:
-    """Centre (when there is a constant column to take the shift) and scale each column."""
-    p = X.shape[1]
-    mean = X.mean(axis=0) if constant is not None else np.zeros(p)
-    scale = np.sqrt(np.einsum("ij,ij->j", X, X) / len(X) - mean**2 + 0.0 * mean)
+def standardise(X: Floats, order: Sequence[int]) -> Standard:
+    """Centre (when there is a constant column to take the shift), scale, drop what is collinear."""
+    p, constant = X.shape[1], constant_column(X, order)
     raw = np.sqrt(np.einsum("ij,ij->j", X, X) / len(X))
-    flat = ~(scale > _CONSTANT * raw)
-    scale = np.where(flat, np.where(raw > 0, raw, 1.0), scale)
+    mean = X.mean(axis=0) if constant is not None else np.zeros(p)
     if constant is not None:
-        mean[constant], scale[constant] = 0.0, X[0, constant]
-    Z = (X - mean) / scale
+        mean[constant] = 0.0
+    Z = X - mean
+    scale = np.sqrt(np.einsum("ij,ij->j", Z, Z) / len(Z))
+    flat = scale <= _CONSTANT * raw
+    scale[flat] = 1.0
+    Z /= scale
+    Z[:, flat] = 0.0
+    kept = independent(Z, order)
     back = np.diag(1.0 / scale)
     if constant is not None:
         back[constant] -= mean / scale / X[0, constant]
-    return Standard(Z, back)
+    if len(kept) < p:
+        Z = np.ascontiguousarray(Z[:, kept])
+    return Standard(Z, kept, back[np.ix_(kept, kept)])
 
 
 def keep_order(
@@ -110,21 +124,19 @@ def keep_order(
 
 def independent(X: Floats, order: Sequence[int]) -> list[int]:
     """Columns that are not a combination of those kept before them, in column order."""
-    length = np.sqrt(np.einsum("ij,ij->j", X, X))
+    gram = X.T @ X
+    length = np.sqrt(np.diag(gram))
     full = [j for j in order if length[j] > 0]
-    scaled = X[:, full] / length[full] if len(full) < X.shape[1] else X / length
-    if len(full) == X.shape[1]:
-        scaled = scaled[:, order]
+    scaled = gram[np.ix_(full, full)] / np.outer(length[full], length[full])
     try:
-        pivots = np.diag(np.linalg.cholesky(scaled.T @ scaled)) ** 2
-        if pivots.min(initial=1.0) > _GRAM_SURE:
+        if np.diag(np.linalg.cholesky(scaled)).min(initial=1.0) ** 2 > _GRAM_SURE:
             return sorted(full)
     except np.linalg.LinAlgError:
         pass
     triangle = np.zeros((0, len(full)))
-    for begin in range(0, len(scaled), _QR_CHUNK):
-        block = np.concatenate([triangle, scaled[begin : begin + _QR_CHUNK]])
-        triangle = np.linalg.qr(block, mode="r")
+    for begin in range(0, len(X), _QR_CHUNK):
+        chunk = X[begin : begin + _QR_CHUNK, full] / length[full]
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, chunk]), mode="r"))
     basis: list[Floats] = []
     kept: list[int] = []
     for place, j in enumerate(full):
@@ -139,48 +151,50 @@ def independent(X: Floats, order: Sequence[int]) -> list[int]:
     return sorted(kept)
 
 
-def settled_by_a_column(rows: Rows, names: Sequence[str], constant: int | None) -> Floats | None:
-    """Look for a column at one of whose two levels the outcome never or always happens."""
-    X, s, f = rows.X, rows.successes, rows.trials - rows.successes
+def settled_by_a_column(rows: Rows, order: Sequence[int]) -> Floats | None:
+    """Look for a column beyond whose lowest or highest value the outcome never or always happens.
+
+    For an indicator these are its two levels. Returns the direction that settles these rows.
+    """
+    X, s = rows.X, rows.successes
+    f = rows.trials - s
+    constant = constant_column(X, order)
     low, high = X.min(axis=0), X.max(axis=0)
-    for j in range(X.shape[1]):
-        if low[j] == high[j]:
-            continue
-        column = X[:, j]
-        for level, sign in ((high[j], 1.0), (low[j], -1.0)):
-            other = low[j] if sign > 0 else high[j]
-            at = column == level
-            if not np.all(at | (column == other)) or (other != 0.0 and constant is None):
-                continue
-            events, misses = float(s[at].sum()), float(f[at].sum())
-            if events > 0 and misses > 0:
-                continue
-            slopes = np.zeros(X.shape[1])
-            slopes[j] = 1.0 / (level - other)
-            if other != 0.0 and constant is not None:
-                slopes[constant] = -slopes[j] * other / X[0, constant]
-            return slopes if misses == 0 else -slopes
+    sums = np.stack([s, f]) @ X
+    for outcome, total in enumerate((s.sum(), f.sum())):
+        # The sum of (x - edge) over the events is zero when no event lies off the edge.
+        for edge in (low, high):
+            doubtful = np.abs(sums[outcome] - edge * total) <= 1e-9 * (high - low) * total
+            for j in np.flatnonzero(doubtful & (low < high)):
+                if edge[j] != 0.0 and constant is None:
+                    continue
+                off = X[:, j] != edge[j]
+                if (s if outcome == 0 else f)[off].any():
+                    continue
+                slopes = np.zeros(X.shape[1])
+                slopes[j] = 1.0 / (high[j] - low[j])
+                if edge[j] != 0.0 and constant is not None:
+                    slopes[constant] = -slopes[j] * edge[j] / X[0, constant]
+                # Off the edge the direction must fall where no event is, rise where all are.
+                upward = (edge is low) == (outcome == 1)
+                return slopes if upward else -slopes
     return None
 
 
 def settled_by_a_combination(rows: Rows) -> Floats | None:
     """Look for a direction along which the likelihood never falls (Konis 2007), by linear programme.
 
-    Rows with both outcomes must not move along it, so it lies in the null space of their columns:
-    where there are many such rows that space is empty, and nothing is left to search.
+    The columns must be linearly independent and of similar length. Rows with both outcomes must
+    not move along the direction, so it lies in the null space of their columns: where there are
+    many such rows that space is empty, and nothing is left to search.
     """
-    X = rows.X
-    s, f = rows.successes, rows.trials - rows.successes
-    mixed = (s > 0) & (f > 0)
-    scale = np.sqrt(np.einsum("ij,ij->j", X, X))
-    scaled = X / np.where(scale > 0, scale, 1.0)
-    _, values, vectors = np.linalg.svd(scaled[mixed].T @ scaled[mixed])
-    free = vectors[values <= 1e-10 * max(1.0, float(values.max(initial=0.0)))].T
+    X, s, f = rows.X, rows.successes, rows.trials - rows.successes
+    mixed, pure = (s > 0) & (f > 0), (s == 0) | (f == 0)
+    values, vectors = np.linalg.eigh(X[mixed].T @ X[mixed])
+    free = vectors[:, values <= _NULL * max(1.0, float(values.max(initial=0.0)))]
     if free.shape[1] == 0:
         return None
-    pure = ~mixed
-    signed = np.where(s[pure] > 0, 1.0, -1.0)[:, None] * (X[pure] / np.where(scale > 0, scale, 1))
-    signed = np.unique(signed @ free, axis=0)
+    signed = np.where(s[pure] > 0, 1.0, -1.0)[:, None] * (X[pure] @ free)
     solution = linprog(
         -signed.sum(axis=0),
         A_ub=-signed,
@@ -190,9 +204,9 @@ def settled_by_a_combination(rows: Rows) -> Floats | None:
     )
     if solution.status != 0 or -solution.fun <= _SEPARATED:
         return None
-    slopes = (free @ solution.x) / np.where(scale > 0, scale, 1.0)
-    moved = np.abs(X @ slopes).max()
-    if moved <= 0:
+    slopes = free @ solution.x
+    moved = float(np.abs(X @ slopes).max())
+    if moved <= _SEPARATED:
         return None
     slopes /= moved
     slopes[np.abs(slopes) * np.abs(X).max(axis=0) < _SEPARATED] = 0.0

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fvlib.models import arguments
-from fvlib.models.collapse import label
-from fvlib.models.identify import constant_column, independent, keep_order, standardise
+from fvlib.models.clusters import nest
+from fvlib.models.identify import keep_order, standardise
 from fvlib.models.newton import Point, maximise
 from fvlib.models.records import LinearFit
 from fvlib.models.reml import Profile, moments, profile
@@ -37,28 +37,16 @@ def fit(
     X, names = arguments.design(X, names)
     n = len(X)
     y = arguments.vector("y", y, n)
-    outer = label(groups)
-    if len(outer.codes) != n:
-        raise ValueError(f"groups: {len(outer.codes)} labels for {n} rows of X")
+    clusters = nest(groups, subgroups, n)
     order = keep_order(names, preference, protected)
-    constant = constant_column(X, order)
-    standard = standardise(X, constant)
-    kept = independent(standard.X, order)
+    standard = standardise(X, order)
+    kept, Z, back = standard.kept, standard.X, standard.back
     p = len(kept)
-    Z, back = standard.X[:, kept], standard.back[np.ix_(kept, kept)]
     ols = np.linalg.lstsq(Z.T @ Z, Z.T @ y, rcond=None)[0]
     residual = y - Z @ ols
     unit = float(np.sqrt(residual @ residual / max(n - p, 1))) or 1.0
     M = np.concatenate([Z, (residual / unit)[:, None]], axis=1)
-    if subgroups is None:
-        m = moments(M, outer.codes, None)
-        labels: list[tuple[Any, Any]] = []
-    else:
-        inner = label(subgroups, "subgroups")
-        pair = outer.codes * inner.count + inner.codes
-        pairs, leaf = np.unique(pair, return_inverse=True)
-        m = moments(M, leaf.astype(np.int64), pairs // inner.count)
-        labels = [(outer.values[a // inner.count], inner.values[a % inner.count]) for a in pairs]
+    m = moments(M, clusters.cell, clusters.group_of if clusters.nested else None)
     levels = 2 if m.nested else 1
     ratios, iterations, converged, decrement = _climb(m, levels, reml)
     at = profile(m, ratios**2, reml)
@@ -104,8 +92,8 @@ def fit(
         mode_sds=sds * sigma,
         subgroup_modes=inner_modes * unit,
         subgroup_mode_sds=inner_sds * sigma,
-        group_labels=tuple(outer.values.tolist()),
-        subgroup_labels=tuple(labels),
+        group_labels=clusters.groups,
+        subgroup_labels=clusters.cells,
         converged=converged,
         singular=singular,
         dropped=dropped,

@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 
 from fvlib.models import arguments
-from fvlib.models.collapse import Labels, Rows, collapse, label
+from fvlib.models.climb import SINGULAR, Estimate, Identified, climb
+from fvlib.models.clusters import Clusters, nest
+from fvlib.models.collapse import Integers, Rows, collapse
 from fvlib.models.identify import (
     Direction,
     Separation,
     Unidentified,
-    constant_column,
-    independent,
     keep_order,
     settled_by_a_column,
     settled_by_a_combination,
     standardise,
 )
-from fvlib.models.newton import Optimum, Point, maximise
-from fvlib.models.quadrature import OneLevel, bernoulli, binomial_glm
+from fvlib.models.laplace import Nested
+from fvlib.models.quadrature import bernoulli
 from fvlib.models.records import LogisticFit
 
 Floats = NDArray[np.float64]
 
-# Below this standard deviation, on the log-odds scale, an intercept counts as none: the model
-# without it is fitted, and `singular` says so.
-SINGULAR = 1e-4
-# Above this one the data put no upper limit on it.
-DIVERGED = 1e3
 # A fitted probability this close to 0 or 1 calls for the full search for separation.
 _SUSPICIOUS = 1e-5
-# Longest move in one step: of a standardised coefficient, of a log standard deviation.
-_BETA_CAP, _RHO_CAP = 4.0, 1.5
-# Where the search starts when the derivative at zero points below zero.
-_SECOND_START = 0.7
 # A row is moved by a direction when its predictor changes by more than this.
 _MOVED = 1e-6
 
@@ -52,22 +42,21 @@ class BinomialData:
     Attributes
     ----------
     names : tuple of str
-    rows : Rows
-        Collapsed rows, sorted by cell.
-    labels : Labels
-        Of the groups.
     X : (rows as passed, columns) array
     live : (rows as passed,) array of bool
         Rows that have weight.
+    rows : Rows
+        Collapsed rows, sorted by cell.
+    clusters : Clusters
     log_coefficient : float
         The binomial coefficients' part of the log-likelihood.
     """
 
     names: tuple[str, ...]
-    rows: Rows
-    labels: Labels
     X: Floats
     live: NDArray[np.bool_]
+    rows: Rows
+    clusters: Clusters
     log_coefficient: float
 
 
@@ -76,11 +65,15 @@ def prepare(
     X: Any,
     groups: Any,
     trials: ArrayLike | None = None,
+    subgroups: Any = None,
     offset: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     names: Sequence[str] | None = None,
 ) -> BinomialData:
-    """Check the arguments, sort by cluster, collapse equal rows to counts."""
+    """Check the arguments, sort by cluster, collapse equal rows to counts.
+
+    Arguments and errors are those of :func:`fvlib.models.mixed.fit_logistic`.
+    """
     X, names = arguments.design(X, names)
     n = len(X)
     y = arguments.vector("successes", successes, n)
@@ -93,39 +86,15 @@ def prepare(
     if outside := int(((y < 0) | (y > m)).sum()):
         limit = "1 (no trials given)" if trials is None else "the row's trials"
         raise ValueError(f"successes: {outside} of {n} rows lie outside 0 to {limit}")
-    labels = label(groups)
-    if len(labels.codes) != n:
-        raise ValueError(f"groups: {len(labels.codes)} labels for {n} rows of X")
+    clusters = nest(groups, subgroups, n)
     live = m * w > 0
     if not live.any():
         raise ValueError("weights, trials: no row has any weight")
     log_coefficient = 0.0
     if trials is not None:
         log_coefficient = float(w @ (gammaln(m + 1) - gammaln(y + 1) - gammaln(m - y + 1)))
-    if live.all():
-        rows = collapse(X, w * y, w * m, o, labels.codes)
-    else:
-        rows = collapse(X[live], (w * y)[live], (w * m)[live], o[live], labels.codes[live])
-    return BinomialData(names, rows, labels, X, live, log_coefficient)
-
-
-@dataclass(frozen=True, slots=True)
-class _Climb:
-    """One fit on identified columns, in their standardised form."""
-
-    kept: list[int]
-    back: Floats
-    theta: Floats
-    point: Point
-    value: float
-    optimum: Optimum
-    modes: Floats
-    curvatures: Floats
-    mode_slopes: Floats
-    probability_reach: float
-    converged: bool
-    singular: bool
-    reason: str
+    rows = collapse(X, w * y, w * m, o, clusters.cell, None if live.all() else live)
+    return BinomialData(names, X, live, rows, clusters, log_coefficient)
 
 
 def fit(
@@ -145,240 +114,211 @@ def fit(
     directions: list[Direction] = []
     used = data.live.copy()
     while True:
-        constant = constant_column(rows.X, order)
-        slopes = settled_by_a_column(rows, names, constant)
-        climb = None
+        slopes = settled_by_a_column(rows, order)
         if slopes is None:
-            climb = _climb(rows, names, order, constant, protected, nodes, start, bool(directions))
-            if climb.probability_reach < _SUSPICIOUS or not climb.converged:
-                slopes = _search(rows, climb)
-        if slopes is None and climb is not None:
-            return _record(data, climb, directions, used, nodes)
-        assert slopes is not None
+            problem = _identify(data, rows, order, protected, nodes, bool(directions))
+            estimate = climb(problem, _begin(start, problem, names))
+            slopes = _search(problem, estimate, len(names))
+            if slopes is None:
+                return _record(data, problem, estimate, directions, used)
         touched = tuple(names[j] for j in np.flatnonzero(slopes))
         if shared := [name for name in touched if name in protected]:
             raise Separation(
-                f"{', '.join(shared)}: the outcome never or always happens at one of its levels, "
-                "so its coefficient has no finite estimate"
+                f"{', '.join(shared)}: the outcome never or always happens at one of the levels, "
+                "so there is no finite estimate"
             )
         moved = np.abs(data.X @ slopes) > _MOVED
         directions.append(Direction(slopes, touched, int((moved & used).sum())))
         used &= ~moved
-        stay = ~(np.abs(rows.X @ slopes) > _MOVED)
+        stay = np.abs(rows.X @ slopes) <= _MOVED
         if not stay.any():
             raise Separation("X: no row is left once the separated ones are left out")
         rows = rows.subset(stay)
 
 
-def _search(rows: Rows, climb: _Climb) -> Floats | None:
-    """Full search for a separating direction among the kept columns."""
-    slopes = np.zeros(rows.X.shape[1])
-    found = settled_by_a_combination(replace(rows, X=rows.X[:, climb.kept]))
-    if found is None:
-        return None
-    slopes[climb.kept] = found
-    return slopes
-
-
-def _climb(
+def _identify(
+    data: BinomialData,
     rows: Rows,
-    names: Sequence[str],
     order: Sequence[int],
-    constant: int | None,
     protected: Sequence[str],
     nodes: int,
-    start: Any,
     after_separation: bool,
-) -> _Climb:
-    """Standardise, drop collinear columns, start, and climb to the maximum."""
-    standard = standardise(rows.X, constant)
-    kept = independent(standard.X, order)
-    if lost := [name for j, name in enumerate(names) if name in protected and j not in kept]:
-        if after_separation:
-            raise Separation(
-                f"{', '.join(lost)}: not identified once the rows in which the outcome never or "
-                "always happens are left out"
-            )
+) -> Identified:
+    standard = standardise(rows.X, order)
+    lost = [
+        name for j, name in enumerate(data.names) if name in protected and j not in standard.kept
+    ]
+    if lost and after_separation:
+        raise Separation(
+            f"{', '.join(lost)}: not identified once the rows in which the outcome never or "
+            "always happens are left out"
+        )
+    if lost:
         raise Unidentified(f"{', '.join(lost)}: a combination of the other protected columns")
-    back = standard.back[np.ix_(kept, kept)]
-    small = replace(rows, X=np.ascontiguousarray(standard.X[:, kept]))
-    p = len(kept)
-    likelihood = OneLevel.of(small, nodes)
-    begin = None
-    if start is not None:
-        begin = _start_from(start, [names[j] for j in kept], back, likelihood)
-    glm: Optimum | None = None
-    upward = True
-    if begin is None:
-        glm = _plain(small, np.zeros(p))
-        sigma, upward = _starting_sigma(small, glm.theta)
-        begin = np.append(glm.theta, np.log(sigma))
-    cap = np.append(np.full(p, _BETA_CAP), _RHO_CAP)
-    optimum = maximise(
-        likelihood,
-        begin,
-        cap,
-        lambda theta: bool(theta[-1] < np.log(SINGULAR) or theta[-1] > np.log(DIVERGED)),
-    )
-    sigma = float(np.exp(optimum.theta[-1]))
-    at_zero = sigma < SINGULAR
-    if at_zero or not upward or not optimum.converged:
-        glm = glm if glm is not None else _plain(small, optimum.theta[:-1])
-        if at_zero or glm.point.value >= optimum.point.value:
-            return _without_intercept(small, kept, back, glm)
-    eta = small.offset + small.X @ optimum.theta[:-1] + small.spread(sigma * likelihood.modes)
-    reason = optimum.reason
-    if sigma > DIVERGED:
-        reason = "the standard deviation of the intercepts grows without limit"
-    return _Climb(
-        kept,
-        back,
-        optimum.theta,
-        optimum.point,
-        optimum.point.value + 0.5 * optimum.decrement**2 * optimum.converged,
-        optimum,
-        likelihood.modes,
-        likelihood.curvatures,
-        likelihood.mode_slopes,
-        _reach(eta),
-        optimum.converged,
-        False,
-        reason,
-    )
+    group = np.unique(data.clusters.group_of[rows.cells], return_inverse=True)[1].astype(np.int64)
+    return Identified(rows.with_columns(standard.X), group, standard, data.clusters.nested, nodes)
 
 
-def _reach(eta: Floats) -> float:
-    return float(bernoulli(-np.abs(eta))[0].min())
-
-
-def _plain(rows: Rows, start: Floats) -> Optimum:
-    """Fit the logistic model without intercepts for clusters."""
-    return maximise(lambda beta: binomial_glm(rows, beta), start, np.full(len(start), _BETA_CAP))
-
-
-def _without_intercept(rows: Rows, kept: list[int], back: Floats, glm: Optimum) -> _Climb:
-    cells = len(rows.cells)
-    return _Climb(
-        kept,
-        back,
-        glm.theta,
-        glm.point,
-        glm.point.value,
-        glm,
-        np.zeros(cells),
-        np.ones(cells),
-        np.zeros((cells, len(kept))),
-        _reach(rows.offset + rows.X @ glm.theta),
-        glm.converged,
-        True,
-        glm.reason,
-    )
-
-
-def _starting_sigma(rows: Rows, beta: Floats) -> tuple[float, bool]:
-    """Maximise a quadratic approximation around no intercepts; tell if the variance rises from 0.
-
-    At sigma = 0 the log-likelihood's derivative by the variance is half the sum over clusters of
-    (residual sum)^2 minus its binomial variance.
-    """
-    p, _ = bernoulli(rows.offset + rows.X @ beta)
-    s = rows.cell_sums(rows.successes - rows.trials * p)
-    v = rows.cell_sums(rows.trials * p * (1.0 - p))
-
-    def loss(rho: float) -> float:
-        variance = np.exp(2.0 * rho)
-        return float(np.sum(np.log1p(variance * v) - s**2 * variance / (1.0 + variance * v)))
-
-    best = minimize_scalar(loss, bounds=(np.log(0.02), np.log(5.0)), method="bounded")
-    upward = bool(np.sum(s**2 - v) > 0)
-    return (float(np.exp(best.x)) if upward else _SECOND_START), upward
-
-
-def _start_from(
-    start: Any, names: Sequence[str], back: Floats, likelihood: OneLevel
-) -> Floats | None:
-    """Take a neighbour's solution: a record, coefficients, or (coefficients, sigmas)."""
+def _begin(start: Any, problem: Identified, names: Sequence[str]) -> tuple[Floats, Floats] | None:
+    """Take a neighbour's solution, if it fits: a record, or (coefficients, sigmas)."""
+    if start is None:
+        return None
+    wanted = [names[j] for j in problem.standard.kept]
     if isinstance(start, LogisticFit):
         by_name = dict(zip(start.names, start.coefficients, strict=True))
-        if start.singular or not all(name in by_name for name in names):
+        if any(name not in by_name for name in wanted):
             return None
-        beta = np.array([by_name[name] for name in names])
-        sigma = start.sigmas[0]
+        beta, sigmas = np.array([by_name[name] for name in wanted]), np.array(start.sigmas)
     else:
-        beta, sigma = np.asarray(start[0], dtype=np.float64), float(np.atleast_1d(start[1])[0])
-        if beta.shape != (len(names),):
-            return None
-    if not (np.isfinite(beta).all() and sigma > SINGULAR):
+        if len(start) != 2:
+            raise ValueError("start: expected a fit, or coefficients and standard deviations")
+        beta, sigmas = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in start)
+    if beta.shape != (len(wanted),) or sigmas.shape != (1 + problem.nested,):
         return None
-    return np.append(np.linalg.solve(back, beta), np.log(sigma))
+    if not (np.isfinite(beta).all() and np.isfinite(sigmas).all()) or (sigmas < SINGULAR).any():
+        return None
+    return np.linalg.solve(problem.standard.back, beta), sigmas
+
+
+def _search(problem: Identified, estimate: Estimate, columns: int) -> Floats | None:
+    """Search all combinations for a separating one, if the fit gives cause to."""
+    rows, standard = problem.rows, problem.standard
+    eta = rows.offset + rows.X @ estimate.beta
+    extreme = float(bernoulli(-np.abs(eta)).p.min())
+    if estimate.converged and extreme >= _SUSPICIOUS:
+        return None
+    found = settled_by_a_combination(rows)
+    if found is None:
+        return None
+    slopes = np.zeros(columns)
+    slopes[standard.kept] = standard.back @ found
+    return slopes
 
 
 def _record(
     data: BinomialData,
-    climb: _Climb,
+    problem: Identified,
+    estimate: Estimate,
     directions: Sequence[Direction],
     used: NDArray[np.bool_],
-    nodes: int,
 ) -> LogisticFit:
-    names, p = data.names, len(climb.kept)
-    full = np.eye(len(climb.theta))
-    full[:p, :p] = climb.back
-    theta = full @ climb.theta
-    inverse = np.linalg.pinv(climb.point.information, hermitian=True)
-    covariance = full @ inverse @ full.T
+    """Turn standardised parameters and present cells into named columns and all labels."""
+    names, kept, p = data.names, problem.standard.kept, len(problem.standard.kept)
+    theta = np.append(estimate.beta, estimate.rho)
+    active = (estimate.active[0], len(estimate.active) > 1 and estimate.active[1])
+    at = Nested.of(problem.rows, problem.group, active).conditional(theta)
+    full = np.eye(len(theta))
+    full[:p, :p] = problem.standard.back
+    covariance, condition = _invert(estimate.point.information)
+    covariance = full @ covariance @ full.T
     covariance = 0.5 * (covariance + covariance.T)
-    warnings = []
-    variances = np.diag(covariance)
-    if not climb.converged:
-        warnings.append(f"not converged: {climb.reason}")
-    sigma = 0.0 if climb.singular else float(np.exp(theta[-1]))
-    if climb.singular:
-        warnings.append("singular: the groups' standard deviation is zero")
-    # From standardised modes to intercepts b = sigma u, and to all labels, with data or without.
-    cells = data.rows.cells if len(data.rows.cells) == len(climb.modes) else data.rows.cells
-    modes, sds = np.zeros(data.labels.count), np.full(data.labels.count, sigma)
-    slopes = np.zeros((data.labels.count, len(theta)))
-    modes[cells] = sigma * climb.modes
-    sds[cells] = sigma / np.sqrt(climb.curvatures)
-    by_theta = sigma * climb.mode_slopes
-    if not climb.singular:
-        by_theta[:, -1] += sigma * climb.modes
-    slopes[cells] = by_theta @ np.linalg.inv(full)
-    separated = {name for direction in directions for name in direction.names}
-    dropped = [j for j in range(len(names)) if j not in climb.kept]
-    scaled = np.sqrt(np.abs(np.diag(climb.point.information)))
+    sigmas = np.zeros(len(estimate.active))
+    sigmas[list(estimate.active)] = np.exp(estimate.rho)
+
+    cells = problem.rows.cells
+    groups = np.unique(data.clusters.group_of[cells])
+    modes, mode_sds, group_slopes = _place(
+        len(data.clusters.groups),
+        groups,
+        (at.group_modes, 0.0),
+        (at.group_sds, sigmas[0]),
+        (at.group_slopes, 0.0),
+    )
+    # A cell without rows has its group's intercept, and moves with it.
+    of = data.clusters.group_of
+    intercepts, slopes, inner, inner_sds = _place(
+        len(of),
+        cells,
+        (at.intercepts, modes[of]),
+        (at.slopes, group_slopes[of]),
+        (at.cell_modes, 0.0),
+        (at.cell_sds, sigmas[-1]),
+    )
+    nested = data.clusters.nested
+    variances = np.diag(covariance)[:p]
+    dropped = [j for j in range(len(names)) if j not in kept]
     return LogisticFit(
-        names=tuple(names[j] for j in climb.kept),
-        coefficients=theta[:p],
-        std_errors=np.sqrt(np.where(variances[:p] >= 0, variances[:p], np.nan)),
+        names=tuple(names[j] for j in kept),
+        coefficients=(full @ theta)[:p],
+        std_errors=np.sqrt(variances),
         covariance=covariance[:p, :p],
         df=np.full(p, np.inf),
-        sigmas=(sigma,),
-        log_likelihood=climb.value + data.log_coefficient,
+        sigmas=tuple(float(x) for x in sigmas),
+        log_likelihood=estimate.value + data.log_coefficient,
         modes=modes,
-        mode_sds=sds,
-        subgroup_modes=np.zeros(0),
-        subgroup_mode_sds=np.zeros(0),
-        group_labels=tuple(data.labels.values.tolist()),
-        subgroup_labels=(),
-        converged=climb.converged,
-        singular=climb.singular,
+        mode_sds=mode_sds,
+        subgroup_modes=inner if nested else np.zeros(0),
+        subgroup_mode_sds=inner_sds if nested else np.zeros(0),
+        group_labels=data.clusters.groups,
+        subgroup_labels=data.clusters.cells,
+        converged=estimate.converged,
+        singular=not all(estimate.active),
         dropped=tuple(names[j] for j in dropped),
-        dropped_reasons=tuple(
-            "the outcome never or always happens at one of its levels"
-            if names[j] in separated
-            else "collinear"
-            for j in dropped
-        ),
-        warnings=tuple(warnings),
-        iterations=climb.optimum.iterations,
-        gradient_norm=float(np.linalg.norm(climb.point.gradient)),
-        condition_number=float(np.linalg.cond(climb.point.information / np.outer(scaled, scaled))),
+        dropped_reasons=tuple(_reason(names[j], data.X[used, j], directions) for j in dropped),
+        warnings=_warnings(data, problem, estimate, condition),
+        iterations=estimate.iterations,
+        gradient_norm=float(np.linalg.norm(estimate.point.gradient)),
+        condition_number=condition,
         columns=names,
         rows=int(used.sum()),
         used=used,
-        quadrature=nodes,
+        quadrature=problem.nodes,
         parameters_covariance=covariance,
-        intercept_slopes=slopes,
+        intercepts=intercepts,
+        intercept_slopes=slopes @ np.linalg.inv(full),
         separated=tuple(directions),
     )
+
+
+def _place(
+    count: int, present: Integers, *columns: tuple[Floats, Floats | float]
+) -> tuple[Floats, ...]:
+    """Spread what belongs to the present labels over all labels; the rest gets its default."""
+    out = []
+    for values, default in columns:
+        column = np.empty((count, *values.shape[1:]))
+        column[...] = default
+        column[present] = values
+        out.append(column)
+    return tuple(out)
+
+
+def _invert(information: Floats) -> tuple[Floats, float]:
+    """Inverse and condition number at a unit diagonal; NaN and infinity when not positive."""
+    diagonal = np.diag(information)
+    if not (np.isfinite(information).all() and (diagonal > 0).all()):
+        return np.full_like(information, np.nan), np.inf
+    scale = np.sqrt(np.outer(diagonal, diagonal))
+    values, vectors = np.linalg.eigh(information / scale)
+    if values[0] <= 0:
+        return np.full_like(information, np.nan), np.inf
+    return (vectors / values) @ vectors.T / scale, float(values[-1] / values[0])
+
+
+def _reason(name: str, column: Floats, directions: Sequence[Direction]) -> str:
+    """Say why a column was left out."""
+    if any(name in direction.names for direction in directions):
+        return "the outcome never or always happens at one of its levels"
+    return "zero in every row" if not column.any() else "a combination of other columns"
+
+
+def _warnings(
+    data: BinomialData, problem: Identified, estimate: Estimate, condition: float
+) -> tuple[str, ...]:
+    warnings = []
+    if not estimate.converged:
+        warnings.append(f"not converged: {estimate.reason}")
+    if np.isinf(condition):
+        warnings.append("the information is not positive definite: no standard errors")
+    levels = ("groups", "subgroups")[: len(estimate.active)]
+    for level, is_active in zip(levels, estimate.active, strict=True):
+        if not is_active:
+            warnings.append(f"singular: the standard deviation of the {level} is zero")
+    if len(data.clusters.groups) == 1:
+        warnings.append("one group: its standard deviation can't be told")
+    groups = problem.group[-1] + 1
+    s = np.bincount(problem.group, weights=problem.rows.cell_sums(problem.rows.successes))
+    n = np.bincount(problem.group, weights=problem.rows.cell_sums(problem.rows.trials))
+    if extreme := int(((s == 0) | (s == n)).sum()):
+        warnings.append(f"the outcome never or always happens in {extreme} of {groups} groups")
+    return tuple(warnings)

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from fvlib.models import arguments
+from fvlib.models.clusters import nest
 from fvlib.models.quadrature import bernoulli
 from fvlib.models.records import LogisticFit
 
@@ -35,6 +36,7 @@ def average_marginal_effect(
     groups: Any,
     weights: ArrayLike | None = None,
     *,
+    subgroups: Any = None,
     offset: ArrayLike | None = None,
 ) -> MarginalEffect:
     """Mean over the sample of the difference in risk at the groups' conditional modes.
@@ -48,11 +50,7 @@ def average_marginal_effect(
     n = len(treated)
     w = arguments.vector("weights", weights, n, 1.0)
     o = arguments.vector("offset", offset, n)
-    cell = pd.Index(fit.group_labels).get_indexer(pd.Index(np.asarray(groups)))
-    if len(cell) != n:
-        raise ValueError(f"groups: {len(cell)} labels for {n} rows")
-    if unknown := int((cell < 0).sum()):
-        raise ValueError(f"groups: {unknown} of {n} rows are in a group that the fit didn't see")
+    cell = _cells(fit, groups, subgroups, n)
     w = w / w.sum()
     risk_1, slope_1 = _risk(fit, treated, o, cell, w)
     risk_0, slope_0 = _risk(fit, control, o, cell, w)
@@ -66,14 +64,27 @@ def average_marginal_effect(
     )
 
 
+def _cells(fit: LogisticFit, groups: Any, subgroups: Any, rows: int) -> NDArray[np.intp]:
+    """Find each row's cell among those of the fit."""
+    if (subgroups is None) != (not fit.subgroup_labels):
+        raise ValueError("subgroups: to be given if, and only if, the fit has them")
+    given = nest(groups, subgroups, rows)
+    known = pd.Index(fit.subgroup_labels or fit.group_labels, tupleize_cols=False)
+    place = known.get_indexer(pd.Index(given.cells or given.groups, tupleize_cols=False))
+    if (place < 0).any():
+        unknown = int((place[given.cell] < 0).sum())
+        raise ValueError(f"groups: {unknown} of {rows} rows are in a cluster the fit didn't see")
+    return np.asarray(place[given.cell])
+
+
 def _risk(
     fit: LogisticFit, X: Floats, offset: Floats, cell: NDArray[np.intp], weight: Floats
 ) -> tuple[float, Floats]:
     """Weighted mean risk, and its derivative by the parameters."""
     kept = [fit.columns.index(name) for name in fit.names]
     Z = X[:, kept]
-    p, _ = bernoulli(offset + Z @ fit.coefficients + fit.modes[cell])
-    slope = weight * p * (1.0 - p)
+    p, variance, _ = bernoulli(offset + Z @ fit.coefficients + fit.intercepts[cell])
+    slope = weight * variance
     for direction in reversed(fit.separated):
         along = X @ direction.slopes
         settled = np.abs(along) > _MOVED

@@ -50,12 +50,11 @@ def fit_logistic(
     protected: Sequence[str] = (),
 ) -> LogisticFit:
     """Fit logit P = X beta + b[group], b ~ N(0, sigma^2), by adaptive Gauss-Hermite quadrature."""
-    nodes = QUADRATURE if quadrature is None else quadrature
+    default = QUADRATURE if subgroups is None else 1
+    nodes = default if quadrature is None else quadrature
     if isinstance(nodes, bool) or int(nodes) != nodes or nodes < 1 or nodes % 2 == 0:
         raise ValueError(f"quadrature: {quadrature!r} is not an odd number of nodes")
-    if subgroups is not None:
-        raise NotImplementedError("subgroups: to come")
-    data = logistic.prepare(successes, X, groups, trials, offset, weights, names)
+    data = logistic.prepare(successes, X, groups, trials, subgroups, offset, weights, names)
     return logistic.fit(data, int(nodes), start, preference, protected)
 
 

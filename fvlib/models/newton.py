@@ -4,62 +4,105 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 Floats = NDArray[np.float64]
 
-# A Newton decrement of d leaves the estimate within d standard errors of the maximum, and the
-# step that is then still taken within about d squared.
+# A Newton decrement of d leaves the estimate within d standard errors of the maximum, and within
+# about d squared once the last step is taken.
 DECREMENT = 1e-6
 MAX_ITERATIONS = 60
-# A gain smaller than this, relative to the log-likelihood, is rounding.
+# A loss smaller than this, relative to the log-likelihood, is rounding.
 _ROUNDING = 1e-13
 _HALVINGS = 25
 # Eigenvalues below this share of the largest are lifted where the function is not concave.
 _EIGEN_FLOOR = 1e-6
+_TINY = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The function at one point: ``information`` is minus its matrix of second derivatives."""
+    """A function at one point.
+
+    Attributes
+    ----------
+    value : float
+    gradient : (n,) array
+    information : (n, n) array
+        Minus the second derivatives.
+    state
+        Whatever the function wants to hand on with its value.
+    """
 
     value: float
     gradient: Floats
     information: Floats
+    state: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """Where the steps ended, and how."""
+    """Where the climb ended, and how.
+
+    Attributes
+    ----------
+    theta : (n,) array
+        The last point, plus the last Newton step when converged.
+    point : Point
+        The function at the last point at which it was evaluated.
+    step : (n,) array
+        From there to ``theta``.
+    iterations : int
+    decrement : float
+        Square root of gradient' information^-1 gradient at ``point``.
+    converged : bool
+    reason : str
+        Why not converged, in words; else empty.
+    """
 
     theta: Floats
     point: Point
+    step: Floats
     iterations: int
     decrement: float
     converged: bool
     reason: str
 
+    @property
+    def value(self) -> float:
+        """The function at ``theta``: the last value and what the last step adds."""
+        return self.point.value + (0.5 * self.decrement**2 if self.converged else 0.0)
 
-def ascent(point: Point) -> tuple[Floats, float]:
-    """Newton's step and its decrement; where the function is not concave, a step that ascends."""
+
+def ascent(point: Point) -> tuple[Floats, float, bool]:
+    """Newton's step, its decrement, and whether the function is concave here.
+
+    Where it is not, the step still ascends: eigenvalues of the information are taken by size.
+    """
     try:
         step = cho_solve(cho_factor(point.information), point.gradient)
-    except np.linalg.LinAlgError:
+        concave = True
+    except LinAlgError:
         values, vectors = np.linalg.eigh(point.information)
-        floor = _EIGEN_FLOOR * max(float(np.abs(values).max()), 1e-300)
-        lifted = np.maximum(np.abs(values), floor)
+        size = np.abs(values)
+        lifted = np.maximum(size, _EIGEN_FLOOR * max(float(size.max()), _TINY))
         step = vectors @ ((vectors.T @ point.gradient) / lifted)
-    return step, float(np.sqrt(max(float(step @ point.gradient), 0.0)))
+        concave = False
+    return step, float(np.sqrt(max(float(step @ point.gradient), 0.0))), concave
 
 
 def maximise(
     evaluate: Callable[[Floats], Point],
     start: Floats,
     cap: Floats,
+    *,
+    lower: Floats | None = None,
     stop: Callable[[Floats], bool] = lambda theta: False,
+    tolerance: float = DECREMENT,
 ) -> Optimum:
     """Climb from ``start`` to a maximum.
 
@@ -70,26 +113,39 @@ def maximise(
     start : (n,) array
     cap : (n,) array
         Largest move of each element in one step; a longer step is shortened as a whole.
+    lower : (n,) array, optional
+        A step that would cross this goes 24/25 of the way there in that element.
     stop
-        Ends the climb early when true at the current point (a boundary was reached).
+        Ends the climb when true at the current point (a boundary was reached).
+    tolerance
+        Decrement at which the climb has converged.
     """
-    theta = np.asarray(start, dtype=np.float64)
+    theta = np.array(start, dtype=np.float64)
+    nowhere = np.zeros(len(theta))
     point = evaluate(theta)
+    decrement = np.inf
     for iteration in range(1, MAX_ITERATIONS + 1):
-        step, decrement = ascent(point)
-        if decrement <= DECREMENT:
-            return Optimum(theta + step, point, iteration, decrement, True, "")
+        step, decrement, concave = ascent(point)
+        if not np.isfinite(decrement):
+            return Optimum(
+                theta, point, nowhere, iteration, decrement, False, "no finite step exists"
+            )
+        if decrement <= tolerance and concave:
+            return Optimum(theta + step, point, step, iteration, decrement, True, "")
         if stop(theta):
-            return Optimum(theta, point, iteration, decrement, False, "boundary")
-        step *= min(1.0, float(np.min(cap / np.maximum(np.abs(step), 1e-300))))
+            return Optimum(theta, point, nowhere, iteration, decrement, False, "boundary")
+        step = step * min(1.0, float(np.min(cap / np.maximum(np.abs(step), _TINY))))
+        if lower is not None:
+            step = np.maximum(step, 0.96 * (lower - theta))
         slack = _ROUNDING * (1.0 + abs(point.value))
         for _ in range(_HALVINGS):
             candidate = evaluate(theta + step)
             if candidate.value >= point.value - slack:
                 break
-            step *= 0.5
+            step = step * 0.5
         else:
-            return Optimum(theta, point, iteration, decrement, False, "no step improves the fit")
+            return Optimum(
+                theta, point, nowhere, iteration, decrement, False, "no step improves the fit"
+            )
         theta, point = theta + step, candidate
-    _, decrement = ascent(point)
-    return Optimum(theta, point, MAX_ITERATIONS, decrement, False, "too many iterations")
+    return Optimum(theta, point, nowhere, MAX_ITERATIONS, decrement, False, "too many iterations")

@@ -95,15 +95,18 @@ class LogisticFit(MixedFit):
         Nodes a dimension; 1 is Laplace's approximation.
     parameters_covariance : (p + k, p + k) array
         Of the coefficients and the k log standard deviations that are not zero.
+    intercepts : (cells,) array
+        Each cell's conditional intercept, group mode plus subgroup mode; cells are the groups, or
+        the subgroups when there are any.
     intercept_slopes : (cells, p + k) array
-        Derivative of each cell's conditional intercept (group mode plus subgroup mode) by these
-        parameters; cells are the groups, or the subgroups when there are any.
+        Their derivatives by these parameters.
     separated : tuple of Direction
         Covariate levels in which the outcome never or always happens: rows and terms left out.
     """
 
     quadrature: int
     parameters_covariance: Floats
+    intercepts: Floats
     intercept_slopes: Floats
     separated: tuple[Direction, ...]
 

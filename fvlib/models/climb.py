@@ -1,0 +1,190 @@
+"""From an identified logistic problem to the maximum of its likelihood, boundaries included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fvlib.models.collapse import Integers, Rows
+from fvlib.models.identify import Standard
+from fvlib.models.laplace import Nested
+from fvlib.models.newton import Optimum, Point, maximise
+from fvlib.models.quadrature import OneLevel, plain_logistic
+from fvlib.models.tree import Tree
+from fvlib.models.variance import Quadratic, VarianceScale
+
+Floats = NDArray[np.float64]
+
+# Below this standard deviation, on the log-odds scale, an intercept counts as none: the model
+# without it is fitted, and `singular` says so.
+SINGULAR = 1e-4
+# Above this one the data put no upper limit on it.
+DIVERGED = 1e3
+# Longest move in one step: of a standardised coefficient, of the variance scale.
+_BETA_CAP, _T_CAP = 4.0, 2.0
+# Decrement to which the model without intercepts is climbed when it is only a start.
+_ROUGH = 0.1
+# Where a second climb starts when the first ended at a standard deviation of zero.
+_SECOND_START = 0.7
+# The second climb's maximum replaces the first when it is higher by this much.
+_HIGHER = 1e-8
+# Times that the outer nodes of the nested quadrature are laid again.
+_LAYINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Independent, standardised columns, and the cells' groups counted among those present."""
+
+    rows: Rows
+    group: Integers
+    standard: Standard
+    nested: bool
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Where the climb of one identified problem ended.
+
+    ``optimum`` speaks of (beta, t), its point's state of (beta, rho); ``active`` says which
+    standard deviations are not zero, ``rho`` holds their logarithms.
+    """
+
+    beta: Floats
+    rho: Floats
+    active: tuple[bool, ...]
+    value: float
+    point: Point
+    iterations: int
+    converged: bool
+    reason: str
+
+
+def climb(problem: Identified, begin: tuple[Floats, Floats] | None) -> Estimate:
+    """Climb to the maximum; a standard deviation that vanishes is taken out and the rest climbed.
+
+    When one vanished, a second climb from elsewhere must agree.
+    """
+    rows, group, nested = problem.rows, problem.group, problem.nested
+    if begin is None:
+        flat = np.zeros(rows.X.shape[1])
+        beta = maximise(
+            lambda b: plain_logistic(rows, b),
+            flat,
+            np.full(len(flat), _BETA_CAP),
+            tolerance=_ROUGH,
+        ).theta
+        quadratic = Quadratic.of(rows, group, beta)
+        sigmas = quadratic.sigmas(nested)
+    else:
+        beta, sigmas = begin
+        quadratic = Quadratic.of(rows, group, beta)
+    scale = quadratic.scale(nested)
+    first = _climb_active(problem, beta, sigmas, scale)
+    if all(first.active):
+        return first
+    second = _climb_active(problem, beta, np.full(len(sigmas), _SECOND_START), scale)
+    return second if second.value > first.value + _HIGHER and second.converged else first
+
+
+def _climb_active(
+    problem: Identified, beta: Floats, sigmas: Floats, scale: VarianceScale
+) -> Estimate:
+    active = np.ones(len(sigmas), dtype=bool)
+    sigmas, iterations = sigmas.copy(), 0
+    while active.any():
+        found = _climb_smooth(problem, beta, sigmas[active], tuple(active), scale)
+        iterations += found.iterations
+        beta = found.theta[: len(beta)]
+        rho = VarianceScale(scale.c[active]).rho(found.theta[len(beta) :])
+        sigmas[active] = np.exp(rho)
+        vanished = active & (sigmas < SINGULAR)
+        if not vanished.any():
+            reason = found.reason
+            if (sigmas > DIVERGED).any():
+                reason = "a standard deviation of the intercepts grows without limit"
+            return Estimate(
+                beta,
+                rho,
+                tuple(active),
+                found.value,
+                found.point.state,
+                iterations,
+                found.converged,
+                reason,
+            )
+        active &= ~vanished
+    plain = maximise(lambda b: plain_logistic(problem.rows, b), beta, np.full(len(beta), _BETA_CAP))
+    iterations += plain.iterations
+    return Estimate(
+        plain.theta,
+        np.zeros(0),
+        tuple(active),
+        plain.value,
+        plain.point,
+        iterations,
+        plain.converged,
+        plain.reason,
+    )
+
+
+def _climb_smooth(
+    problem: Identified,
+    beta: Floats,
+    sigmas: Floats,
+    active: tuple[bool, ...],
+    scale: VarianceScale,
+) -> Optimum:
+    """Climb with every standard deviation in play above zero."""
+    p = len(beta)
+    own = VarianceScale(scale.c[list(active)])
+    cap = np.concatenate([np.full(p, _BETA_CAP), np.full(len(sigmas), _T_CAP)])
+    lower = np.concatenate([np.full(p, -np.inf), np.log(own.c)])
+
+    def outside(theta: Floats) -> bool:
+        rho = own.rho(theta[p:])
+        return bool((rho < np.log(SINGULAR)).any() or (rho > np.log(DIVERGED)).any())
+
+    def ascend(likelihood: Callable[[Floats], Point], begin: Floats) -> Optimum:
+        def evaluate(theta: Floats) -> Point:
+            rho = own.rho(theta[p:])
+            return own.point(rho, likelihood(np.append(theta[:p], rho)))
+
+        return maximise(evaluate, begin, cap, lower=lower, stop=outside)
+
+    theta = np.append(beta, own.t(np.log(sigmas)))
+    if not (problem.nested and problem.nodes > 1 and all(active)):
+        return ascend(_likelihood(problem, active), theta)
+    iterations = 0
+    for _ in range(_LAYINGS):
+        rho = own.rho(theta[p:])
+        tree = Tree.of(problem.rows, problem.group, problem.nodes, np.append(theta[:p], rho))
+        found = ascend(tree, theta)
+        iterations += found.iterations
+        theta = found.theta
+        if not found.converged or found.iterations == 1:
+            break
+    return Optimum(
+        theta,
+        found.point,
+        found.step,
+        iterations,
+        found.decrement,
+        found.converged,
+        found.reason,
+    )
+
+
+def _likelihood(problem: Identified, active: tuple[bool, ...]) -> Callable[[Floats], Point]:
+    """Choose the approximation: which levels have an intercept, and how many nodes."""
+    if not problem.nested:
+        return OneLevel.of(problem.rows, problem.nodes)
+    if problem.nodes == 1:
+        return Nested.of(problem.rows, problem.group, (active[0], active[1]))
+    if active[0]:
+        return OneLevel.of(problem.rows.joined(problem.group), problem.nodes)
+    return OneLevel.of(problem.rows, problem.nodes)

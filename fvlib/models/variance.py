@@ -1,0 +1,90 @@
+"""A scale for standard deviations on which a log-likelihood is close to a parabola, zero included.
+
+With V the variance of intercepts and c the sampling variance of one intercept, the likelihood is
+close to that of a sample with variance V + c, so t = log(V + c) suits it: near zero it goes with V,
+far away with log V. Steps are taken in t; the outside speaks rho = log sigma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fvlib.models.collapse import Integers, Rows
+from fvlib.models.newton import Point
+from fvlib.models.quadrature import bernoulli
+
+Floats = NDArray[np.float64]
+
+_SMALLEST, _LARGEST = 1e-6, 10.0
+# Standard deviations among which the climb's start is chosen.
+_GRID = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceScale:
+    """The map between rho and t, one constant c a level."""
+
+    c: Floats
+
+    def t(self, rho: Floats) -> Floats:
+        """From log sigma."""
+        return np.asarray(np.log(np.exp(2.0 * rho) + self.c))
+
+    def rho(self, t: Floats) -> Floats:
+        """To log sigma; minus infinity at or below variance zero."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(0.5 * np.log(np.maximum(np.exp(t) - self.c, 0.0)))
+
+    def point(self, rho: Floats, at: Point) -> Point:
+        """Turn derivatives by rho into derivatives by t; the point in rho becomes the state."""
+        V, k = np.exp(2.0 * rho), len(rho)
+        slope = (V + self.c) / (2.0 * V)
+        bend = -(V + self.c) * self.c / (2.0 * V**2)
+        stretch = np.append(np.ones(len(at.gradient) - k), slope)
+        information = at.information * np.outer(stretch, stretch)
+        last = np.arange(len(at.gradient) - k, len(at.gradient))
+        information[last, last] -= at.gradient[last] * bend
+        return Point(at.value, at.gradient * stretch, information, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Quadratic:
+    """The likelihood's parabola around intercepts of zero: residual sums S, weights W by cell."""
+
+    S: Floats
+    W: Floats
+    group: Integers
+
+    @classmethod
+    def of(cls, rows: Rows, group: Integers, beta: Floats) -> Quadratic:
+        """Take it at given coefficients."""
+        law = bernoulli(rows.offset + rows.X @ beta)
+        return cls(
+            rows.cell_sums(rows.successes - rows.trials * law.p),
+            rows.cell_sums(rows.trials * law.variance),
+            group,
+        )
+
+    def scale(self, nested: bool) -> VarianceScale:
+        """Typical sampling variance of an intercept at each level."""
+        weights = [np.bincount(self.group, weights=self.W)] + [self.W] * nested
+        typical = [1.0 / max(float(np.median(w)), 1.0 / _LARGEST) for w in weights]
+        return VarianceScale(np.clip(np.array(typical), _SMALLEST, _LARGEST))
+
+    def sigmas(self, nested: bool) -> Floats:
+        """Standard deviations at which the parabola's marginal likelihood is largest, on a grid."""
+        starts = np.flatnonzero(np.diff(self.group, prepend=-1))
+
+        def loss(sigmas: tuple[float, ...]) -> float:
+            V1, V2 = sigmas[0] ** 2, (sigmas[1] ** 2 if nested else 0.0)
+            d = 1.0 + V2 * self.W
+            E = 1.0 + V1 * np.add.reduceat(self.W / d, starts)
+            quadratic = V2 * np.sum(self.S**2 / d)
+            quadratic += np.sum(V1 / E * np.add.reduceat(self.S / d, starts) ** 2)
+            return float(np.log(d).sum() + np.log(E).sum() - quadratic)
+
+        return np.array(min(product(_GRID, repeat=1 + nested), key=loss))
