@@ -58,8 +58,8 @@ class FileSpec:
 
     `scope`: one file in each local authority's folder, or one for the whole trial with a column
     `la`. `key`: the columns that tell rows apart (none: equal rows are different things).
-    `span`: the columns with a row's start and end. `parts`: (part, whole) pairs of numbers.
-    `first_seen`: the column whose earliest and latest date say what the file covers.
+    `starts`, `ends`: the columns with a row's first and last day. `parts`: (part, whole) pairs of
+    numbers.
     `further`: what a column is whose name begins with `further_prefix`, or, without a prefix,
     that the params file names.
     """
@@ -70,9 +70,9 @@ class FileSpec:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     child: str | None = None
-    span: tuple[str, str | None] | None = None
+    starts: str | None = None
+    ends: str | None = None
     parts: tuple[tuple[str, str], ...] = ()
-    first_seen: str | None = None
     required: bool = True
     further: Column | None = None
     further_prefix: str | None = None
@@ -141,8 +141,8 @@ REFERRALS: Final = FileSpec(
     ),
     key=("referral_id",),
     child="child_id",
-    span=("referral_date", "closure_date"),
-    first_seen="referral_date",
+    starts="referral_date",
+    ends="closure_date",
 )
 
 PLANS: Final = FileSpec(
@@ -157,8 +157,8 @@ PLANS: Final = FileSpec(
     ),
     key=("child_id", "plan_type", "start_date"),
     child="child_id",
-    span=("start_date", "end_date"),
-    first_seen="start_date",
+    starts="start_date",
+    ends="end_date",
 )
 
 CARE_EPISODES: Final = FileSpec(
@@ -193,8 +193,8 @@ CARE_EPISODES: Final = FileSpec(
     ),
     key=("CHILD", "DECOM"),
     child="CHILD",
-    span=("DECOM", "DEC"),
-    first_seen="DECOM",
+    starts="DECOM",
+    ends="DEC",
 )
 
 ATTENDANCE: Final = FileSpec(
@@ -230,7 +230,7 @@ LA_CONTEXT: Final = FileSpec(
         ),
     ),
     key=("la", "from_date"),
-    first_seen="from_date",
+    starts="from_date",
     further=Column("(named in params)", "number", "a further figure of the authority"),
 )
 

@@ -117,9 +117,10 @@ DATE_FORM: Final = (
     r"([T ][0-9:.]+Z?)?$"
 )
 _COMPACT_DATE: Final = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
-_WORD: Final = r"\p{Lu}(\p{L}|['’-]){1,30}"
-_SEVERAL_WORDS: Final = rf"^{_WORD},?( {_WORD}|,? ?\p{{Lu}}\.?){{1,3}}$"
-_ONE_WORD: Final = r"^\p{Lu}(\p{L}|['’-]){1,30}$"
+_CAPITAL: Final = "[A-ZÀ-ÖØ-Þ]"
+_WORD: Final = rf"{_CAPITAL}[A-Za-zÀ-ÖØ-öø-ÿ'’-]+"
+_SEVERAL_WORDS: Final = rf"^{_WORD},?( {_WORD}|,? ?{_CAPITAL}\.?){{1,3}}$"
+_ONE_WORD: Final = rf"^{_WORD}$"
 
 # The most frequent given names and surnames in England (Office for National Statistics, baby names
 # 2000 to 2020; surnames of the 1991 to 2001 registers): single words are names only if many of

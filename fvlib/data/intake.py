@@ -186,7 +186,7 @@ def _column_faults(raw: RawFile, refresh: Refresh) -> list[str]:
             )
         elif column.kind == "date":
             faults += [f"{shown}: column {column.name} {told}" for told in _date_form_faults(text)]
-    row_years = _row_years(raw, refresh)
+    row_years = _row_years(raw, refresh) if raw.header.extra else pd.Series(dtype="float64")
     for at, name in raw.header.extra.items():
         what = _unasked(raw.table.column(at).combine_chunks(), row_years, raw.source.spec)
         if what is not None:
@@ -228,11 +228,11 @@ def _unasked(text: pa.StringArray, row_years: pd.Series, spec: FileSpec) -> str 
 
 def _row_years(raw: RawFile, refresh: Refresh) -> pd.Series:
     """Year in which each row starts; of the extract's end where rows have no start."""
-    la, span = raw.source.la, raw.source.spec.span
+    la, starts = raw.source.la, raw.source.spec.starts
     end = refresh.data_through[la] if la else max(refresh.data_through.values())
-    if span is None:
+    if starts is None:
         return pd.Series(np.full(raw.table.num_rows, end.year))
-    text = pd.Series(raw.column(span[0]).to_pylist(), dtype="str")
+    text = pd.Series(raw.column(starts).to_pylist(), dtype="str")
     return pd.to_numeric(text.str.extract(r"((?:19|20)[0-9]{2})", expand=False))
 
 

@@ -205,7 +205,7 @@ def counts_of(intake: Intake, screened: list[Screened]) -> tuple[pd.DataFrame, p
     frame = pd.DataFrame(rows, columns=["outcome", "la", "file", "rule", "rows"])
     frame = frame.assign(
         la=pd.Categorical(frame["la"], categories=list(LAS)), rows=frame["rows"].astype("int64")
-    )
+    ).astype({"file": "str", "rule": "str"})
     files = {name: at for at, name in enumerate(FILES)}
     frame = frame.sort_values(
         ["la", "file", "rule"], key=lambda by: by.map(files) if by.name == "file" else by
@@ -265,7 +265,7 @@ def _arrival(spec: FileSpec, la: str, part: Screened | None) -> dict[str, Any]:
             name or "(without a name)" for name in part.raw.header.extra.values()
         ),
     }
-    if spec.first_seen is not None:
-        dates = pd.Series(part.columns[spec.first_seen].typed[part.kept & of_la])
+    if part.starts is not None:
+        dates = pd.Series(part.starts[part.kept & of_la])
         row |= {"first_date": dates.min(), "last_date": dates.max()}
     return row

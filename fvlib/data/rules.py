@@ -23,6 +23,7 @@ from fvlib.data.files import (
     LONGEST_TEXT,
     SESSIONS_IN_A_YEAR,
     WITHDRAWALS,
+    Kind,
 )
 
 
@@ -46,23 +47,25 @@ def part_rule(part: str, whole: str) -> str:
     return f"{part} over {whole}"
 
 
-def _files(scope: str = "all", **having: object) -> tuple[str, ...]:
-    """Names of the files that have a column with all those attributes."""
+_EVERY: Final = tuple(FILES)
+_JUDGED: Final = tuple(name for name in FILES if name != WITHDRAWALS.name)
+_OF_CHILDREN: Final = tuple(name for name in LA_FILES if name != CHILDREN.name)
+_WITH_SPAN: Final = tuple(spec.name for spec in FILES.values() if spec.ends)
+_WITH_KEY: Final = tuple(spec.name for spec in FILES.values() if spec.key)
+
+
+def _having(*kinds: Kind, **attributes: object) -> tuple[str, ...]:
+    """Name the files, withdrawals apart, with a column of one of the kinds and the attributes."""
     return tuple(
-        spec.name
-        for spec in FILES.values()
-        if scope in ("all", spec.scope)
-        and any(
-            all(getattr(column, name) == value for name, value in having.items())
-            for column in (*spec.columns, *([spec.further] if spec.further else []))
+        name
+        for name in _JUDGED
+        if any(
+            (column.kind in kinds or not kinds)
+            and all(getattr(column, key) == value for key, value in attributes.items())
+            for column in (*FILES[name].columns, *filter(None, (FILES[name].further,)))
         )
     )
 
-
-_EVERY: Final = tuple(FILES)
-_OF_CHILDREN: Final = tuple(name for name in LA_FILES if name != CHILDREN.name)
-_WITH_SPAN: Final = tuple(spec.name for spec in FILES.values() if spec.span)
-_WITH_KEY: Final = tuple(spec.name for spec in FILES.values() if spec.key)
 
 _REFUSALS: Final = (
     Rule(
@@ -133,7 +136,7 @@ _REFUSALS: Final = (
     Rule(
         "mixed date forms",
         "refused",
-        _files(kind="date"),
+        _having("date"),
         "a column's dates are all YYYY-MM-DD or all DD/MM/YYYY, never month first",
         "03/04/2021 can't be read with certainty beside another form",
     ),
@@ -150,84 +153,84 @@ _VALUE_RULES: Final = (
     Rule(
         "missing value",
         "set aside",
-        _files(may_be_empty=False),
+        _having(may_be_empty=False),
         "keys, starts, referral_nfa and the codes that a row needs are not empty",
         "without it the row can't be placed",
     ),
     Rule(
         "not an identifier",
         "set aside",
-        _files(kind="identifier"),
+        _having("identifier"),
         f"an identifier has at most {LONGEST_IDENTIFIER} characters, all of them printable",
         "longer ones are values that ran together",
     ),
     Rule(
         "text too long",
         "set aside",
-        _files(kind="text"),
+        _having("text"),
         f"a text has at most {LONGEST_TEXT} characters",
         "longer ones are values that ran together",
     ),
     Rule(
         "unknown code",
         "set aside",
-        tuple(dict.fromkeys((*_files(kind="code", checked=True), *_files(kind="code list")))),
+        _having("code", "code list", checked=True),
         "a code stands in its list; stray spaces and letter case don't matter",
         "a code that isn't in the list can't be read as another",
     ),
     Rule(
         "none beside another code",
         "set aside",
-        _files(kind="code list"),
+        _having("code list"),
         "NONE stands alone",
         "no disability and a disability exclude each other",
     ),
     Rule(
         "not 0 or 1",
         "set aside",
-        _files(kind="flag"),
+        _having("flag"),
         "a yes-or-no column holds 0 or 1",
         "other spellings of yes differ between systems",
     ),
     Rule(
         "not a date",
         "set aside",
-        _files(kind="date"),
+        _having("date"),
         "a date is in the calendar, written YYYY-MM-DD or DD/MM/YYYY",
         "31 February has no nearest day",
     ),
     Rule(
         "not a month",
         "set aside",
-        _files(kind="month"),
+        _having("month"),
         "a month is written YYYY-MM",
         "ages are taken from it",
     ),
     Rule(
         "not an academic year",
         "set aside",
-        _files(kind="academic year"),
+        _having("academic year"),
         "a school year is written 2019/20, its second part the year after",
         "a single year could be either",
     ),
     Rule(
         "not a number",
         "set aside",
-        tuple(dict.fromkeys((*_files(kind="count"), *_files(kind="number")))),
+        _having("count", "number"),
         "a number is written in digits, without a percent sign or thousands separator",
         "anything else is a note, not a number",
     ),
     Rule(
         "not a whole number",
         "set aside",
-        tuple(dict.fromkeys((*_files(kind="count"), IPE_ADMIN.name))),
+        (*_having("count"), IPE_ADMIN.name),
         "counts, scores and people are whole numbers",
         "a fraction is a percentage or a mean where a count belongs",
     ),
     Rule(
         "out of range",
         "set aside",
-        tuple(dict.fromkeys((*_files(kind="count"), *_files(kind="number")))),
+        _having("count", "number"),
         "a number is not negative, a survey item 1 to 5, sessions at most "
         f"{SESSIONS_IN_A_YEAR} a term",
         "outside that it can't be what the column says",
@@ -343,7 +346,7 @@ _RESOLUTIONS: Final = (
     Rule(
         "blank row",
         "resolved",
-        _EVERY,
+        _JUDGED,
         "a row without any value is passed over",
         "spreadsheets leave them at the end of a file",
     ),
@@ -357,14 +360,14 @@ _RESOLUTIONS: Final = (
     Rule(
         "spaces or case",
         "resolved",
-        _EVERY,
+        _JUDGED,
         "stray spaces, and the letter case of codes, are put right",
         "they carry no meaning",
     ),
     Rule(
         "written as decimal",
         "resolved",
-        _files(kind="count"),
+        _having("count"),
         "a whole number written 1.0 is read as 1",
         "some programs write whole numbers so when a column has gaps",
     ),

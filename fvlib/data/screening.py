@@ -60,7 +60,8 @@ class Screened:
 
     `rule` and `column` are positions in `rule_ids()` and in the file's columns: the rule that a
     row is set aside under, 0 for none. `la` is a position in `LAS`. `kept` rows go on; a row that
-    is neither kept nor set aside is an identical copy of a kept or set-aside one.
+    is neither kept nor set aside is an identical copy of a kept or set-aside one. `starts`: the day
+    on which each row starts, where the file's rows have one.
     """
 
     raw: RawFile
@@ -71,6 +72,7 @@ class Screened:
     kept: Bools
     resolved: dict[str, Bools]
     blank_rows: int
+    starts: Dates | None
 
     @property
     def spec(self) -> FileSpec:
@@ -147,7 +149,15 @@ def screen(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> Scre
     if raw.unfinished and rows:
         resolved["unfinished last row"] = np.arange(rows) == rows - 1
     return Screened(
-        raw, columns, la, verdicts.rule, verdicts.column, kept, resolved, raw.blank_rows
+        raw,
+        columns,
+        la,
+        verdicts.rule,
+        verdicts.column,
+        kept,
+        resolved,
+        raw.blank_rows,
+        _starts(spec, columns),
     )
 
 
@@ -196,6 +206,12 @@ def _duplicates(spec: FileSpec, columns: dict[str, Parsed]) -> tuple[Bools, Bool
     return copies, sharing
 
 
+def _starts(spec: FileSpec, columns: dict[str, Parsed]) -> Dates | None:
+    if spec is ATTENDANCE:
+        return _term_starts(columns)
+    return _dates(columns[spec.starts]) if spec.starts is not None else None
+
+
 def _judge_dates(
     spec: FileSpec, columns: dict[str, Parsed], through: Dates, verdicts: _Verdicts
 ) -> None:
@@ -203,16 +219,14 @@ def _judge_dates(
     if spec is CHILDREN:
         born = _dates(columns["birth_month"])
         verdicts.set_aside(born > through, "birth month after data_through", "birth_month")
-    if spec is ATTENDANCE:
-        begins = _term_starts(columns)
-        verdicts.set_aside(begins < earliest, "start before 1990", "academic_year")
-        verdicts.set_aside(begins > through, "start after data_through", "academic_year")
-    if spec.span is None:
+    if spec.scope == "trial":
+        return  # a context may be told for years to come
+    started = _starts(spec, columns)
+    if started is None:
         return
-    start, end = spec.span
-    started = _dates(columns[start])
-    if end is not None:
-        verdicts.set_aside(_dates(columns[end]) < started, "end before start", end)
+    start = spec.starts or ATTENDANCE.key[1]
+    if spec.ends is not None:
+        verdicts.set_aside(_dates(columns[spec.ends]) < started, "end before start", spec.ends)
     verdicts.set_aside(started < earliest, "start before 1990", start)
     verdicts.set_aside(started > through, "start after data_through", start)
 
@@ -265,13 +279,13 @@ def _open_ends(
     spec: FileSpec, columns: dict[str, Parsed], through: Dates, kept: Bools
 ) -> dict[str, Bools]:
     """Take ends after `data_through` as still open: at that day they were."""
-    if spec.span is None or spec.span[1] is None:
+    if spec.ends is None:
         return {}
-    end = columns[spec.span[1]]
+    end = columns[spec.ends]
     late = np.asarray(_dates(end) > through)
     still_open = end.typed.copy()
     still_open[late] = pd.NaT
-    columns[spec.span[1]] = replace(end, typed=still_open)
+    columns[spec.ends] = replace(end, typed=still_open)
     return {"end after data_through": late & kept}
 
 
