@@ -1,6 +1,6 @@
 """Rendering: Quarto when it is there, and the portable renderer."""
 
-from fvlib.render.assemble import TitlePage
+from fvlib.render.edition import TitlePage
 from fvlib.render.engine import RenderOutcome, render
 from fvlib.render.files import record_timing, timed
 

@@ -9,8 +9,6 @@ import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +17,7 @@ import pypandoc
 
 from fvlib.errors import Refusal
 from fvlib.render.book import Book, Part
+from fvlib.render.edition import TitlePage
 from fvlib.render.notebook import Executed
 from fvlib.render.tables import clean_tables
 
@@ -31,20 +30,6 @@ CSS_PIXELS_PER_POINT: Final = 96 / 72
 MIME: Final = {".svg": "image/svg+xml", ".png": "image/png"}
 
 Json = Any
-
-
-@dataclass(frozen=True, slots=True)
-class TitlePage:
-    """What the report says of itself: which refresh, data until when, made by which version.
-
-    `data_date` dates the PDF's metadata, so that the same results give the same bytes.
-    """
-
-    refresh: str
-    data_through: str
-    data_date: date
-    version: str
-    notice: str = ""
 
 
 def merge(book: Book, executed: Sequence[Executed], scratch: Path) -> Json:

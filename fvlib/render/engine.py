@@ -16,8 +16,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fvlib.errors import Refusal
 from fvlib.render import quarto
-from fvlib.render.assemble import TitlePage, merge, to_html, to_typst
+from fvlib.render.assemble import merge, to_html, to_typst
 from fvlib.render.book import Book, read_book
+from fvlib.render.edition import TitlePage, read_title_page, results_key
 from fvlib.render.execute import execute
 from fvlib.render.files import replace_folder, timed, write_atomically
 from fvlib.render.notebook import to_markdown
@@ -26,6 +27,7 @@ REPORTS: Final = "_report"
 NOTEBOOKS: Final = "notebooks"
 CHAPTERS: Final = "chapters"
 FORMATS: Final = ("html", "pdf")
+ACCESSIBLE: Final = "ua-1"  # PDF/UA-1: typst refuses a picture or an equation without alt text
 ENGINES: Final = ("auto", "quarto", "portable")
 
 
@@ -38,6 +40,11 @@ class RenderOutcome:
     notebooks: tuple[Path, ...]
     quarto: Path | None = None
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The reports to open: HTML, then PDF."""
+        return tuple(path for path in (self.html, self.pdf) if path is not None)
+
 
 def render(
     root: Path,
@@ -46,8 +53,8 @@ def render(
     formats: tuple[str, ...] = FORMATS,
     engine: str = "auto",
     chapter: str | None = None,
-    cache_key: str,
-    title_page: TitlePage,
+    cache_key: str | None = None,
+    title_page: TitlePage | None = None,
 ) -> RenderOutcome:
     """Render the report of one refresh to `_report/REFRESH/`.
 
@@ -66,9 +73,10 @@ def render(
         One chapter alone (its file's stem), to `_report/REFRESH/chapters/`, always portable.
     cache_key
         Stands for the results and the code that chapters call: a chapter is executed again only
-        when it, or the chapter's own code, changed.
+        when it, or the chapter's own code, changed. Without it: the released results, the register
+        and the report's code.
     title_page
-        What the report says of itself.
+        What the report says of itself; without it, as the released results have it.
 
     Returns
     -------
@@ -86,6 +94,8 @@ def render(
     with_quarto = engine == "quarto" or (engine == "auto" and quarto.found())
     if engine == "quarto":
         quarto.require()
+    cache_key = results_key(root, refresh) if cache_key is None else cache_key
+    title_page = read_title_page(root, refresh) if title_page is None else title_page
     folder = root / REPORTS / refresh
     base = folder / "report"
     portable = tuple(f for f in formats if f == "html" or not with_quarto)
@@ -172,6 +182,7 @@ def _typeset(source: str, scratch: Path, title_page: TitlePage) -> bytes:
         compiler = typst.Compiler(main, root=scratch, ignore_system_fonts=True)
         content = compiler.compile(
             format="pdf",
+            pdf_standards=[ACCESSIBLE],
             timestamp=datetime(day.year, day.month, day.day, tzinfo=UTC),
         )
     except typst.TypstError as error:

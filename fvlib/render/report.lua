@@ -175,6 +175,21 @@ local function label_inlines(label)
   return raw_inline("")
 end
 
+-- A table of this many rows or fewer stays on one page.
+local UNBROKEN_ROWS = 22
+
+local function row_count(blocks)
+  local count = 0
+  pandoc.Blocks(blocks):walk({
+    Table = function(element)
+      for _, body in ipairs(element.bodies) do
+        count = count + #body.body
+      end
+    end,
+  })
+  return count
+end
+
 local function write_float(id, kind, label, caption, content)
   if html then
     local figure_class = kind == "fig" and "figure" or "table"
@@ -196,11 +211,12 @@ local function write_float(id, kind, label, caption, content)
     return blocks
   end
   local name, number = label:match("^(%S+) (.+)$")
-  local blocks = pandoc.List({ raw("#figure([") })
+  local whole = kind == "fig" or row_count(content) <= UNBROKEN_ROWS
+  local blocks = pandoc.List({ raw((whole and "#whole[" or "#flowing[") .. "#figure([") })
   blocks:extend(content)
   local closing = pandoc.List({ raw_inline("], caption: [") })
   closing:extend(caption)
-  closing:insert(raw_inline(('], kind: "%s", supplement: "%s", numbering: _ => "%s") <%s>'):format(
+  closing:insert(raw_inline(('], kind: "%s", supplement: "%s", numbering: _ => "%s") <%s>]'):format(
     kind, name, number, id)))
   blocks:insert(pandoc.Plain(closing))
   return blocks
@@ -296,9 +312,8 @@ local function typst_row(row, taken, columns, colspecs, role)
     if role == "group" or (role ~= "head" and is_bold(cell.attr)) then
       content = "#strong[" .. content .. "]"
     end
-    local spanner = role == "head" and cell.col_span > 1 and cell.col_span < columns
-    if spanner and content ~= "" then
-      content = "#spanner[" .. content .. "]"
+    if role == "head" and content ~= "" then
+      content = "#th[" .. content .. "]"
     end
     cells[#cells + 1] = ("table.cell(%s)[%s]"):format(table.concat(options, ", "), content)
     for offset = 0, cell.col_span - 1 do
@@ -332,13 +347,65 @@ local function is_summary(row)
   return false
 end
 
+-- A thin line under each heading that spans some columns but not all.
+local function spanner_rules(row)
+  local rules = {}
+  local column = 0
+  for _, cell in ipairs(row.cells) do
+    if cell.col_span > 1 and stringify(cell.contents) ~= "" then
+      rules[#rules + 1] = ("table.hline(start: %d, end: %d, stroke: rule-light),"):format(
+        column, column + cell.col_span)
+    end
+    column = column + cell.col_span
+  end
+  return "  " .. table.concat(rules, " ")
+end
+
+-- What decides how a table is fitted to the page: columns of words may wrap, columns of numbers
+-- and names must not; and no column is narrower than its longest word.
+local LONG_TEXT = 26
+
+local function column_facts(element)
+  local longest, word = {}, {}
+  local function look(rows, heads)
+    for _, row in ipairs(rows) do
+      local column = 1
+      for _, cell in ipairs(row.cells) do
+        if cell.col_span == 1 then
+          local text = stringify(cell.contents)
+          if not heads then
+            longest[column] = math.max(longest[column] or 0, utf8.len(text) or 0)
+          end
+          for part in text:gmatch("%S+") do
+            word[column] = math.max(word[column] or 0, utf8.len(part) or 0)
+          end
+        end
+        column = column + cell.col_span
+      end
+    end
+  end
+  look(element.head.rows, true)
+  for _, body in ipairs(element.bodies) do
+    look(body.body, false)
+  end
+  local facts = {}
+  for column = 1, #element.colspecs do
+    facts[column] = ("(words: %s, word: %d)"):format(
+      tostring((longest[column] or 0) > LONG_TEXT), word[column] or 0)
+  end
+  return table.concat(facts, ", ")
+end
+
 local function typst_table(element)
   local columns = #element.colspecs
   local lines = {}
   local taken = {}
   local head = {}
-  for _, row in ipairs(element.head.rows) do
+  for i, row in ipairs(element.head.rows) do
     head[#head + 1] = typst_row(row, taken, columns, element.colspecs, "head")
+    if i < #element.head.rows then
+      head[#head + 1] = spanner_rules(row)
+    end
   end
   lines[#lines + 1] = "  table.hline(stroke: rule-heavy),"
   if #head > 0 then
@@ -373,8 +440,8 @@ local function typst_table(element)
       notes[#notes + 1] = "[" .. typst_content(cell.contents) .. "]"
     end
   end
-  return raw(("#fitted-table(%d, notes: (%s),\n%s\n)"):format(
-    columns, table.concat(notes, ", ") .. (#notes > 0 and "," or ""), table.concat(lines, "\n")))
+  return raw(("#fitted-table((%s,), notes: (%s),\n%s\n)"):format(
+    column_facts(element), table.concat(notes, ", ") .. (#notes > 0 and "," or ""), table.concat(lines, "\n")))
 end
 
 -- A great-tables table: HTML in, pandoc's own table out. Footnote marks keep their superscript.

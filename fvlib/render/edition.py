@@ -1,0 +1,72 @@
+"""What a rendered report says of itself, and what its results depend on: read from the bundle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import fvlib.report
+from fvlib.freshness import hash_sources
+from fvlib.report.bundle import read_bundle
+from fvlib.report.quantities import data_through
+
+RESULTS: Final = "results"
+REGISTER: Final = Path("chapters") / "register.yml"
+INTERIM: Final = (
+    "Interim look: outcome windows are still open. No test of significance, no conclusion."
+)
+SYNTHETIC: Final = "Synthetic data: nothing here says anything about any child, family or LA."
+
+
+@dataclass(frozen=True, slots=True)
+class TitlePage:
+    """What the report says of itself: which refresh, data until when, made by which version.
+
+    `data_date` dates the PDF's metadata, so that the same results give the same bytes.
+    """
+
+    refresh: str
+    data_through: str
+    data_date: date
+    version: str
+    notice: str = ""
+
+
+def read_title_page(root: Path, refresh: str) -> TitlePage:
+    """Read the title page from `results/REFRESH/`.
+
+    Raises
+    ------
+    Refusal
+        There are no results of that refresh.
+    """
+    bundle = read_bundle(root / RESULTS / refresh)
+    through: Mapping[str, str] = bundle.manifest["data_through"]
+    notices = [SYNTHETIC] if bundle.synthetic else []
+    if bundle.interim:
+        notices.append(INTERIM)
+    return TitlePage(
+        refresh=refresh,
+        data_through=data_through(bundle.manifest),
+        data_date=max(date.fromisoformat(day) for day in through.values()),
+        version=f"fvlib {bundle.manifest.get('versions', {}).get('fvlib', '')}".strip(),
+        notice=" ".join(notices),
+    )
+
+
+def results_key(root: Path, refresh: str) -> str:
+    """Hash what every chapter's results come from: the bundle, the register, the report's code."""
+    folder = root / RESULTS / refresh
+    package = Path(fvlib.report.__file__).parent
+    released = sorted(path for path in folder.rglob("*") if path.is_file())
+    parts = [
+        hash_sources(folder, released),
+        hash_sources(package, sorted(package.rglob("*.py"))),
+    ]
+    if (root / REGISTER).is_file():
+        parts.append(hash_sources(root, [root / REGISTER]))
+    return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
