@@ -107,14 +107,15 @@ def sample_rows(analysis: Analysis, trial: Trial) -> pd.DataFrame:
     the outcome frame's own further columns.
     """
     outcome = trial.outcomes[analysis.outcome]
-    observed = outcome[outcome["state"] == "analysed"].drop(columns=["state"])
-    covariates = trial.cohort.drop(columns=["treated", "period"])
     exposed = analysis.exposure(trial)
-    rows = observed.merge(covariates, left_on="child", right_index=True, how="inner")
-    if "term" in exposed.columns:  # an exposure may differ by term; then it is keyed by both
-        rows = rows.merge(exposed, on=["child", "term"], how="inner")
-    else:
-        rows = rows.merge(exposed, left_on="child", right_index=True, how="inner")
+    observed = outcome[(outcome["state"] == "analysed") & outcome["child"].isin(exposed.index)]
+    child = observed["child"].to_numpy()
+    parts = (
+        observed.drop(columns="state"),
+        trial.cohort.drop(columns=["treated", "period"]).loc[child],
+        exposed.loc[child],
+    )
+    rows = pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
     return analysis.sample(rows)
 
 
