@@ -1,0 +1,402 @@
+"""The SSDA903 return on children looked after: Episodes, Header and UASC, as CSV or as XML.
+
+Source: Department for Education, "Children looked after by local authorities in England (SSDA903
+collection)" guides. The year runs to 31 March; no file of the return says which year it is.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, TextIO
+
+import numpy as np
+import pandas as pd
+
+from fvlib.data.contract import CARE_EPISODES, CHILDREN
+from fvlib.data.pseudonym import Pseudonyms
+from fvlib.data.source import SAVE_AS_UTF8
+from fvlib.data.statutory_return import (
+    CHILD_COLUMNS,
+    EPISODE_COLUMNS,
+    Kind,
+    Return,
+    RowBuffer,
+)
+from fvlib.data.statutory_values import CodeReader, DateReader, MonthReader, read_flag
+from fvlib.data.statutory_xml import Opening, parts, records
+from fvlib.errors import Refusal
+
+YEAR_END: Final = (3, 31)
+# A year's return holds the dates of a year and before. A stray later date doesn't make it later:
+# a year counts when at least this share of the return's dates lie in it.
+LEAST_SHARE_OF_DATES: Final = 0.01
+_YEAR: Final = "YEAR"  # a column of files that stack several years
+_OTHER_NAMES: Final = MappingProxyType({"CHILDID": "CHILD", "PL": "PLACE"})  # the XML form's
+_OPTIONAL: Final = frozenset({"PLACE_PROVIDER", "REASON_PLACE_CHANGE"})
+_NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
+    "SSDA903 Episodes": tuple(name for name in EPISODE_COLUMNS if name not in _OPTIONAL),
+    "SSDA903 Header": ("CHILD", "SEX", "DOB", "ETHNIC"),
+    "SSDA903 UASC": ("CHILD", "SEX", "DOB", "DUC"),
+}
+# Further modules of the return, each by a column that no other has.
+_UNUSED_MODULES: Final = MappingProxyType(
+    {
+        "MIS_START": "Missing",
+        "MISSING": "Missing",
+        "SW_ID": "Social worker",
+        "SW_DECOM": "Social worker",
+        "REVIEW": "Reviews",
+        "REVIEW_CODE": "Reviews",
+        "SDQ_SCORE": "OC2",
+        "HEALTH_CHECK": "OC2",
+        "IN_TOUCH": "OC3",
+        "ACTIV": "OC3",
+        "ACCOM": "OC3",
+        "DATE_INT": "AD1",
+        "DATE_PLACED": "Placed for adoption",
+        "DATE_PLACED_CEASED": "Placed for adoption",
+        "PREV_PERM": "Previous permanence",
+    }
+)
+_HELD: Final = frozenset({*EPISODE_COLUMNS, "SEX", "DOB", "ETHNIC", "UASC"})
+# The return's columns and groups that the contract has no place for.
+_NOT_HELD: Final = frozenset(
+    {
+        *("HOME_POST", "PL_POST", "URN", "UPN", "MOTHER", "MC_DOB", "DUC", "LA", _YEAR),
+        *("AREVIEW", "AMISSING", "PERMANENCE", "OC2", "OC3", "FOSTER_CARE", "AD1"),
+    }
+)
+_CSV_START_BYTES: Final = 64 * 1024
+_MOST_COLUMNS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CsvOpening:
+    """What a CSV file's header shows: its kind, or why it is not used."""
+
+    kind: Kind | None = None
+    unused: str = ""
+
+
+def is_ssda903(opening: Opening) -> bool:
+    """Whether an XML file's beginning is that of an SSDA903 return."""
+    return "SSDA903" in opening.root.upper() or (
+        "CHILD" in opening.names and not opening.names.isdisjoint({"HEADER", "EPISODE"})
+    )
+
+
+def open_csv(path: Path, name: str) -> CsvOpening:
+    """Tell by its header what a CSV file is.
+
+    Raises
+    ------
+    Refusal
+        When it is a file of the return, but in another encoding, with another separator, or with
+        a column missing or twice.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(_CSV_START_BYTES)
+    line, readable = _first_line(start)
+    for separator in (",", ";", "\t", "|"):
+        columns = _columns(next(csv.reader([line], delimiter=separator), []))
+        kind, module = _kind(set(columns)), _module(set(columns))
+        if kind is None and module is None:
+            continue
+        if kind is None:
+            return CsvOpening(unused=f"the SSDA903's {module} file, of which nothing is needed")
+        if not readable:
+            raise Refusal(f"{name}: is not UTF-8 text. {SAVE_AS_UTF8[0].upper()}{SAVE_AS_UTF8[1:]}")
+        if separator != ",":
+            raise Refusal(
+                f"{name}: its values are not separated by commas. Expected: commas. Save it as CSV."
+            )
+        _refuse_columns(name, kind, columns)
+        return CsvOpening(kind)
+    return CsvOpening(unused="no return that is known: see its first line")
+
+
+def read_csv(path: Path, name: str, kind: Kind, ids: Pseudonyms) -> Return:
+    """Read one CSV file of the return: only the columns that the contract has.
+
+    Raises
+    ------
+    Refusal
+        When a row is broken, the text is not UTF-8, or a column mixes date forms.
+    """
+    read = Return(name, kind)
+    reader = _Reader(read, ids)
+    empty_rows = 0
+    with path.open(encoding="utf-8-sig", newline="") as stream, _told_as_refusal(name):
+        rows = _rows(stream, name)
+        columns = next(rows, [])
+        for row in rows:
+            if not any(row):
+                empty_rows += 1
+            elif kind == "SSDA903 Episodes":
+                reader.episode(dict(zip(columns, row, strict=True)))
+            else:
+                reader.child(dict(zip(columns, row, strict=True)))
+    reader.finish()
+    if empty_rows:
+        read.notes.append(f"{empty_rows:,} rows without any value were passed over")
+    read.lists_uasc = kind == "SSDA903 UASC" or "UASC" in columns
+    if kind == "SSDA903 Episodes":
+        _date_episodes(read)
+    return read
+
+
+def read_xml(path: Path, name: str, ids: Pseudonyms) -> Return:
+    """Read the return's XML form: CHILD > HEADER, EPISODE*.
+
+    Raises
+    ------
+    Refusal
+        When the file is not well formed, beyond the bounds, or mixes date forms in an element.
+    """
+    read = Return(name, "SSDA903 XML")
+    reader = _Reader(read, ids)
+    for element in records(path, name, "CHILD"):
+        episodes: list[dict[str, str]] = []
+        texts, groups = parts(element)
+        for group in groups.get("HEADER", ()):
+            values, modules = parts(group)
+            texts |= values
+            read.not_held.update(
+                {name: len(found) for name, found in modules.items() if name in _NOT_HELD}
+            )
+        header = {_known(name): text for name, text in texts.items()}
+        for group in groups.get("EPISODE", ()):
+            episodes.append({_known(name): text for name, text in parts(group)[0].items()})
+        if header.keys() & {"SEX", "DOB", "ETHNIC"}:
+            read.lists_uasc |= "UASC" in header
+            reader.child(header)
+        for episode in episodes:
+            reader.episode({**episode, "CHILD": header.get("CHILD") or episode.get("CHILD", "")})
+    reader.finish()
+    _date_episodes(read)
+    return read
+
+
+class _Reader:
+    """Turns the return's rows into rows of the contract."""
+
+    def __init__(self, read: Return, ids: Pseudonyms) -> None:
+        self._read, self._ids = read, ids
+        unfit = read.unfit
+        self._children = RowBuffer(CHILD_COLUMNS)
+        self._episodes = RowBuffer(EPISODE_COLUMNS)
+        self._years = RowBuffer([_YEAR])
+        self._sex = CodeReader("children", CHILDREN.column("sex"), unfit)
+        self._ethnicity = CodeReader("children", CHILDREN.column("ethnicity"), unfit)
+        self._birth = MonthReader("DOB", unfit)
+        self._dates = {
+            column: DateReader(CARE_EPISODES.name, column, column, unfit)
+            for column in ("DECOM", "DEC")
+        }
+        self._codes = {
+            column.name: CodeReader(CARE_EPISODES.name, column, unfit)
+            for column in CARE_EPISODES.columns
+            if column.codes is not None
+        }
+
+    def child(self, row: dict[str, str]) -> None:
+        """Add a child of the Header or UASC file."""
+        self._count_not_held(row)
+        child = self._ids.child(row.get("CHILD", ""))
+        self._children.append(
+            (
+                child,
+                self._birth(row.get("DOB", "")),
+                self._sex(row.get("SEX", "")),
+                self._ethnicity(row.get("ETHNIC", "")),
+                "",
+                self._uasc(row),
+            )
+        )
+
+    def episode(self, row: dict[str, str]) -> None:
+        """Add an episode."""
+        self._count_not_held(row)
+        child = self._ids.child(row.get("CHILD", ""))
+        values = {name: read(row.get(name, "")) for name, read in self._codes.items()}
+        values |= {name: read(row.get(name, "")) for name, read in self._dates.items()}
+        values["CHILD"] = child
+        self._episodes.append(tuple(values[name] for name in EPISODE_COLUMNS))
+        self._years.append((row.get(_YEAR, "").strip(),))
+
+    def finish(self) -> None:
+        """Hand over the rows."""
+        for reader in (self._birth.dates, *self._dates.values()):
+            reader.refuse_mixed(self._read.file)
+        self._read.children = self._children.frame()
+        self._read.episodes = self._episodes.frame()
+        years = self._years.frame()[_YEAR]
+        if len(years) and bool(years.str.fullmatch(r"(?:19|20)\d{2}").all()):
+            ends = {year: _year_end(int(year)) for year in years.unique()}
+            self._read.episodes["collected"] = years.map(ends).astype(np.int64)
+
+    def _count_not_held(self, row: dict[str, str]) -> None:
+        # A name that is not the return's may be anything, so it isn't told.
+        for column, value in row.items():
+            if value and column not in _HELD:
+                known = column if column in _NOT_HELD else _UNUSED_MODULES.get(column)
+                self._read.not_held[known or "columns not of the return"] += 1
+
+    def _uasc(self, row: dict[str, str]) -> str:
+        if self._read.kind == "SSDA903 UASC":
+            return "1"
+        flag = read_flag("children", "uasc", row.get("UASC", ""), self._read.unfit)
+        return flag or ("1" if row.get("DUC", "").strip() else "")
+
+
+def _known(name: str) -> str:
+    name = name.strip().upper()
+    return _OTHER_NAMES.get(name, name)
+
+
+def _columns(names: list[str]) -> list[str]:
+    return [_known(name) for name in names]
+
+
+def _kind(columns: set[str]) -> Kind | None:
+    if {"DECOM", "RNE"} <= columns:
+        return "SSDA903 Episodes"
+    if "ETHNIC" in columns and len(columns & {"CHILD", "SEX", "DOB"}) >= 2:
+        return "SSDA903 Header"
+    if "DUC" in columns and len(columns & {"CHILD", "SEX", "DOB"}) >= 2:
+        return "SSDA903 UASC"
+    return None
+
+
+def _module(columns: set[str]) -> str | None:
+    if "CHILD" not in columns:
+        return None
+    return next((name for column, name in _UNUSED_MODULES.items() if column in columns), None)
+
+
+def _first_line(start: bytes) -> tuple[str, bool]:
+    """Return the first line, and whether it is UTF-8."""
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text, readable = start.decode("utf-16", "replace"), False
+    else:
+        line = (start.lstrip(b"\r\n").splitlines() or [b""])[0]
+        try:
+            text, readable = line.decode("utf-8-sig"), True
+        except UnicodeDecodeError:
+            text, readable = line.decode("latin-1"), False
+    return (text.splitlines() or [""])[0].replace("\0", ""), readable
+
+
+def _refuse_columns(name: str, kind: Kind, columns: list[str]) -> None:
+    missing = [column for column in _NEEDED[kind] if column not in columns]
+    repeated = sorted({column for column in columns if column and columns.count(column) > 1})
+    known = [column for column in repeated if column in _NEEDED[kind] or column in _NOT_HELD]
+    if missing:
+        raise Refusal(
+            f"{name}: looks like an {kind} file, but has no column {', '.join(missing)}. "
+            f"Expected: {', '.join(_NEEDED[kind])}."
+        )
+    if repeated:
+        raise Refusal(
+            f"{name}: has a column more than once ({', '.join(known) or 'one not of the return'}), "
+            "so that it can't be told which one holds. Expected: each column once."
+        )
+
+
+def _rows(stream: TextIO, name: str) -> Iterator[list[str]]:
+    """Yield the header's columns, then each row's values; blank lines are left out."""
+    reader = csv.reader(stream, strict=True)
+    columns: list[str] = []
+    for row in reader:
+        if not row:
+            continue
+        if not columns:
+            columns = _columns(row)
+            if len(columns) > _MOST_COLUMNS:
+                raise Refusal(f"{name}: more than {_MOST_COLUMNS} columns; this is no return.")
+            yield columns
+        elif len(row) == len(columns):
+            yield row
+        else:
+            raise Refusal(
+                f"{name}: line {reader.line_num} has {len(row)} values, the header "
+                f"{len(columns)}: a comma in a value that is not quoted, or a file cut short. "
+                "Export it again."
+            )
+
+
+@contextmanager
+def _told_as_refusal(name: str) -> Iterator[None]:
+    # What the libraries say may quote the row, so only the fault is told.
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise Refusal(
+            f"{name}: is not UTF-8 text. {SAVE_AS_UTF8[0].upper()}{SAVE_AS_UTF8[1:]}."
+        ) from None
+    except csv.Error:
+        raise Refusal(
+            f"{name}: can't be read as CSV: a quote is out of place or never closed, or a value is "
+            f"longer than {csv.field_size_limit():,} characters. Export it again."
+        ) from None
+
+
+def _year_end(year: int) -> int:
+    return date(year, *YEAR_END).toordinal()
+
+
+def _date_episodes(read: Return) -> None:
+    """Find the year's end that the return belongs to: the last year with a share of its dates."""
+    if "collected" in read.episodes:
+        read.collected = int(read.episodes["collected"].max())
+        read.dated_by = "its YEAR column"
+        return
+    texts = pd.concat([read.episodes["DECOM"], read.episodes["DEC"]])
+    days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce").dropna()
+    if days.empty:
+        read.notes.append("no date in it tells its year; taken as older than every dated return")
+        return
+    after = (days.dt.month > YEAR_END[0]).astype(int)
+    years = (days.dt.year + after).value_counts().sort_index()
+    frequent = years[years >= LEAST_SHARE_OF_DATES * len(days)]
+    read.collected = _year_end(int(frequent.index[-1]))
+    read.dated_by = "its episodes"
+
+
+def date_headers(returns: list[Return]) -> None:
+    """Date Header files by the Episodes file that has the most children in common with each.
+
+    Parameters
+    ----------
+    returns
+        All returns; those of Header files are changed.
+    """
+    dated = [
+        (set(other.episodes["CHILD"]), other.collected)
+        for other in returns
+        if other.kind == "SSDA903 Episodes" and other.collected and len(other.episodes)
+    ]
+    for header in returns:
+        if header.kind != "SSDA903 Header":
+            continue
+        children = set(header.children["child_id"])
+        shares = [(_overlap(children, others), day) for others, day in dated]
+        best = max((share for share, _ in shares), default=0.0)
+        days = {day for share, day in shares if share == best}
+        if best > 0 and len(days) == 1:
+            header.collected, header.dated_by = days.pop(), "the Episodes file with its children"
+        else:
+            header.notes.append(
+                "no Episodes file tells its year; taken as older than every dated return"
+            )
+
+
+def _overlap(one: set[str], other: set[str]) -> float:
+    """Return the Jaccard index: the shared part of all children of either."""
+    return len(one & other) / len(one | other) if one or other else 0.0

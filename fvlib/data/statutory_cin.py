@@ -1,0 +1,271 @@
+"""The children in need census, as XML: Message > Header, Children > Child > CINdetails.
+
+Source: Department for Education, "Children in need census" guides, 2017 to 2026. From the
+collection of 2022 there are CIN plan dates, from 2025 `Sex` stands in place of `GenderCurrent`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from fvlib.data.contract import CHILDREN, PLANS, REFERRALS
+from fvlib.data.pseudonym import Pseudonyms
+from fvlib.data.statutory_return import (
+    CHILD_COLUMNS,
+    PLAN_COLUMNS,
+    REFERRAL_COLUMNS,
+    Return,
+    RowBuffer,
+)
+from fvlib.data.statutory_values import (
+    CodeReader,
+    DateReader,
+    MonthReader,
+    is_date,
+    read_count,
+    read_flag,
+)
+from fvlib.data.statutory_xml import Opening, local_name, parts, records, text_of
+
+OPENING_TEXTS: Final = frozenset({"Collection"})
+# Department for Education's numbers of the trial's authorities.
+LEA_NUMBERS: Final = MappingProxyType(
+    {
+        "warwickshire": "937",
+        "newcastle": "391",
+        "coventry": "331",
+        "solihull": "334",
+        "sefton": "343",
+    }
+)
+# What the census has and the contract has no place for, by the group in which it stands.
+_NOT_HELD: Final = frozenset(
+    {
+        "PersonDeathDate",
+        "ReferralSource",
+        "ReasonForClosure",
+        "DateOfInitialCPC",
+        "Assessments",
+        "Section47",
+        "PreProceedingsandFGDM",
+        "InitialCategoryOfAbuse",
+        "LatestCategoryOfAbuse",
+        "Reviews",
+    }
+)
+_HELD: Final = frozenset(
+    {
+        "CINreferralDate",
+        "CINclosureDate",
+        "PrimaryNeedCode",
+        "ReferralNFA",
+        "CINPlanDates",
+        "ChildProtectionPlans",
+        "CINPlanStartDate",
+        "CINPlanEndDate",
+        "CPPstartDate",
+        "CPPendDate",
+        "NumberOfPreviousCPP",
+    }
+)
+_COLLECTION_DAY: Final = (3, 31)
+
+
+def is_cin_census(opening: Opening) -> bool:
+    """Whether a file's beginning is that of a CIN census return."""
+    if opening.root != "Message":
+        return False
+    collection = opening.texts.get("Collection")
+    if collection is None:
+        return "ChildIdentifiers" in opening.names
+    return collection.casefold() in {"cin", "cin census", "children in need"}
+
+
+def read_cin_census(path: Path, name: str, ids: Pseudonyms) -> Return:
+    """Read a CIN census return, a child at a time.
+
+    Parameters
+    ----------
+    path, name
+        The file, and its name in messages.
+    ids
+        Makes the ids; what identifies a child is gone when the child's element is.
+
+    Returns
+    -------
+    Return
+        Children, referrals and plans.
+
+    Raises
+    ------
+    Refusal
+        When the file is not well formed, beyond the bounds, or mixes date forms in an element.
+    """
+    read = Return(name, "CIN census")
+    reader = _CensusReader(read, ids)
+    header: dict[str, str] = {}
+    for element in records(path, name, "Child", also="Header"):
+        if local_name(element) == "Header":
+            header = {local_name(leaf): text_of(leaf) for leaf in element.iter() if not len(leaf)}
+        else:
+            reader.child(element)
+    reader.finish()
+    _date(read, header)
+    _compare_authority(read, header, ids.la)
+    return read
+
+
+class _CensusReader:
+    """Turns children's elements into rows of the contract."""
+
+    def __init__(self, read: Return, ids: Pseudonyms) -> None:
+        self._read, self._ids = read, ids
+        unfit = read.unfit
+        self._children = RowBuffer(CHILD_COLUMNS)
+        self._referrals = RowBuffer(REFERRAL_COLUMNS)
+        self._plans = RowBuffer(PLAN_COLUMNS)
+        self._sex = CodeReader("children", CHILDREN.column("sex"), unfit)
+        self._ethnicity = CodeReader("children", CHILDREN.column("ethnicity"), unfit)
+        self._disability = CodeReader("children", CHILDREN.column("disability"), unfit)
+        self._need = CodeReader("referrals", REFERRALS.column("primary_need"), unfit)
+        self._birth = MonthReader("PersonBirthDate", unfit)
+        self._expected = self._unknown = 0  # children without a birth date, with and without a due
+        self._kinds: set[str] = set()
+        self._dates = {
+            element: DateReader(file.name, column, element, unfit)
+            for element, file, column in (
+                ("CINreferralDate", REFERRALS, "referral_date"),
+                ("CINclosureDate", REFERRALS, "closure_date"),
+                ("CINPlanStartDate", PLANS, "start_date"),
+                ("CINPlanEndDate", PLANS, "end_date"),
+                ("CPPstartDate", PLANS, "start_date"),
+                ("CPPendDate", PLANS, "end_date"),
+            )
+        }
+
+    def child(self, element: Any) -> None:
+        """Add a child, its referrals and its plans."""
+        _, groups = parts(element)
+        who = parts(groups["ChildIdentifiers"][0])[0] if "ChildIdentifiers" in groups else {}
+        identifier = who.get("LAchildID", "")
+        child = self._ids.child(identifier)
+        birth = self._birth(who.get("PersonBirthDate", ""))
+        if not birth:
+            self._expected += bool(who.get("ExpectedPersonBirthDate"))
+            self._unknown += not who.get("ExpectedPersonBirthDate")
+        ethnicity, disabilities = "", []
+        for group in groups.get("ChildCharacteristics", ()):
+            texts, lists = parts(group)
+            ethnicity = texts.get("Ethnicity", "")
+            disabilities = [text_of(one) for all in lists.get("Disabilities", ()) for one in all]
+        self._children.append(
+            (
+                child,
+                birth,
+                self._sex(who.get("GenderCurrent") or who.get("Sex", "")),
+                self._ethnicity(ethnicity),
+                self._disability.several(disabilities),
+                "",
+            )
+        )
+        if "PersonDeathDate" in who:
+            self._read.not_held["PersonDeathDate"] += 1
+        for group in groups.get("CINdetails", ()):
+            self._details(identifier, child, group)
+
+    def finish(self) -> None:
+        """Hand over the rows."""
+        for reader in (self._birth.dates, *self._dates.values()):
+            reader.refuse_mixed(self._read.file)
+        self._read.children = self._children.frame()
+        self._read.referrals = self._referrals.frame()
+        self._read.plans = self._plans.frame()
+        self._note()
+
+    def _note(self) -> None:
+        notes = self._read.notes
+        if self._expected:
+            notes.append(f"{self._expected:,} children were expected, not born, at the collection")
+        if self._unknown:
+            notes.append(
+                f"{self._unknown:,} children have no birth date and no expected one: empty, "
+                "which reads as not born"
+            )
+        if "CIN" not in self._kinds:
+            notes.append("has no CIN plans (the census asks for them from 2022)")
+        if "CPP" not in self._kinds:
+            notes.append("has no child protection plans")
+
+    def _details(self, identifier: str, child: str, element: Any) -> None:
+        texts, groups = parts(element)
+        self._count_not_held(texts, groups)
+        referred = self._dates["CINreferralDate"](texts.get("CINreferralDate", ""))
+        nfa = texts.get("ReferralNFA", "")
+        self._referrals.append(
+            (
+                child,
+                self._ids.referral(identifier, referred),
+                referred,
+                read_flag("referrals", "referral_nfa", nfa, self._read.unfit),
+                self._dates["CINclosureDate"](texts.get("CINclosureDate", "")),
+                self._need(texts.get("PrimaryNeedCode", "")),
+            )
+        )
+        for group in groups.get("CINPlanDates", ()):
+            self._plan(child, "CIN", parts(group)[0], "CINPlanStartDate", "CINPlanEndDate")
+        for group in groups.get("ChildProtectionPlans", ()):
+            plan, reviews = parts(group)
+            self._count_not_held(plan, reviews)
+            self._plan(child, "CPP", plan, "CPPstartDate", "CPPendDate")
+
+    def _plan(self, child: str, kind: str, plan: dict[str, str], start: str, end: str) -> None:
+        previous = read_count(
+            "referrals", "n_previous_cpp", plan.get("NumberOfPreviousCPP", ""), self._read.unfit
+        )
+        begins = self._dates[start](plan.get(start, ""))
+        ends = self._dates[end](plan.get(end, ""))
+        if not begins and not ends:
+            return  # an empty group: no plan
+        self._kinds.add(kind)
+        self._plans.append((child, kind, begins, ends, previous))
+
+    def _count_not_held(self, texts: dict[str, str], groups: dict[str, list[Any]]) -> None:
+        for name in texts.keys() - _HELD:
+            self._not_held(name, 1 if texts[name] else 0)
+        for name in groups.keys() - _HELD:
+            self._not_held(name, len(groups[name]))
+
+    def _not_held(self, name: str, n: int) -> None:
+        # A name that is not the census's may be anything, so it isn't told.
+        self._read.not_held[name if name in _NOT_HELD else "elements not of the census"] += n
+
+
+def _date(read: Return, header: dict[str, str]) -> None:
+    stated, year = header.get("ReferenceDate", "")[:10], header.get("Year", "")
+    of_year = date(int(year), *_COLLECTION_DAY) if _is_year(year) else None
+    if is_date(stated):
+        read.collected, read.dated_by = date.fromisoformat(stated).toordinal(), "reference date"
+        if of_year and stated[:4] != year:
+            read.notes.append(
+                f"its Year, {year}, is not that of its ReferenceDate, {stated}; the date holds"
+            )
+    elif of_year:
+        read.collected, read.dated_by = of_year.toordinal(), "Year"
+        read.notes.append("has no ReferenceDate that can be read; 31 March of its Year holds")
+    else:
+        read.notes.append("says no collection date; taken as older than every dated return")
+
+
+def _is_year(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) == 4 and text >= "1990"
+
+
+def _compare_authority(read: Return, header: dict[str, str], la: str) -> None:
+    number = header.get("LEA", "")
+    if number.isascii() and number.isdigit() and len(number) == 3 and number != LEA_NUMBERS[la]:
+        read.notes.append(
+            f"names authority {number}, but {la} is {LEA_NUMBERS[la]}: check that it is {la}'s"
+        )

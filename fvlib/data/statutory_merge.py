@@ -1,0 +1,251 @@
+"""Several collections of one authority merged: the latest collection's word holds, and is counted.
+
+A case, plan or episode that is open at the end of a year comes again in the next return, complete
+or corrected. For each key the rows of the latest collection that has it are kept, all of them:
+where two of one day differ, the loader sets them aside. A child's characteristics are taken one by
+one, each from the latest collection that gives it, the CIN census before the SSDA903 of one day.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fvlib.data.contract import CARE_EPISODES, PLANS
+from fvlib.data.statutory_return import (
+    CHILD_COLUMNS,
+    UNDATED,
+    Return,
+)
+from fvlib.data.statutory_values import UNREADABLE
+
+REPLACED: Final = "in several collections: the latest kept"
+UNCHANGED: Final = "in several collections, unchanged: one kept"
+TWICE: Final = "in two returns of one day, unchanged: one kept"
+MERGED: Final = "child in several returns: rows made one"
+CHANGED: Final = "child differs between collections: the latest value kept"
+DIFFERS: Final = "rows of one collection share a key and differ"
+ORPHAN: Final = "child in no Header and no CIN census"
+# A return of the year to 31 March describes the children of the year before that day.
+DAYS_A_COLLECTION: Final = 366
+_CHARACTERISTICS: Final = ("birth_month", "sex", "ethnicity", "disability")
+# The census has no id of a referral; the contract's is made of these two.
+_REFERRAL_KEY: Final = ("child_id", "referral_date")
+_PREVIOUS: Final = "n_previous_cpp"
+
+Counts = Counter[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Merged:
+    """The contract's rows, and what merging decided.
+
+    Attributes
+    ----------
+    children, referrals, plans, episodes
+        Rows as text, ordered by their keys. `referrals` has `n_previous_cpp`.
+    resolved
+        Rows that merging took away or changed: (file, rule).
+    passed_on
+        Rows that are written for the loader to set aside: (file, what).
+    """
+
+    children: pd.DataFrame
+    referrals: pd.DataFrame
+    plans: pd.DataFrame
+    episodes: pd.DataFrame
+    resolved: Counts = field(default_factory=Counter)
+    passed_on: Counts = field(default_factory=Counter)
+
+
+def merge(returns: Sequence[Return]) -> Merged:
+    """Merge all returns of one authority.
+
+    Parameters
+    ----------
+    returns
+        At least one, dated where they can be. Their rows are taken out as they are merged, so
+        that none stands in memory twice.
+
+    Returns
+    -------
+    Merged
+        Each referral's number of previous CPPs is that of the latest ChildProtectionPlans group
+        that starts at or before it.
+    """
+    resolved, passed_on = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    children = _merged_children(returns, resolved, passed_on)
+    referrals = _latest(
+        "referrals", _stacked(returns, "referrals"), _REFERRAL_KEY, resolved, passed_on
+    )
+    plans = _latest("plans", _stacked(returns, "plans"), PLANS.key, resolved, passed_on)
+    episodes = _latest(
+        "care_episodes", _stacked(returns, "episodes"), CARE_EPISODES.key, resolved, passed_on
+    )
+    referrals[_PREVIOUS] = _previous_plans(referrals, plans)
+    known = episodes["CHILD"].isin(children["child_id"]) | (episodes["CHILD"] == "")
+    passed_on["care_episodes", ORPHAN] += int((~known).sum())
+    return Merged(children, referrals, plans, episodes, +resolved, +passed_on)
+
+
+def _stacked(
+    returns: Sequence[Return], rows: Literal["children", "referrals", "plans", "episodes"]
+) -> pd.DataFrame:
+    """Return all returns' rows, with `file` (the return's position) and `collected`."""
+    frames = []
+    for position, read in enumerate(returns):
+        frame: pd.DataFrame = getattr(read, rows)
+        if "collected" not in frame:
+            frame = frame.assign(collected=np.int64(read.collected))
+        frames.append(frame.assign(file=np.int64(position)))
+        setattr(read, rows, pd.DataFrame(columns=frame.columns, dtype="str"))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _latest(
+    name: str, rows: pd.DataFrame, key: tuple[str, ...], resolved: Counts, passed_on: Counts
+) -> pd.DataFrame:
+    """Keep, of each key, the rows of the latest collection that has it, in the key's order."""
+    columns = [column for column in rows.columns if column not in ("collected", "file")]
+    keyed = _keyed(rows, key)
+    newest = rows.groupby(list(key), sort=False)["collected"].transform("max")
+    older = keyed & (rows["collected"] < newest)
+    kept = rows[~older]
+    if older.any():
+        alike = rows[older].merge(kept[columns].drop_duplicates(), on=columns, how="inner")
+        resolved[name, UNCHANGED] += len(alike)
+        resolved[name, REPLACED] += int(older.sum()) - len(alike)
+    again = _again(kept, columns)
+    resolved[name, TWICE] += int(again.sum())
+    kept = kept[~again]
+    written = [column for column in columns if column != _PREVIOUS]
+    distinct = kept[_keyed(kept, key)].drop_duplicates(written)
+    passed_on[name, DIFFERS] += int(distinct.duplicated(list(key), keep=False).sum())
+    return kept[columns].sort_values([*key, *columns], kind="stable", ignore_index=True)
+
+
+def _keyed(rows: pd.DataFrame, key: Iterable[str]) -> pd.Series[bool]:
+    """Whether a row can be told by its key."""
+    return ~rows[list(key)].isin(["", UNREADABLE]).any(axis=1)
+
+
+def _again(rows: pd.DataFrame, columns: list[str]) -> pd.Series[bool]:
+    """Whether another return has the row already; repeats within one return stay, for the loader.
+
+    The second of two equal rows in one return is matched with the second in the other.
+    """
+    if rows["file"].nunique() < 2:
+        return pd.Series(False, index=rows.index)
+    alike = rows[rows.duplicated(columns, keep=False)]
+    nth = alike.groupby([*columns, "file"], sort=False).cumcount()
+    again = alike.assign(nth=nth).duplicated([*columns, "nth"])
+    return again.reindex(rows.index, fill_value=False)
+
+
+def _previous_plans(referrals: pd.DataFrame, plans: pd.DataFrame) -> pd.Series[str]:
+    """Return the number of previous CPPs at each referral, empty where no plan tells."""
+    groups = plans[plans["plan_type"] == "CPP"]
+    groups = groups.assign(day=_days(groups["start_date"]))[["child_id", "day", _PREVIOUS]]
+    groups = groups.dropna(subset="day").drop_duplicates()
+    # Two groups of one day that give two numbers tell nothing.
+    unclear = groups.duplicated(["child_id", "day"], keep=False)
+    groups.loc[unclear, _PREVIOUS] = ""
+    groups = groups.drop_duplicates().sort_values("day")
+    asked = referrals[["child_id"]].assign(day=_days(referrals["referral_date"]))
+    asked = asked.dropna(subset="day").sort_values("day", kind="stable")
+    found = pd.merge_asof(asked, groups, on="day", by="child_id").set_axis(asked.index)
+    return found[_PREVIOUS].reindex(referrals.index).fillna("").astype("str")
+
+
+def _days(texts: pd.Series[str]) -> pd.Series[pd.Timestamp]:
+    days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce")
+    return days.astype("datetime64[s]")
+
+
+def _merged_children(
+    returns: Sequence[Return], resolved: Counts, passed_on: Counts
+) -> pd.DataFrame:
+    stacked = _stacked(returns, "children")
+    census = np.array([not read.in_care for read in returns])
+    stacked["rank"] = 2 * stacked["collected"] + census[stacked["file"].to_numpy()]
+    nameless = stacked[stacked["child_id"] == ""]  # no two of them are known to be one child
+    rows = stacked[stacked["child_id"] != ""]
+    children = pd.DataFrame(
+        index=pd.Index(rows["child_id"].unique(), name="child_id").sort_values()
+    )
+    others: dict[str, pd.DataFrame] = {}
+    changed: set[str] = set()
+    for column in _CHARACTERISTICS:
+        given = rows.loc[rows[column] != "", ["child_id", "rank", column]]
+        newest = given.groupby("child_id", sort=False)["rank"].transform("max")
+        best = given[given["rank"] == newest].drop_duplicates(["child_id", column])
+        best = best.sort_values(["child_id", column])
+        second = best.duplicated("child_id")
+        others[column] = best[second]
+        children[column] = best[~second].set_index("child_id")[column]
+        values = given.drop_duplicates(["child_id", column])
+        several = set(values.loc[values.duplicated("child_id"), "child_id"])
+        changed |= several - set(others[column]["child_id"])
+    children = children.fillna("")
+    children["uasc"] = _uasc(returns, rows, children.index)
+    variants = [
+        children.loc[other["child_id"]].assign(**{column: other[column].to_numpy()})
+        for column, other in others.items()
+    ]
+    unclear = sum(len(variant) for variant in variants)
+    if unclear:
+        children = pd.concat([children, *variants])
+        passed_on["children", DIFFERS] += int(children.index.duplicated(keep=False).sum())
+    resolved["children", MERGED] += len(rows) + unclear - len(children)
+    resolved["children", CHANGED] += len(changed)
+    columns = list(CHILD_COLUMNS)
+    together = pd.concat([children.reset_index()[columns], nameless[columns]], ignore_index=True)
+    return together.sort_values(columns, kind="stable", ignore_index=True)
+
+
+def _uasc(returns: Sequence[Return], rows: pd.DataFrame, children: pd.Index[str]) -> pd.Series[str]:
+    """Unaccompanied asylum seeker: 1 where any return says so, 0 where one would have.
+
+    Such children are looked after, so a return that lists them says of every other child of its
+    years that it is none: of those in the SSDA903, and of those last seen in a CIN census of the
+    years that the SSDA903 returns cover.
+    """
+    said = rows.loc[rows["uasc"] != "", ["child_id", "uasc"]].drop_duplicates()
+    flag = pd.Series("", index=children, dtype="str")
+    in_care = [read for read in returns if read.in_care]
+    if any(read.lists_uasc for read in in_care):
+        flag[_would_be_listed(in_care, returns, rows, children)] = "0"
+    for value in ("0", UNREADABLE, "1"):
+        flag[children.isin(said.loc[said["uasc"] == value, "child_id"])] = value
+    return flag
+
+
+def _would_be_listed(
+    in_care: Sequence[Return],
+    returns: Sequence[Return],
+    rows: pd.DataFrame,
+    children: pd.Index[str],
+) -> NDArray[np.bool_]:
+    census = np.array([not read.in_care for read in returns])[rows["file"].to_numpy()]
+    looked_after = children.isin(rows.loc[~census, "child_id"])
+    last_seen = rows[census].groupby("child_id")["collected"].max().reindex(children, fill_value=0)
+    days = [
+        day
+        for read in in_care
+        for day in (
+            read.collected,
+            int(read.episodes["collected"].min()) if "collected" in read.episodes else UNDATED,
+        )
+        if day != UNDATED
+    ]
+    if not days:
+        return looked_after
+    covered = (last_seen > min(days) - DAYS_A_COLLECTION) & (last_seen <= max(days))
+    listed: NDArray[np.bool_] = np.logical_or(looked_after, covered.to_numpy())
+    return listed
