@@ -102,7 +102,8 @@ def describe(
 
 def _levels(covariate: str, values: pd.Series[Any]) -> pd.Categorical[Any]:
     """Give values their levels; a code that is none of them is missing."""
-    return pd.Categorical(values.astype(object), list(LEVELS[covariate]))
+    levels = LEVELS[covariate]
+    return coded(pd.Index(list(levels)).get_indexer(pd.Index(values.astype(object))), levels)
 
 
 def _yes_no(covariate: str, flags: pd.Series[Any]) -> pd.Categorical[Any]:

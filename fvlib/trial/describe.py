@@ -83,7 +83,7 @@ def profiles(trial: Trial) -> pd.DataFrame:
     for name in PROFILED:
         values = trial.cohort[name]
         levels = range(protocol.ADULT_AGE) if name == "age" else values.cat.categories
-        known = pd.Categorical(values.astype(object), list(levels)).codes.astype(np.int64)
+        known = pd.Index(list(levels)).get_indexer(pd.Index(values.astype(object)))
         code = np.where(known < 0, len(levels), known)
         tables.append(
             pd.DataFrame(

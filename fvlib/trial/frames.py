@@ -57,9 +57,19 @@ def per_la(la: pd.Series[Any], value: Callable[[str], object]) -> npt.NDArray[An
 
 
 def by_la(la: pd.Series[Any], rows: npt.ArrayLike | None = None) -> pd.Series[int]:
-    """Count rows by LA, zeros included; index `protocol.LA_KEYS`."""
-    chosen = la if rows is None else la[np.asarray(rows, dtype=bool)]
-    return chosen.astype(object).value_counts().reindex(list(protocol.LA_KEYS), fill_value=0)
+    """Count rows by LA, zeros included; index `protocol.LA_KEYS`.
+
+    Parameters
+    ----------
+    la
+        Categorical of `protocol.LA_KEYS`.
+    rows
+        Which rows to count; all by default.
+    """
+    codes = la.cat.codes.to_numpy()
+    chosen = codes if rows is None else codes[np.asarray(rows, dtype=bool)]
+    counts = np.bincount(chosen, minlength=len(la.cat.categories))
+    return pd.Series(counts, index=la.cat.categories)
 
 
 def long_counts(counts: pd.DataFrame, name: str, value: str) -> pd.DataFrame:

@@ -242,7 +242,7 @@ def unauthorised_absence(histories: Histories, attendance: pd.DataFrame) -> pd.D
     child = cohort.index.to_numpy()[position]
     possible, unauthorised = _sessions(attendance, child, number)
     known = (possible > 0) & ~np.isnan(unauthorised)
-    rate = 100 * np.divide(unauthorised, possible, out=np.zeros(len(known)), where=known)
+    rate = np.divide(100 * unauthorised, possible, out=np.zeros(len(known)), where=known)
     referral = histories.referral[position]
     return rows_of(
         pd.Index(child),
@@ -306,7 +306,7 @@ def crude_counts(trial: Trial) -> pd.DataFrame:
         counts = pd.DataFrame(_tally(frame, of_child["la"].cat.codes, of_child["treated"]), keys)
         tables.append(counts.reset_index().assign(outcome=outcome))
     table = pd.concat(tables, ignore_index=True)
-    table = table.astype({name: np.int64 for name in ("n", "not_observable", "missing")})
+    table = table.astype(dict.fromkeys(("n", "not_observable", "missing"), np.int64))
     table["mean"] = table["events"] / table["n"].where(table["n"] > 0)
     table.loc[table["outcome"].isin(protocol.LINEAR_OUTCOMES), "events"] = np.nan
     columns = ["outcome", "la", "condition", "n", "events", "mean", "not_observable", "missing"]
