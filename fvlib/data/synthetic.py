@@ -8,11 +8,14 @@ was planted; no analysis reads it, and without it a folder is taken for real dat
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import math
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -23,7 +26,9 @@ from pyarrow import csv
 
 from fvlib import protocol
 from fvlib.data.contract import LA_FILES
-from fvlib.data.synthetic_extract import FileRows
+from fvlib.data.dirt import HABITS, TIDY, Habits, in_habit, soil, soil_returns, with_missing
+from fvlib.data.synthetic_children import Covariates
+from fvlib.data.synthetic_extract import FileRows, Register
 from fvlib.data.synthetic_ipe import trial_files
 from fvlib.data.synthetic_outcomes import (
     DEFAULT_EFFECT,
@@ -33,7 +38,7 @@ from fvlib.data.synthetic_outcomes import (
     stream,
 )
 from fvlib.data.synthetic_params import params_text
-from fvlib.data.synthetic_world import draw_world, seen_by
+from fvlib.data.synthetic_world import World, draw_world, register_of, seen_by
 from fvlib.errors import Refusal
 from fvlib.refresh import load_refresh, name_of, parse_refresh
 
@@ -42,6 +47,15 @@ __all__ = ["Dirt", "simulate", "simulate_trial_frames"]
 Dirt = Literal["realistic", "none"]
 TRUTH_FILE: Final = "truth.json"
 _WRITTEN_BY: Final = "fv simulate"
+
+
+@dataclass(frozen=True, slots=True)
+class _Extracts:
+    """What is written: the LAs' files, those of the whole trial, and how each LA writes."""
+
+    files: Mapping[str, FileRows]
+    tables: Mapping[str, pa.Table]
+    habits: Mapping[str, Habits]
 
 
 def simulate(
@@ -87,8 +101,7 @@ def simulate(
         live = _live_dates(refresh, root, through)
 
     world = draw_world(children, seed, effect, sigma, live)
-    files, truth = seen_by(world, through)
-    tables = trial_files(stream(seed, "returns"), live, through, context_column=dirt != "none")
+    extracts, truth = _extracts(world, seed, through, live, dirt)
     truth = {
         "written_by": _WRITTEN_BY,
         "refresh": refresh,
@@ -104,7 +117,7 @@ def simulate(
     _clear_leftovers(folder)
     partial = Path(tempfile.mkdtemp(prefix=f".{refresh}-", suffix=".partial", dir=folder.parent))
     try:
-        _write_extracts(partial, files, tables)
+        _write_extracts(partial, extracts, seed)
         _write_truth(partial, truth)
         _swap_in(partial, folder)
     except BaseException:
@@ -174,23 +187,60 @@ def _live_dates(name: str, root: Path, through: date) -> dict[str, date]:
     return {la: refresh.live_date(la) for la in protocol.LA_KEYS}
 
 
-def _write_extracts(
-    folder: Path, files: Mapping[str, FileRows], tables: Mapping[str, pa.Table]
-) -> None:
+def _extracts(
+    world: World, seed: int, through: date, live: Mapping[str, date], dirt: Dirt
+) -> tuple[_Extracts, dict[str, object]]:
+    """Lay the world out as files, with or without dirt."""
+    returns = stream(seed, "returns")
+    register = register_of(world, through)
+    if dirt == "none":
+        files, truth = seen_by(world, register, through)
+        tables = trial_files(returns, live, through, context_column=False)
+        return _Extracts(files, tables, dict.fromkeys(protocol.LA_KEYS, TIDY)), truth
+    rng = stream(seed, "dirt")
+    recorded = with_missing(rng, world.covariates, register.la, register.day)
+    missing = _newly_missing(world.covariates, recorded, register)
+    files, truth = seen_by(replace(world, covariates=recorded), register, through)
+    files, withdrawals, planted = soil(rng, files, through, register.fresh_ids())
+    tables = trial_files(returns, live, through, context_column=True)
+    tables, spoilt = soil_returns(tables)
+    tables["withdrawals"] = withdrawals
+    truth |= {"missing": missing, "planted": [asdict(entry) for entry in (*planted, *spoilt)]}
+    return _Extracts(files, tables, HABITS), truth
+
+
+def _newly_missing(
+    before: Covariates, after: Covariates, register: Register
+) -> dict[str, dict[str, int]]:
+    """Count, by covariate and LA, the children whose value was left out."""
+    counts = {}
+    for column in Covariates.__slots__:
+        gone = (getattr(before, column) != getattr(after, column)) & register.present
+        per_la = np.bincount(register.la[gone], minlength=len(protocol.LA_KEYS))
+        counts[column] = dict(zip(protocol.LA_KEYS, per_la.tolist(), strict=True))
+    return {column: by_la for column, by_la in counts.items() if any(by_la.values())}
+
+
+def _write_extracts(folder: Path, extracts: _Extracts, seed: int) -> None:
+    rng = stream(seed, "habits")
     for position, la in enumerate(protocol.LA_KEYS):
         (folder / la).mkdir()
+        habits = extracts.habits[la]
         for name in LA_FILES:
-            rows = files[name]
+            rows = extracts.files[name]
             first, last = np.searchsorted(rows.la, [position, position + 1])
-            _write_csv(folder / la / f"{name}.csv", rows.table.slice(first, last - first))
-    for name, table in tables.items():
-        _write_csv(folder / f"{name}.csv", table)
+            table = in_habit(rows.table.slice(first, last - first), name, habits, rng)
+            _write_csv(folder / la / f"{name}.csv", table, habits)
+    for name, table in extracts.tables.items():
+        _write_csv(folder / f"{name}.csv", table, TIDY)
 
 
-def _write_csv(path: Path, table: pa.Table) -> None:
-    with path.open("wb") as sink:
-        sink.write((",".join(table.column_names) + "\n").encode("utf-8"))
-        csv.write_csv(table, sink, csv.WriteOptions(include_header=False, quoting_style="none"))
+def _write_csv(path: Path, table: pa.Table, habits: Habits) -> None:
+    sink = io.BytesIO()
+    sink.write((",".join(table.column_names) + "\n").encode("utf-8"))
+    csv.write_csv(table, sink, csv.WriteOptions(include_header=False, quoting_style="none"))
+    mark = codecs.BOM_UTF8 if habits.byte_order_mark else b""
+    path.write_bytes(mark + sink.getvalue().replace(b"\n", habits.line_end.encode("ascii")))
 
 
 def _write_truth(folder: Path, truth: Mapping[str, object]) -> None:

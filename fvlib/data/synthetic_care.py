@@ -137,7 +137,7 @@ def _first_periods(
             ),
         ),
     )
-    after_break = (covariates.disability[child] > 0) & (rng.random(size) < 0.05)
+    after_break = (covariates.disability[child] > 0) & (rng.random(size) < 0.25)
     after_break &= ~infant & ~np.isin(child, in_care_before)
     return _Periods(child, start, end, place, reason, after_break)
 

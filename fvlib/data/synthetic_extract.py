@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 import numpy as np
@@ -45,9 +46,10 @@ class FileRows:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Who is in the extracts: LA, order and present, by child."""
+    """Who is in the extracts: (children,) LA, day of the referral that decides, present or not."""
 
     la: Ints
+    day: Ints
     present: Bools
 
     @property
@@ -59,6 +61,17 @@ class Register:
     def child_id(self) -> pa.Array:
         """Each child's id."""
         return _identifier("c", self.number, 7)
+
+    def fresh_ids(self) -> Iterator[str]:
+        """Ids in the same form that no child has."""
+        for order in count(len(self.la) + 1):
+            yield f"c{(order * _CHILD_STEP) % _CHILD_PRIME:07d}"
+
+
+def fresh_referral_ids() -> Iterator[str]:
+    """Ids in the same form that no referral has."""
+    for order in count(_REFERRAL_PRIME // 2):
+        yield f"r{(order * _REFERRAL_STEP) % _REFERRAL_PRIME:08d}"
 
 
 def children_file(register: Register, birth_month: Ints, covariates: Covariates) -> FileRows:

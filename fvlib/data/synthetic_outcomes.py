@@ -113,7 +113,7 @@ def stream(seed: int, part: str) -> np.random.Generator:
 
 _STREAMS: Final = (
     *("referrals", "outcomes", "absence", "intercepts", "covariates", "histories", "excluded"),
-    *("returns", "dirt"),
+    *("returns", "dirt", "habits"),
 )
 
 

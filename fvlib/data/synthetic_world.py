@@ -122,13 +122,18 @@ def draw_world(
     )
 
 
-def seen_by(world: World, through: date) -> tuple[dict[str, FileRows], dict[str, object]]:
-    """Cut the extracts at one date, and say the truth about them."""
-    last_day = day_number(through)
+def register_of(world: World, through: date) -> Register:
+    """Say whom the extracts hold on one date: those referred by then, and those never referred."""
     la = np.concatenate([world.index.la, world.excluded.la])
     day = np.concatenate([world.index.day, world.excluded.day])
-    present = (day <= last_day) | (day == FAR)
-    register = Register(la, present)
+    return Register(la, day, (day <= day_number(through)) | (day == FAR))
+
+
+def seen_by(
+    world: World, register: Register, through: date
+) -> tuple[dict[str, FileRows], dict[str, object]]:
+    """Cut the extracts at one date, and say the truth about them."""
+    last_day = day_number(through)
     birth_month = np.concatenate([world.index.birth_month, world.excluded.birth_month])
     last_month = month_of(np.array([last_day], dtype=np.int64))[0]
     birth_month = np.where(birth_month > last_month, NOT_SET, birth_month)
@@ -145,8 +150,8 @@ def seen_by(world: World, through: date) -> tuple[dict[str, FileRows], dict[str,
             register, _absence_seen_by(world.absence, len(terms.first_month)), terms
         ),
     }
-    cohort = present[: len(world.index.la)]
-    return files, _truth(world, cohort, present[len(cohort) :])
+    cohort = register.present[: len(world.index.la)]
+    return files, _truth(world, cohort, register.present[len(cohort) :])
 
 
 def _truth(world: World, cohort: Bools, excluded: Bools) -> dict[str, object]:

@@ -53,7 +53,7 @@ def test_outcomes_derived_from_the_files_are_those_drawn(tmp_path, seed, through
     )
     world = draw_world(children, seed, -0.30, 1.6, LIVE)
     expected = drawn_outcomes(world, children)
-    child_ids = Register(world.index.la, np.ones(children, dtype=bool)).child_id.to_pylist()
+    child_ids = Register(world.index.la, world.index.day, np.ones(children, dtype=bool)).child_id.to_pylist()
     authorities = [Authority(folder / la, through) for la in protocol.LA_KEYS]
     terms = school_terms(through)
     ended = {
