@@ -32,10 +32,19 @@ MIME: Final = {".svg": "image/svg+xml", ".png": "image/png"}
 Json = Any
 
 
-def merge(book: Book, executed: Sequence[Executed], scratch: Path) -> Json:
+def merge(
+    book: Book, executed: Sequence[Executed], scratch: Path, alone: Part | None = None
+) -> Json:
     """Parse each chapter on its own (footnotes stay its own) and join the trees.
 
-    Pictures, the cells' and the chapters' own, are laid in `scratch/figures`.
+    Parameters
+    ----------
+    executed
+        One for each of the book's parts.
+    scratch
+        Pictures, the cells' and the chapters' own, are laid in its folder `figures`.
+    alone
+        The only chapter to be shown; the others are numbered, for its cross-references.
     """
     (scratch / FIGURES).mkdir(parents=True, exist_ok=True)
     for chapter in executed:
@@ -45,13 +54,14 @@ def merge(book: Book, executed: Sequence[Executed], scratch: Path) -> Json:
         trees = list(pool.map(_parse, book.parts, executed))
     blocks: list[Json] = []
     for part, tree in zip(book.parts, trees, strict=True):
-        _gather_images(tree["blocks"], book.root, part, scratch)
-        blocks.append(_chapter_div(part, tree["blocks"]))
+        skip = alone is not None and part != alone
+        if not skip:
+            _gather_images(tree["blocks"], book.root, part, scratch)
+        blocks.append(_chapter_div(part, tree["blocks"], skip))
     meta = {"lang": _string(book.lang)}
     if book.bibliography:
         meta["bibliography"] = {"t": "MetaList", "c": [_string(str(p)) for p in book.bibliography]}
         meta["link-citations"] = {"t": "MetaBool", "c": True}
-        meta["reference-section-title"] = _string("References")
     if book.csl:
         meta["csl"] = _string(str(book.csl))
     return {"pandoc-api-version": trees[0]["pandoc-api-version"], "meta": meta, "blocks": blocks}
@@ -72,11 +82,15 @@ def to_html(book: Book, document: Json, title_page: TitlePage, scratch: Path) ->
         "--toc",
         f"--toc-depth={TOC_DEPTH}",
         "--section-divs",
+        "--reference-location=section",
         "--wrap=none",
         "--syntax-highlighting=none",
         *_variables(book, title_page),
     ]
     written = _pandoc(clean_tables(document), arguments, book, scratch)
+    written = written.replace(
+        '<aside id="footnotes"', "<aside"
+    )  # one for each section that has any
     return re.sub(rf'src="({FIGURES}/[^"]+)"', lambda found: _data_uri(scratch / found[1]), written)
 
 
@@ -139,12 +153,13 @@ def _run(arguments: list[str], text: str, what: str, cwd: Path | None = None) ->
     return process.stdout.decode("utf-8").replace("\r\n", "\n")
 
 
-def _chapter_div(part: Part, blocks: list[Json]) -> Json:
+def _chapter_div(part: Part, blocks: list[Json], skip: bool) -> Json:
     attributes = [
         ["path", part.chapter.name],
         ["stem", part.chapter.stem],
         ["number", part.number],
         ["appendix", str(part.appendix).lower()],
+        ["skip", str(skip).lower()],
     ]
     return {"t": "Div", "c": [["", [], attributes], blocks]}
 

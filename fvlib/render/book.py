@@ -80,27 +80,19 @@ class Book:
     csl: Path | None
     output_dir: str
 
-    def only(self, chapter: str) -> Book:
-        """Give the book with one chapter, its number as in the whole.
-
-        Parameters
-        ----------
-        chapter
-            The file's stem, `primary`, or its path, `chapters/primary.qmd`.
+    def chosen(self, chapter: str) -> Part:
+        """Give one chapter, by its file's stem (`primary`) or path (`chapters/primary.qmd`).
 
         Raises
         ------
         Refusal
             No such chapter.
         """
-        wanted = [p for p in self.parts if chapter in (p.chapter.stem, p.chapter.name)]
-        if not wanted:
-            stems = ", ".join(part.chapter.stem for part in self.parts)
-            raise Refusal(f"no chapter {chapter!r} in {PROJECT_FILE}; there are {stems}")
-        return Book(
-            **{name: getattr(self, name) for name in self.__slots__ if name != "parts"},
-            parts=tuple(wanted),
-        )
+        for part in self.parts:
+            if chapter in (part.chapter.stem, part.chapter.name):
+                return part
+        stems = ", ".join(part.chapter.stem for part in self.parts)
+        raise Refusal(f"no chapter {chapter!r} in {PROJECT_FILE}; there are {stems}")
 
 
 def read_book(root: Path) -> Book:
@@ -130,6 +122,7 @@ def read_book(root: Path) -> Book:
             numbered += 1
             number = str(numbered)
         parts.append(Part(chapter=chapter, title=title, number=number, appendix=appendix))
+    _refuse_twins(parts)
     bibliography = project.get("bibliography") or []
     if isinstance(bibliography, str):
         bibliography = [bibliography]
@@ -145,6 +138,16 @@ def read_book(root: Path) -> Book:
         csl=_existing(root, str(project["csl"])) if "csl" in project else None,
         output_dir=str(_section(project, "project").get("output-dir", "_book")),
     )
+
+
+def _refuse_twins(parts: list[Part]) -> None:
+    """Notebooks and links go by the file's name alone: two chapters may not share it."""
+    seen: dict[str, str] = {}
+    for part in parts:
+        stem, name = part.chapter.stem, part.chapter.name
+        if stem in seen:
+            raise Refusal(f"{PROJECT_FILE}: {seen[stem]} and {name} have the same file name")
+        seen[stem] = name
 
 
 def _project(root: Path) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from fvlib.errors import Refusal
 from fvlib.render import quarto
 from fvlib.render.assemble import merge, to_html, to_typst
-from fvlib.render.book import Book, read_book
+from fvlib.render.book import Book, Part, read_book
 from fvlib.render.edition import TitlePage, read_title_page, results_key
 from fvlib.render.execute import execute
 from fvlib.render.files import replace_folder, timed, write_atomically
-from fvlib.render.notebook import to_markdown
+from fvlib.render.notebook import skeleton, to_markdown
 
 REPORTS: Final = "_report"
 NOTEBOOKS: Final = "notebooks"
@@ -99,13 +99,15 @@ def render(
     folder = root / REPORTS / refresh
     base = folder / "report"
     portable = tuple(f for f in formats if f == "html" or not with_quarto)
-    if chapter is not None:
-        book, with_quarto, portable = book.only(chapter), False, formats
-        base = folder / CHAPTERS / book.parts[0].chapter.stem
+    alone = None if chapter is None else book.chosen(chapter)
+    if alone is not None:
+        with_quarto, portable = False, formats
+        base = folder / CHAPTERS / alone.chapter.stem
     outcome = RenderOutcome(None, None, ())
     if portable:
         outcome = _portable(
             book,
+            alone,
             folder=folder,
             base=base,
             refresh=refresh,
@@ -135,6 +137,7 @@ def _check(formats: Sequence[str], engine: str) -> None:
 
 def _portable(
     book: Book,
+    alone: Part | None,
     *,
     folder: Path,
     base: Path,
@@ -143,7 +146,7 @@ def _portable(
     cache_key: str,
     title_page: TitlePage,
 ) -> RenderOutcome:
-    chapters = [part.chapter for part in book.parts]
+    chapters = [part.chapter for part in book.parts if alone in (None, part)]
     with _progress(len(chapters)) as advance, timed(folder, "render: execute"):
         notebooks = execute(
             chapters,
@@ -154,11 +157,16 @@ def _portable(
             cache_key=cache_key,
             progress=advance,
         )
-    executed = [to_markdown(one, notebooks[one.name]) for one in chapters]
+    executed = [
+        to_markdown(part.chapter, notebooks[part.chapter.name])
+        if part.chapter in chapters
+        else skeleton(part.chapter)
+        for part in book.parts
+    ]
     paths: dict[str, Path] = {}
     with tempfile.TemporaryDirectory(prefix="fvlib-render-") as name:
         scratch = Path(name)
-        document = merge(book, executed, scratch)
+        document = merge(book, executed, scratch, alone)
         if "html" in formats:
             with timed(folder, "render: html"):
                 page = to_html(book, document, title_page, scratch)

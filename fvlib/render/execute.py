@@ -25,7 +25,16 @@ from traitlets import default
 from fvlib.errors import Refusal
 from fvlib.render.book import Figures
 from fvlib.render.files import write_atomically
-from fvlib.render.notebook import KEY, adopt_outputs, as_node, execution_key, to_notebook
+from fvlib.render.notebook import (
+    INJECTED_TAG,
+    PARAMETERS_TAG,
+    adopt_outputs,
+    as_node,
+    execution_key,
+    seal,
+    sealed,
+    to_notebook,
+)
 from fvlib.render.qmd import Chapter
 
 AT_ONCE: Final = 2
@@ -35,7 +44,8 @@ SVG_SALT: Final = "fvlib"
 EPOCH: Final = "0"
 # Outputs depend on these; a new version executes again.
 PACKAGES: Final = ("great-tables", "ipykernel", "matplotlib", "pandas", "plotnine")
-PARAMETERS_TAG: Final = "parameters"
+# A Unix socket's path is short: about 100 characters with the names that zmq adds.
+SOCKET_FOLDER: Final = 80
 
 
 class OwnKernelManager(AsyncKernelManager):
@@ -56,7 +66,8 @@ class OwnKernelManager(AsyncKernelManager):
     @default("transport")
     def _sockets_in_scratch(self) -> str:
         # Sockets in an owner-only folder; Windows has only the loopback.
-        return "tcp" if sys.platform == "win32" else "ipc"
+        long = len(str(self.scratch)) > SOCKET_FOLDER
+        return "tcp" if sys.platform == "win32" or long else "ipc"
 
 
 def _manager_class(kernel: KernelSpec, folder: Path) -> type[OwnKernelManager]:
@@ -116,23 +127,27 @@ def execute(
             notebook = adopt_outputs(notebook, kept)
         elif chapter.cells:
             notebook = _run(chapter, notebook, root, parameters, figures)
-        notebook.metadata[KEY] = key
-        write_atomically(path, _as_json(notebook))
+        write_atomically(path, _as_json(seal(notebook, key)))
         progress(chapter.name)
         return notebook
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        notebooks = list(pool.map(one, chapters))
-    return {chapter.name: book for chapter, book in zip(chapters, notebooks, strict=True)}
+        running = {chapter.name: pool.submit(one, chapter) for chapter in chapters}
+    failures = [failed for future in running.values() if (failed := future.exception())]
+    refusals = [str(failed) for failed in failures if isinstance(failed, Refusal)]
+    if len(refusals) < len(failures):
+        raise next(failed for failed in failures if not isinstance(failed, Refusal))
+    if refusals:
+        raise Refusal("\n".join(refusals))
+    return {name: future.result() for name, future in running.items()}
 
 
 def _kept(path: Path, key: str) -> NotebookNode | None:
     try:
         kept = as_node(json.loads(path.read_text(encoding="utf-8")))
-        same = kept.metadata.get(KEY) == key
-    except (OSError, ValueError, AttributeError):
-        return None
-    return kept if same else None
+        return kept if sealed(kept, key) else None
+    except (OSError, ValueError, AttributeError, TypeError):
+        return None  # not there, or not a notebook
 
 
 def _as_json(notebook: NotebookNode) -> bytes:
@@ -158,6 +173,7 @@ def _run(
     figures: Figures,
 ) -> NotebookNode:
     import papermill  # noqa: PLC0415  (a second to import; not needed when nothing changed)
+    from nbclient.exceptions import DeadKernelError  # noqa: PLC0415
     from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -182,6 +198,11 @@ def _run(
             )
         except PapermillExecutionError as error:
             raise _failure(chapter, notebook, error) from None
+        except DeadKernelError:
+            raise Refusal(
+                f"{chapter.name}: its Python process ended before the chapter did; most often "
+                "memory ran out"
+            ) from None
     return _tidy(executed)
 
 
@@ -209,6 +230,7 @@ def _argv(figures: Figures) -> list[str]:
 def _environment(scratch: Path) -> dict[str, str]:
     return {
         RENDER_FLAG: "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "SOURCE_DATE_EPOCH": EPOCH,
         "IPYTHONDIR": str(scratch / "ipython"),
         "JUPYTER_CONFIG_DIR": str(scratch / "config"),
@@ -242,7 +264,7 @@ def _tidy(notebook: NotebookNode) -> NotebookNode:
     notebook.metadata = as_node({"kernelspec": dict(notebook.metadata["kernelspec"])})
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
-        if "injected-parameters" in tags:
+        if INJECTED_TAG in tags:
             cell.id = "injected"
         for name in ("papermill", "execution"):
             cell.metadata.pop(name, None)

@@ -21,8 +21,12 @@ from fvlib.render.qmd import Cell, Chapter, Text, substitute
 
 KERNELSPEC: Final = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEY: Final = "fvlib_key"
+DIGEST: Final = "fvlib_digest"
+PARAMETERS_TAG: Final = "parameters"
+INJECTED_TAG: Final = "injected-parameters"
 NBFORMAT: Final = (4, 5)
 INLINE_MIME: Final = "application/json"
+UNKNOWN: Final = "\u2026"
 # What a reader sees of an output, richest first, as Quarto chooses.
 MIME_ORDER: Final = (
     "text/markdown",
@@ -117,20 +121,50 @@ def execution_key(notebook: NotebookNode, parameters: Mapping[str, Any], extra: 
     return hashlib.sha256(content.encode("utf-8")).hexdigest()
 
 
+def seal(notebook: NotebookNode, key: str) -> NotebookNode:
+    """Note in the notebook which key it was executed for, and what it then held."""
+    notebook.metadata[KEY] = key
+    notebook.metadata[DIGEST] = _digest(notebook)
+    return notebook
+
+
+def sealed(notebook: NotebookNode, key: str) -> bool:
+    """Whether this is what was executed for `key`, not changed by anyone since."""
+    metadata = notebook.metadata
+    return bool(metadata.get(KEY) == key and metadata.get(DIGEST) == _digest(notebook))
+
+
+def _digest(notebook: NotebookNode) -> str:
+    ran = [[cell.source, cell.outputs] for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256(json.dumps(ran, sort_keys=True).encode("utf-8")).hexdigest()
+
+
 def adopt_outputs(notebook: NotebookNode, kept: NotebookNode) -> NotebookNode:
     """Give a notebook with new words the outputs of the kept one with the same code."""
-    injected = [c for c in kept.cells if "injected-parameters" in c.metadata.get("tags", [])]
-    theirs = [c for c in kept.cells if c.cell_type == "code" and c not in injected]
+    ran = [cell for cell in kept.cells if cell.cell_type == "code"]
+    injected = [cell for cell in ran if INJECTED_TAG in cell.metadata.get("tags", [])]
+    theirs = [cell for cell in ran if cell not in injected]
     ours = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for mine, old in zip(ours, theirs, strict=True):
         mine.outputs = old.outputs
         mine.execution_count = old.execution_count
     for position, cell in enumerate(notebook.cells):
-        if "parameters" in cell.metadata.get("tags", []):
+        if PARAMETERS_TAG in cell.metadata.get("tags", []):
             notebook.cells[position + 1 : position + 1] = injected
             break
     notebook.metadata = kept.metadata
     return notebook
+
+
+def skeleton(chapter: Chapter) -> Executed:
+    """Give a chapter's headings and labels without running it, for another's cross-references."""
+    parts: list[str] = []
+    for block in chapter.blocks:
+        if isinstance(block, Text):
+            parts.append(substitute(block, [UNKNOWN] * len(block.expressions)))
+        elif (kind := _captioned(block)) is not None:
+            parts.append(_float(block, kind, UNKNOWN))
+    return Executed("\n\n".join(parts) + "\n", ())
 
 
 def to_markdown(chapter: Chapter, notebook: NotebookNode) -> Executed:
@@ -204,12 +238,11 @@ class _Shown:
         wanted = option(self.cell, "output", default=True)
         shown = [self._output(output, str(wanted)) for output in outputs] if wanted else []
         body = "\n\n".join(part for part in shown if part)
-        kind = next((k for k in ("fig", "tbl") if f"{k}-cap" in self.cell.options), None)
+        kind = _captioned(self.cell)
         if kind and not body:
             raise Refusal(f"{self._where}: the cell {self.cell.label} printed nothing to caption")
         if kind:
-            caption = self.cell.options[f"{kind}-cap"]
-            body = f"::: {{#{self.cell.label}}}\n\n{body}\n\n{caption}\n\n:::"
+            body = _float(self.cell, kind, body)
         return "\n\n".join(part for part in (code, body) if part)
 
     @property
@@ -230,7 +263,11 @@ class _Shown:
         if mime == "text/markdown":
             return content
         if mime == "text/html":
-            return _raw_html(content)
+            raise Refusal(
+                f"{self._where}: the cell prints HTML (a data frame or a bare great-tables table), "
+                "for which Quarto would load scripts from the network; print it as markdown, as "
+                "report.table() does"
+            )
         if mime == "text/plain":
             return _fenced(content)
         return self._image(mime, content)
@@ -253,14 +290,18 @@ class _Shown:
         return f'![](figures/{image.name}){{fig-alt="{text}"}}'
 
 
+def _captioned(cell: Cell) -> str | None:
+    """Give `fig` or `tbl` where the cell has that caption."""
+    return next((kind for kind in ("fig", "tbl") if f"{kind}-cap" in cell.options), None)
+
+
+def _float(cell: Cell, kind: str, body: str) -> str:
+    caption = cell.options[f"{kind}-cap"]
+    return f"::: {{#{cell.label}}}\n\n{body}\n\n{caption}\n\n:::"
+
+
 def _fenced(content: str, language: str = "") -> str:
     longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
     fence = "`" * max(3, longest + 1)
     attributes = f" {{.{language}}}" if language else ""
     return f"{fence}{attributes}\n{content.rstrip()}\n{fence}"
-
-
-def _raw_html(content: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{{=html}}\n{content.strip()}\n{fence}"

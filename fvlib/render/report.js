@@ -96,6 +96,24 @@
     choose(0, false);
   });
 
+  // A table wider than its box can be scrolled by keyboard too, and says which one it is.
+  function boxes() {
+    document.querySelectorAll(".scroll").forEach((box, i) => {
+      const wide = box.scrollWidth > box.clientWidth + 1;
+      const figure = box.closest("figure");
+      const caption = figure && figure.querySelector("figcaption");
+      if (caption && !caption.id) caption.id = `caption-${i}`;
+      box.toggleAttribute("tabindex", wide);
+      if (!wide) return;
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      if (caption) box.setAttribute("aria-labelledby", caption.id);
+      else box.setAttribute("aria-label", "Table");
+    });
+  }
+  window.addEventListener("resize", boxes);
+  boxes();
+
   // A link into a folded or hidden place opens it first.
   function reveal() {
     const id = decodeURIComponent(window.location.hash.slice(1));

@@ -21,11 +21,17 @@ local SPAN_CLASSES = { smallcaps = true, underline = true, mark = true, ["nowrap
 
 local chapter            -- the chapter's attributes while its blocks are walked
 local faults = {}
+local has_refs = false   -- whether a chapter says where the references go
 local labels = {}        -- key -> { kind, number, chapter, unnumbered }
 local anchors = {}       -- chapter stem -> old id -> new id
+local skipped = {}       -- chapter stem -> whether it is left out
 local targets = {}       -- every id that a link may lead to
 
+-- A skipped chapter (a preview shows one alone) is only numbered: its faults are told elsewhere.
 local function fault(message)
+  if chapter.skip then
+    return
+  end
   faults[#faults + 1] = chapter.path .. ": " .. message
 end
 
@@ -69,7 +75,7 @@ local function register(id, kind, number, name)
     return
   end
   labels[id] = {
-    kind = kind, number = number, chapter = chapter.path, name = name,
+    kind = kind, number = number, chapter = chapter.path, name = name, skip = chapter.skip,
     unnumbered = chapter.number == "",
   }
   targets[id] = true
@@ -85,6 +91,19 @@ end
 -- Headings ------------------------------------------------------------------------------------
 
 local depths = {}
+local level_before
+
+local function check_level(header)
+  if header.level == 1 and level_before then
+    fault('a second level-one heading, "' .. stringify(header) .. '"; a chapter has one')
+  elseif level_before == nil and header.level > 1 then
+    fault('the first heading, "' .. stringify(header) .. '", must be of level one')
+  elseif level_before and header.level > level_before + 1 then
+    fault(('the heading "%s" goes from level %d to level %d'):format(
+      stringify(header), level_before, header.level))
+  end
+  level_before = header.level
+end
 
 local function heading_number(header)
   if chapter.number == "" or header.classes:includes("unnumbered") then
@@ -113,6 +132,7 @@ local function number_heading(header)
       fault("heading class ." .. class .. " is not known")
     end
   end
+  check_level(header)
   local number = heading_number(header)
   local id = header.identifier
   if kind_of(id) == "sec" then
@@ -596,9 +616,10 @@ local function labelled_div(div, kind)
   return content, label, caption
 end
 
-local function is_generated(div)
+local function is_references(div)
   local id = div.identifier
-  return div.attributes["data-pos"] ~= nil or id == "refs"
+  has_refs = has_refs or id == "refs"
+  return id == "refs"
 end
 
 -- The walk: numbers first, in reading order ---------------------------------------------------
@@ -635,7 +656,7 @@ local function number_table(element)
   element.identifier = ""
   local written = pandoc.List({ element })
   if html then
-    written = pandoc.List({ raw('<div class="scroll" tabindex="0">'), element, raw("</div>") })
+    written = pandoc.List({ raw('<div class="scroll">'), element, raw("</div>") })
   end
   if id == "" and #caption == 0 then
     return written
@@ -683,7 +704,7 @@ local function number_div(div)
     end
   end
   div.content = number_blocks(div.content)
-  return is_generated(div) and div or div.content
+  return is_references(div) and div or div.content
 end
 
 -- Display mathematics with a label: $$ ... $$ {#eq-x}
@@ -794,10 +815,11 @@ local function reference(citation)
   end
   local number = label.kind == "eq" and "(" .. label.number .. ")" or label.number
   inlines:insert(pandoc.Str(number))
-  return { link_to(id, inlines) }
+  return label.skip and inlines or { link_to(id, inlines) }
 end
 
 local has_bibliography = false
+local cites = false
 
 local function resolve_cite(cite)
   local references = 0
@@ -815,6 +837,7 @@ local function resolve_cite(cite)
     end
   end
   if references == 0 then
+    cites = true
     return nil
   end
   local result = pandoc.Inlines({})
@@ -852,6 +875,9 @@ local function resolve_link(link)
   if not targets[target] then
     fault("the link to " .. link.target .. " leads to nothing")
     return nil
+  end
+  if skipped[stem] then
+    return link.content
   end
   if html then
     link.target = "#" .. target
@@ -916,42 +942,60 @@ end
 local function attributes_of(div)
   return {
     path = div.attributes.path, stem = div.attributes.stem, number = div.attributes.number,
-    appendix = div.attributes.appendix,
+    appendix = div.attributes.appendix, skip = div.attributes.skip == "true",
   }
+end
+
+-- References, links, mathematics, and last the tables, whose cells may hold any of them.
+local function finished(div)
+  div = div:walk({ Inlines = function(inlines) doubled_word(inlines) end })
+  div = div:walk({ Cite = resolve_cite })
+  div = div:walk({
+    Link = resolve_link, Image = inline_image, Span = check_span, Math = accessible_math,
+    Para = pagebreak, RawInline = check_raw_inline,
+  })
+  if typst then
+    return div:walk({ Table = typst_table }).content
+  end
+  return { pandoc.Div(div.content, pandoc.Attr("", { "chapter" })) }
+end
+
+-- Where the book names a bibliography and cites from it, the references come last.
+local function references_chapter()
+  local header = pandoc.Header(1, { pandoc.Str("References") }, pandoc.Attr("references"))
+  chapter = { path = "references", stem = "references", number = "", appendix = "false" }
+  local heading = html and write_heading_html(header) or write_heading_typst(header)
+  local refs = pandoc.Div({}, pandoc.Attr("refs"))
+  return html and { pandoc.Div({ heading, refs }, pandoc.Attr("", { "chapter" })) }
+    or { heading, refs }
 end
 
 function Pandoc(doc)
   has_bibliography = doc.meta.bibliography ~= nil
   for _, div in ipairs(doc.blocks) do
     anchors[div.attributes.stem] = { [""] = "chapter-" .. div.attributes.stem }
+    skipped[div.attributes.stem] = div.attributes.skip == "true"
   end
   for i, div in ipairs(doc.blocks) do
     chapter = attributes_of(div)
-    counters, depths = {}, {}
+    counters, depths, level_before = {}, {}, nil
     div.content = number_blocks(div.content)
     local first = div.content[1]
-    if html and first and first.t == "Header" then
-      anchors[chapter.stem][""] = first.identifier
+    local id = first and first.t == "Header" and first.identifier or ""
+    if html and id ~= "" then
+      anchors[chapter.stem][""] = id
     end
     doc.blocks[i] = div
   end
   local blocks = pandoc.Blocks({})
   for _, div in ipairs(doc.blocks) do
     chapter = attributes_of(div)
-    div = div:walk({ Inlines = function(inlines) doubled_word(inlines) end })
-    div = div:walk({ Cite = resolve_cite })
-    div = div:walk({
-      Link = resolve_link, Image = inline_image, Span = check_span, Math = accessible_math,
-      Para = pagebreak, RawInline = check_raw_inline,
-    })
-    if typst then
-      div = div:walk({ Table = typst_table })
+    if not chapter.skip then
+      blocks:extend(finished(div))
     end
-    if html then
-      blocks:insert(pandoc.Div(div.content, pandoc.Attr("", { "chapter" })))
-    else
-      blocks:extend(div.content)
-    end
+  end
+  if cites and not has_refs then
+    blocks:extend(references_chapter())
   end
   if #faults > 0 then
     for _, message in ipairs(faults) do

@@ -55,7 +55,7 @@ def clean_table(source: str) -> str:
         _name_empty_corner(head)
     table.tail = None
     written: str = html.tostring(table, encoding="unicode")
-    return f'<div class="scroll" tabindex="0">{written}</div>'
+    return f'<div class="scroll">{written}</div>'
 
 
 def _meaningful(element: Any) -> str:
