@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import pandas as pd
 
+from fvlib.data.load import Extracts
 from fvlib.refresh import Refresh
 from fvlib.trial import cohort as eligibility
 from fvlib.trial import covariates, outcomes, spells, variants
 from fvlib.trial.flow import flow_of
 from fvlib.trial.histories import Histories
-
-
-class Extracts(Protocol):
-    """What is read of the loaded frames."""
-
-    @property
-    def children(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def referrals(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def plans(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def care_episodes(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def attendance(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def la_context(self) -> pd.DataFrame: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def test_every_child_stands_in_exactly_one_box(rules: Any, seed: int) -> None:
 
 
 def conserved(trial: Any, children: pd.DataFrame) -> None:
-    flow = trial.flow.pivot(index="la", columns="step", values="n")
+    flow = trial.flow.pivot_table(index="la", columns="step", values="n")
     boxes = [step for step in BOXES if step in flow.columns]
     assert (flow[boxes].sum(axis=1) == flow["children"]).all()
     assert (flow["children"] == children["la"].value_counts().reindex(flow.index)).all()
