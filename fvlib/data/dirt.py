@@ -273,10 +273,10 @@ class _Plot:
 
     def _plant_one(self, kind: Kind, la: int, at: int, row: Row, ground: Soil) -> int:
         """Return how many rows have the fault."""
-        if kind.how == "replace":
+        if kind.how in ("replace", "move"):
             kind.change(row, ground)
             self._replaced[at] = True
-            self._added.append((la, float(at), row))
+            self._added.append((la, at + (1.25 if kind.how == "move" else 0.0), row))
             return 1
         if kind.how == "add":
             before = dict(row)

@@ -40,8 +40,8 @@ Place = Callable[[pa.Table], Bools]
 class Kind:
     """One kind of dirt.
 
-    `how`: the row changed in its place, a changed copy beside it, or a pair of copies that share a
-    new key and differ. `rule`: the loader's; for `decided`, that of the spells' reconstruction.
+    `how`: the row changed in its place, a changed copy beside it, a pair of copies that share a new
+    key and differ, or the row moved behind the next one. `rule`: the loader's; for `decided`, that of the spells' reconstruction.
     `share`: rows with it, of the file's rows. `where`: rows that it may befall.
     """
 
@@ -50,7 +50,7 @@ class Kind:
     outcome: Outcome
     rule: str
     share: float
-    how: Literal["replace", "add", "add pair"]
+    how: Literal["replace", "add", "add pair", "move"]
     change: Change
     where: Place | None = None
 
@@ -600,6 +600,16 @@ KINDS: Final = (
         "replace",
         _set(REC="E4A"),
         _all(_empty("DEC"), _not_short_break, _last_of("CHILD")),
+    ),
+    Kind(
+        "care_episodes",
+        "later episode first",
+        "decided",
+        "sorted_by_start",
+        _SOME,
+        "move",
+        _set(),
+        _IN_CHAIN,
     ),
     # attendance
     Kind(

@@ -37,14 +37,29 @@ def day_number(day: date) -> int:
     return (day - EPOCH).days
 
 
+# Tables for the years 1900 to 2199: numpy's own conversions cost more than all else here.
+_EARLIEST_MONTH: Final = (1900 - EPOCH.year) * 12
+_FIRST_DAYS: Final = (
+    np.arange(_EARLIEST_MONTH, (2200 - EPOCH.year) * 12)
+    .astype("M8[M]")
+    .astype("M8[D]")
+    .astype(np.int64)
+)
+_MONTHS: Final = np.repeat(
+    np.arange(_EARLIEST_MONTH, _EARLIEST_MONTH + len(_FIRST_DAYS) - 1), np.diff(_FIRST_DAYS)
+)
+
+
 def month_of(days: Ints) -> Ints:
     """Month number of each day."""
-    return days.astype("M8[D]").astype("M8[M]").astype(np.int64)
+    months: Ints = _MONTHS[days - _FIRST_DAYS[0]]
+    return months
 
 
 def first_day(months: Ints) -> Ints:
     """Day number of the first of each month."""
-    return months.astype("M8[M]").astype("M8[D]").astype(np.int64)
+    days: Ints = _FIRST_DAYS[months - _EARLIEST_MONTH]
+    return days
 
 
 def months_after(days: Ints, months: int) -> Ints:
