@@ -195,21 +195,6 @@ local function label_inlines(label)
   return raw_inline("")
 end
 
--- A table of this many rows or fewer stays on one page.
-local UNBROKEN_ROWS = 22
-
-local function row_count(blocks)
-  local count = 0
-  pandoc.Blocks(blocks):walk({
-    Table = function(element)
-      for _, body in ipairs(element.bodies) do
-        count = count + #body.body
-      end
-    end,
-  })
-  return count
-end
-
 local function write_float(id, kind, label, caption, content)
   if html then
     local figure_class = kind == "fig" and "figure" or "table"
@@ -231,8 +216,7 @@ local function write_float(id, kind, label, caption, content)
     return blocks
   end
   local name, number = label:match("^(%S+) (.+)$")
-  local whole = kind == "fig" or row_count(content) <= UNBROKEN_ROWS
-  local blocks = pandoc.List({ raw((whole and "#whole[" or "#flowing[") .. "#figure([") })
+  local blocks = pandoc.List({ raw("#float[#figure([") })
   blocks:extend(content)
   local closing = pandoc.List({ raw_inline("], caption: [") })
   closing:extend(caption)
@@ -410,8 +394,9 @@ local function column_facts(element)
   end
   local facts = {}
   for column = 1, #element.colspecs do
-    facts[column] = ("(words: %s, word: %d)"):format(
-      tostring((longest[column] or 0) > LONG_TEXT), word[column] or 0)
+    local length = longest[column] or 0
+    facts[column] = ("(words: %s, length: %d, word: %d)"):format(
+      tostring(length > LONG_TEXT), length, word[column] or 0)
   end
   return table.concat(facts, ", ")
 end
@@ -447,8 +432,12 @@ local function typst_table(element)
           first_summary = false
           lines[#lines + 1] = "  table.hline(stroke: rule-light),"
         end
-        lines[#lines + 1] = typst_row(
+        local written = typst_row(
           row, taken, columns, element.colspecs, group and "group" or "body")
+        if group then  -- it stays with its rows, and is repeated where they break over pages
+          written = "  table.header(level: 2, repeat: true, " .. written .. "),"
+        end
+        lines[#lines + 1] = written
         count = count + 1
       end
     end
