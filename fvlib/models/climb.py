@@ -71,11 +71,14 @@ def climb(problem: Identified, begin: tuple[Floats, Floats] | None) -> Estimate:
     """
     rows, group, nested = problem.rows, problem.group, problem.nested
     if begin is None:
-        flat = np.zeros(rows.X.shape[1])
+        beta = np.zeros(rows.X.shape[1])
+        if problem.standard.constant is not None:
+            share = rows.successes.sum() / rows.trials.sum()
+            beta[problem.standard.constant] = np.log(share / (1.0 - share))
         beta = maximise(
             lambda b: plain_logistic(rows, b),
-            flat,
-            np.full(len(flat), _BETA_CAP),
+            beta,
+            np.full(len(beta), _BETA_CAP),
             tolerance=_ROUGH,
         ).theta
         quadratic = Quadratic.of(rows, group, beta)

@@ -24,6 +24,8 @@ _HASH_BITS = 40
 _CHUNK = 1 << 16
 # Rows of a block: its arrays at seven nodes stay in the processor's cache.
 _BLOCK = 8192
+# Up to this many products are summed as they are; beyond, a sparse matrix sums without storing them.
+_SMALL = 1 << 16
 # A cell with at least this many rows has blocks of its own, which BLAS multiplies.
 _LARGE = 256
 
@@ -55,6 +57,9 @@ class Block:
         m, n = values.shape
         if len(self.starts) == 1:
             return np.asarray(values @ X)[None]
+        if m * X.size <= _SMALL:
+            products = values.T[:, :, None] * X[:, None, :]
+            return np.asarray(np.add.reduceat(products, self.starts, axis=0))
         begins = (np.arange(m)[:, None] * n + self.starts).ravel()
         picker = sp.csr_matrix(
             (values.ravel(), np.tile(np.arange(n), m), np.append(begins, m * n)),
@@ -136,6 +141,11 @@ class Rows:
         return Rows(X, self.successes, self.trials, self.offset, self.cells, self.starts)
 
 
+def group_starts(group: Integers) -> Integers:
+    """First cell of each group; ``group`` is increasing."""
+    return np.flatnonzero(np.diff(group, prepend=-1))
+
+
 def _blocks(starts: Integers, sizes: Integers) -> tuple[Block, ...]:
     """Cut large cells into blocks, and gather runs of small ones."""
     blocks: list[Block] = []
@@ -184,14 +194,14 @@ def collapse(
         order = np.argsort(code)
     else:
         chosen = np.flatnonzero(keep)
-        order = chosen[np.argsort(code[chosen])]
+        order = chosen[np.argsort(np.take(code, chosen))]
     begins = _first_of_equals(X, (offset, cells), order)
     chosen = order[begins]
     present, starts = np.unique(cells[chosen], return_index=True)
     return Rows(
-        X=np.ascontiguousarray(X[chosen]),
-        successes=np.add.reduceat(successes[order], begins),
-        trials=np.add.reduceat(trials[order], begins),
+        X=np.ascontiguousarray(np.take(X, chosen, axis=0)),
+        successes=np.add.reduceat(np.take(successes, order), begins),
+        trials=np.add.reduceat(np.take(trials, order), begins),
         offset=offset[chosen],
         cells=present,
         starts=starts,
@@ -204,9 +214,10 @@ def _first_of_equals(X: Floats, others: Sequence[NDArray[Any]], order: Integers)
     for begin in range(1, len(order), _CHUNK):
         end = min(begin + _CHUNK, len(order))
         chunk = order[begin - 1 : end]
-        rows = X[chunk]
+        rows = np.take(X, chunk, axis=0)
         differs = (rows[1:] != rows[:-1]).any(axis=1)
         for other in others:
-            differs |= other[chunk[1:]] != other[chunk[:-1]]
+            values = np.take(other, chunk)
+            differs |= values[1:] != values[:-1]
         first[begin:end] = differs
     return np.flatnonzero(first)

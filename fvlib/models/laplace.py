@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fvlib.models.collapse import Floats, Integers, Rows
+from fvlib.models.collapse import Floats, Integers, Rows, group_starts
 from fvlib.models.newton import Point
 from fvlib.models.quadrature import bernoulli
 
@@ -84,7 +84,8 @@ class Nested:
     rows : Rows
         Cells in the order of their groups.
     group : (cells,) array of int
-        Which group (counted among those present) each cell is in; increasing.
+        Which group (counted among those present) each cell is in; increasing. ``starts`` is the
+        first cell of each.
     active : (bool, bool)
         Which of the two variances is a parameter; the other is zero.
     u, v : arrays
@@ -93,6 +94,7 @@ class Nested:
 
     rows: Rows
     group: Integers
+    starts: Integers
     active: tuple[bool, bool]
     u: Floats
     v: Floats
@@ -100,7 +102,8 @@ class Nested:
     @classmethod
     def of(cls, rows: Rows, group: Integers, active: tuple[bool, bool] = (True, True)) -> Nested:
         """Set up with modes at zero."""
-        return cls(rows, group, active, np.zeros(int(group[-1]) + 1), np.zeros(len(group)))
+        starts = group_starts(group)
+        return cls(rows, group, starts, active, np.zeros(len(starts)), np.zeros(len(group)))
 
     def __call__(self, theta: Floats) -> Point:
         """Value, gradient, information at (beta, the active log sigmas); scores by group as state."""
@@ -162,8 +165,7 @@ class Nested:
 
     def _over_groups(self, values: Floats) -> Floats:
         """Sum over the cells of each group, along the first axis."""
-        starts = np.flatnonzero(np.diff(self.group, prepend=-1))
-        return np.asarray(np.add.reduceat(values, starts, axis=0))
+        return np.asarray(np.add.reduceat(values, self.starts, axis=0))
 
     def _find_modes(self, eta: Floats, V: Floats) -> float:
         """Joint Newton for u and v (the information is a block arrow); returns the likelihood."""
@@ -189,7 +191,7 @@ class Nested:
             du = (F_u - self._over_groups(s1 * s2 * W * F_v / d)) / E
             dv = (F_v - s1 * s2 * W * du[group]) / d
             move = np.abs(s1 * du[group] + s2 * dv)
-            shrink = _MODE_CAP / np.maximum(np.maximum.reduceat(move, self._starts()), _MODE_CAP)
+            shrink = _MODE_CAP / np.maximum(np.maximum.reduceat(move, self.starts), _MODE_CAP)
             for _ in range(_MODE_HALVINGS):
                 new = at(u + shrink * du, v + shrink[group] * dv)
                 worse = new[0] < joint - 1e-12 * (1.0 + np.abs(joint))
@@ -203,9 +205,6 @@ class Nested:
                 break
         self.u, self.v = u, v
         return float(each.sum())
-
-    def _starts(self) -> Integers:
-        return np.flatnonzero(np.diff(self.group, prepend=-1))
 
     def _sums(self, eta: Floats, V: Floats) -> _Sums:
         rows = self.rows

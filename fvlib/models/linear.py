@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -10,150 +11,231 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fvlib.models import arguments
-from fvlib.models.clusters import nest
-from fvlib.models.identify import keep_order, standardise
+from fvlib.models.clusters import Clusters, nest
+from fvlib.models.identify import Standard, Unidentified, keep_order, standardise
+from fvlib.models.kenward_roger import kenward_roger
 from fvlib.models.newton import Point, maximise
 from fvlib.models.records import LinearFit
-from fvlib.models.reml import Profile, moments, profile
+from fvlib.models.reml import Moments, Profile, moments, profile
 
 Floats = NDArray[np.float64]
 
 # Standard deviation of an intercept, relative to the residual's, that counts as none.
 SINGULAR = 1e-4
-_GRID = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+# Above this one there is no residual variance to speak of.
+DIVERGED = 1e5
+# Relative standard deviations among which the climb's start is chosen, and the longest step.
+_GRID = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_CAP = 3.0
+# Share of y's length below which the columns fit it exactly.
+_EXACT = 1e-10
+
+
+@dataclass(frozen=True, slots=True)
+class _Maximum:
+    """Ratios of the intercepts' standard deviations to the residual's, and the climb's diary."""
+
+    ratios: Floats
+    iterations: int
+    converged: bool
+    reason: str
+    gradient_norm: float
 
 
 def fit(
     y: ArrayLike,
     X: Any,
     groups: Any,
-    subgroups: Any = None,
-    names: Sequence[str] | None = None,
-    reml: bool = True,
+    subgroups: Any,
+    names: Sequence[str] | None,
+    *,
+    reml: bool,
     preference: Sequence[str] = (),
     protected: Sequence[str] = (),
 ) -> LinearFit:
-    """Fit y = X beta + b[group] + b[subgroup in group] + residual."""
+    """Fit y = X beta + b[group] + b[subgroup in group] + residual.
+
+    Arguments and errors are those of :func:`fvlib.models.mixed.fit_linear`.
+    """
     X, names = arguments.design(X, names)
     n = len(X)
     y = arguments.vector("y", y, n)
     clusters = nest(groups, subgroups, n)
-    order = keep_order(names, preference, protected)
-    standard = standardise(X, order)
-    kept, Z, back = standard.kept, standard.X, standard.back
-    p = len(kept)
-    ols = np.linalg.lstsq(Z.T @ Z, Z.T @ y, rcond=None)[0]
+    _tell_apart(clusters, n)
+    standard = standardise(X, keep_order(names, preference, protected))
+    lost = [n for j, n in enumerate(names) if n in protected and j not in standard.kept]
+    if lost:
+        raise Unidentified(f"{', '.join(lost)}: a combination of the other protected columns")
+    Z, p = standard.X, len(standard.kept)
+    if n <= p:
+        raise Unidentified(f"X: {n} rows for {p} columns leave nothing to estimate variances from")
+
+    # Residuals of least squares stand for y: sums of squares then lose no digits to its mean.
+    ols = np.linalg.solve(Z.T @ Z, Z.T @ y)
     residual = y - Z @ ols
-    unit = float(np.sqrt(residual @ residual / max(n - p, 1))) or 1.0
-    M = np.concatenate([Z, (residual / unit)[:, None]], axis=1)
-    m = moments(M, clusters.cell, clusters.group_of if clusters.nested else None)
+    unit = float(np.sqrt(residual @ residual / (n - p)))
+    if unit <= _EXACT * float(np.sqrt(y @ y / n)):
+        raise Unidentified(
+            "y: the columns of X fit it exactly, so there is no variance to estimate"
+        )
+    m = moments(
+        np.concatenate([Z, (residual / unit)[:, None]], axis=1),
+        clusters.cell,
+        clusters.group_of if clusters.nested else None,
+    )
+    best = _climb(m, len(clusters.groups) > 1, reml)
+    return _record(names, clusters, standard, m, best, ols, unit, reml)
+
+
+def _tell_apart(clusters: Clusters, rows: int) -> None:
+    """Refuse clusters whose deviations are one and the same."""
+    if len(clusters.group_of) == rows:
+        name = "subgroups" if clusters.nested else "groups"
+        raise Unidentified(f"{name}: each has one row, so its deviation is the residual")
+    if clusters.nested and len(clusters.cells) == len(clusters.groups):
+        raise Unidentified("subgroups: each group has one, so its deviation is the group's")
+
+
+def _climb(m: Moments, several_groups: bool, reml: bool) -> _Maximum:
+    """Newton in the ratios, from the best of a grid; a ratio near zero becomes zero."""
     levels = 2 if m.nested else 1
-    ratios, iterations, converged, decrement = _climb(m, levels, reml)
-    at = profile(m, ratios**2, reml)
-    df_total = n - (p if reml else 0)
-    sigma2 = at.rss / df_total
-    covariance = unit**2 * sigma2 * back @ at.inverse @ back.T
-    df = _satterthwaite(m, ratios, at, reml, back)
-    sigma = float(np.sqrt(sigma2)) * unit
-    w = np.append(-at.beta, 1.0)
-    leaf_residual = m.leaf_sums @ w
-    gamma = ratios**2
-    h = 1.0 / (1.0 + m.leaf_size * gamma[-1])
-    if m.nested:
-        r = np.bincount(m.leaf_group, weights=h * leaf_residual)
-        v = 1.0 / (1.0 + gamma[0] * np.bincount(m.leaf_group, weights=h * m.leaf_size))
-        modes = gamma[0] * v * r
-        sds = np.sqrt(gamma[0] * v)
-        pull = gamma[-1] * h
-        inner_modes = pull * (leaf_residual - m.leaf_size * modes[m.leaf_group])
-        inner_sds = np.sqrt(pull + (pull * m.leaf_size) ** 2 * (gamma[0] * v)[m.leaf_group])
-    else:
-        modes, sds = gamma[-1] * h * leaf_residual, np.sqrt(gamma[-1] * h)
-        inner_modes, inner_sds = np.zeros(0), np.zeros(0)
-    singular = bool((ratios == 0).any())
-    warnings = []
-    if singular:
-        warnings.append("singular: a standard deviation is zero")
-    if not converged:
-        warnings.append("not converged")
-    dropped = tuple(name for j, name in enumerate(names) if j not in kept)
+    free = np.ones(levels, dtype=bool)
+    free[0] = several_groups
+
+    def spread(theta: Floats) -> Floats:
+        ratios = np.zeros(levels)
+        ratios[free] = theta
+        return ratios
+
+    def evaluate(theta: Floats) -> Point:
+        r = spread(theta)
+        at = profile(m, r**2, reml)
+        hessian = 4.0 * np.outer(r, r) * at.hessian + 2.0 * np.diag(at.gradient)
+        gradient = 2.0 * r * at.gradient
+        return Point(-0.5 * at.deviance, -0.5 * gradient[free], 0.5 * hessian[np.ix_(free, free)])
+
+    def deviance(theta: tuple[float, ...]) -> float:
+        return profile(m, spread(np.array(theta)) ** 2, reml).deviance
+
+    iterations = 0
+    theta = np.array(min(product(_GRID, repeat=int(free.sum())), key=deviance))
+    while free.any():
+        found = maximise(
+            evaluate,
+            theta,
+            np.full(len(theta), _CAP),
+            stop=lambda theta: bool(np.abs(theta).max() > DIVERGED),
+        )
+        iterations += found.iterations
+        theta = np.abs(found.theta)
+        small = theta < SINGULAR
+        if not small.any():
+            reason = found.reason
+            if theta.max() > DIVERGED:
+                reason = "the residual's standard deviation is nothing beside the intercepts'"
+            size = float(np.linalg.norm(found.point.gradient))
+            return _Maximum(spread(theta), iterations, found.converged, reason, size)
+        theta = theta[~small]
+        free[np.flatnonzero(free)[small]] = False
+    return _Maximum(np.zeros(levels), iterations, True, "", 0.0)
+
+
+def _satterthwaite(at: Profile, ratios: Floats, back: Floats) -> Floats:
+    """Degrees of freedom 2 v^2 / (g' C g) of each coefficient's variance v (lmerTest's form).
+
+    g is the gradient of v by the variance parameters (gamma, log sigma^2) and C twice the inverse
+    of the deviance's second derivatives by them; a ratio at zero is not a parameter.
+    """
+    p, k = len(at.beta), len(ratios)
+    free = [*np.flatnonzero(ratios > 0), k]
+    covariance = 2.0 * np.linalg.inv(at.full_hessian[np.ix_(free, free)])
+    half = back @ at.inverse
+    v = np.einsum("ta,ta->t", half, back)
+    by_gamma = -np.einsum("ta,iab,tb->it", half, at.white.B1[:, :p, :p], half)
+    gradient = np.concatenate([by_gamma, v[None]])[free]
+    return np.asarray(2.0 * v**2 / np.einsum("it,ij,jt->t", gradient, covariance, gradient))
+
+
+def _modes(m: Moments, gamma: Floats, beta: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Conditional modes and SDs of the groups, then of the subgroups, relative to the residual."""
+    left = m.leaf_sums @ np.append(-beta, 1.0)
+    pull = gamma[-1] / (1.0 + m.leaf_size * gamma[-1])
+    if not m.nested:
+        return pull * left, np.sqrt(pull), np.zeros(0), np.zeros(0)
+    h = 1.0 - m.leaf_size * pull
+    variance = gamma[0] / (1.0 + gamma[0] * np.bincount(m.leaf_group, weights=h * m.leaf_size))
+    modes = variance * np.bincount(m.leaf_group, weights=h * left)
+    inner = pull * (left - m.leaf_size * modes[m.leaf_group])
+    inner_variance = pull + (pull * m.leaf_size) ** 2 * variance[m.leaf_group]
+    return modes, np.sqrt(variance), inner, np.sqrt(inner_variance)
+
+
+def _record(
+    names: Sequence[str],
+    clusters: Clusters,
+    standard: Standard,
+    m: Moments,
+    best: _Maximum,
+    ols: Floats,
+    unit: float,
+    reml: bool,
+) -> LinearFit:
+    """Turn standardised columns and units into those given."""
+    back, gamma = standard.back, best.ratios**2
+    at = profile(m, gamma, reml)
+    df_total = m.rows - (len(at.beta) if reml else 0)
+    sigma = float(np.sqrt(at.rss / df_total))
+    covariance = (unit * sigma) ** 2 * back @ at.inverse @ back.T
+    # The restricted likelihood depends on the columns' units through log|X'X|, y's through its own.
+    jacobian = df_total * np.log(unit)
+    if reml:
+        jacobian -= float(np.linalg.slogdet(back)[1])
+    modes, mode_sds, inner, inner_sds = _modes(m, gamma, at.beta)
+    dropped = [j for j in range(len(names)) if j not in standard.kept]
     scale = np.sqrt(np.diag(at.inverse))
+    adjusted = None
+    if reml:
+        found = kenward_roger(at.white, gamma, sigma**2, m.rows, back)
+        adjusted = found._replace(
+            covariance=unit**2 * found.covariance, std_errors=unit * found.std_errors
+        )
     return LinearFit(
-        names=tuple(names[j] for j in kept),
+        names=tuple(names[j] for j in standard.kept),
         coefficients=back @ (ols + unit * at.beta),
         std_errors=np.sqrt(np.diag(covariance)),
         covariance=covariance,
-        df=df,
-        sigmas=(*(float(x) * sigma for x in ratios), sigma),
-        log_likelihood=-0.5 * at.deviance
-        - df_total * np.log(unit)
-        - (float(np.log(np.abs(np.diag(back))).sum()) * -1.0 if reml else 0.0),
+        df=_satterthwaite(at, best.ratios, back),
+        sigmas=(*(float(x) for x in best.ratios * sigma * unit), sigma * unit),
+        log_likelihood=-0.5 * at.deviance - jacobian,
         modes=modes * unit,
-        mode_sds=sds * sigma,
-        subgroup_modes=inner_modes * unit,
-        subgroup_mode_sds=inner_sds * sigma,
+        mode_sds=mode_sds * sigma * unit,
+        subgroup_modes=inner * unit,
+        subgroup_mode_sds=inner_sds * sigma * unit,
         group_labels=clusters.groups,
         subgroup_labels=clusters.cells,
-        converged=converged,
-        singular=singular,
-        dropped=dropped,
-        dropped_reasons=("collinear",) * len(dropped),
-        warnings=tuple(warnings),
-        iterations=iterations,
-        gradient_norm=decrement,
+        converged=best.converged,
+        singular=bool((best.ratios == 0).any()),
+        dropped=tuple(names[j] for j in dropped),
+        dropped_reasons=tuple(standard.reasons[j] for j in dropped),
+        warnings=_warnings(clusters, best),
+        iterations=best.iterations,
+        gradient_norm=best.gradient_norm,
         condition_number=float(np.linalg.cond(at.inverse / np.outer(scale, scale))),
-        columns=names,
-        rows=n,
-        used=np.ones(n, dtype=bool),
+        columns=tuple(names),
+        rows=m.rows,
+        used=np.ones(m.rows, dtype=bool),
         reml=reml,
+        kenward_roger=adjusted,
     )
 
 
-def _climb(m: Any, levels: int, reml: bool) -> tuple[Floats, int, bool, float]:
-    """Ratios of standard deviations at the maximum; a ratio under the limit becomes zero."""
-    grid = [np.array(x) for x in product(_GRID, repeat=levels)]
-    best = min(grid, key=lambda x: profile(m, x**2, reml).deviance)
-    free = np.ones(levels, dtype=bool)
-
-    def evaluate(theta: Floats) -> Point:
-        ratios = np.zeros(levels)
-        ratios[free] = theta
-        at = profile(m, ratios**2, reml)
-        gradient = 2.0 * ratios * at.gradient
-        hessian = 4.0 * np.outer(ratios, ratios) * at.hessian + np.diag(2.0 * at.gradient)
-        return Point(-0.5 * at.deviance, -0.5 * gradient[free], 0.5 * hessian[np.ix_(free, free)])
-
-    begin = np.maximum(best, 0.01)
-    iterations = 0
-    while True:
-        optimum = maximise(evaluate, begin[free], np.full(int(free.sum()), 3.0))
-        iterations += optimum.iterations
-        ratios = np.zeros(levels)
-        ratios[free] = np.abs(optimum.theta)
-        small = free & (ratios < SINGULAR)
-        if not small.any():
-            return ratios, iterations, optimum.converged, optimum.decrement
-        free &= ~small
-        begin = ratios
-        if not free.any():
-            return np.zeros(levels), iterations, True, 0.0
-
-
-def _satterthwaite(m: Any, ratios: Floats, at: Profile, reml: bool, back: Floats) -> Floats:
-    """Degrees of freedom of each coefficient, of the columns as given."""
-    from fvlib.models.reml import whiten
-
-    p = len(at.beta)
-    k = len(ratios)
-    free = [i for i in range(k) if ratios[i] > 0]
-    index = [*free, k]
-    H = at.log_sigma2_hessian[np.ix_(index, index)]
-    cov = 2.0 * np.linalg.inv(H)
-    white = whiten(m, ratios**2)
-    v = np.einsum("ja,ab,jb->j", back, at.inverse, back)
-    gradient = np.zeros((p, len(index)))
-    for place, i in enumerate(free):
-        half = back @ at.inverse
-        gradient[:, place] = -np.einsum("ja,ab,jb->j", half, white.B1[i, :p, :p], half)
-    gradient[:, -1] = v
-    return np.asarray(2.0 * v**2 / np.einsum("ja,ab,jb->j", gradient, cov, gradient))
+def _warnings(clusters: Clusters, best: _Maximum) -> tuple[str, ...]:
+    warnings = []
+    if not best.converged:
+        warnings.append(f"not converged: {best.reason}")
+    for level, ratio in zip(("groups", "subgroups"), best.ratios, strict=False):
+        if ratio == 0:
+            warnings.append(f"singular: the standard deviation of the {level} is zero")
+    if len(clusters.groups) == 1:
+        warnings.append("one group: its standard deviation can't be told")
+    return tuple(warnings)

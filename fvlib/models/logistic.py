@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 
 # A fitted probability this close to 0 or 1 calls for the full search for separation.
 _SUSPICIOUS = 1e-5
+# Why a column that separates the outcome was left out.
+SETTLED = "the outcome never or always happens at one of its levels"
 # A row is moved by a direction when its predictor changes by more than this.
 _MOVED = 1e-6
 
@@ -236,6 +238,7 @@ def _record(
     )
     nested = data.clusters.nested
     variances = np.diag(covariance)[:p]
+    separated = {name for direction in directions for name in direction.names}
     dropped = [j for j in range(len(names)) if j not in kept]
     return LogisticFit(
         names=tuple(names[j] for j in kept),
@@ -254,7 +257,9 @@ def _record(
         converged=estimate.converged,
         singular=not all(estimate.active),
         dropped=tuple(names[j] for j in dropped),
-        dropped_reasons=tuple(_reason(names[j], data.X[used, j], directions) for j in dropped),
+        dropped_reasons=tuple(
+            SETTLED if names[j] in separated else problem.standard.reasons[j] for j in dropped
+        ),
         warnings=_warnings(data, problem, estimate, condition),
         iterations=estimate.iterations,
         gradient_norm=float(np.linalg.norm(estimate.point.gradient)),
@@ -293,13 +298,6 @@ def _invert(information: Floats) -> tuple[Floats, float]:
     if values[0] <= 0:
         return np.full_like(information, np.nan), np.inf
     return (vectors / values) @ vectors.T / scale, float(values[-1] / values[0])
-
-
-def _reason(name: str, column: Floats, directions: Sequence[Direction]) -> str:
-    """Say why a column was left out."""
-    if any(name in direction.names for direction in directions):
-        return "the outcome never or always happens at one of its levels"
-    return "zero in every row" if not column.any() else "a combination of other columns"
 
 
 def _warnings(

@@ -70,4 +70,6 @@ def fit_linear(
     protected: Sequence[str] = (),
 ) -> LinearFit:
     """Fit y = X beta + b[group] + b[subgroup in group] + residual, by REML or ML."""
-    return linear.fit(y, X, groups, subgroups, names, reml, preference, protected)
+    return linear.fit(
+        y, X, groups, subgroups, names, reml=reml, preference=preference, protected=protected
+    )

@@ -13,8 +13,8 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 Floats = NDArray[np.float64]
 
 # A Newton decrement of d leaves the estimate within d standard errors of the maximum, and within
-# about d squared once the last step is taken.
-DECREMENT = 1e-6
+# about d squared once the last step is taken; the information is within about d of its share.
+DECREMENT = 1e-5
 MAX_ITERATIONS = 60
 # A loss smaller than this, relative to the log-likelihood, is rounding.
 _ROUNDING = 1e-13

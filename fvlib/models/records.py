@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fvlib.models.identify import Direction
+from fvlib.models.kenward_roger import KenwardRoger
 
 Floats = NDArray[np.float64]
 
@@ -118,6 +119,10 @@ class LinearFit(MixedFit):
     Attributes
     ----------
     reml : bool
+    kenward_roger : KenwardRoger or None
+        Kenward and Roger's covariance, standard errors and degrees of freedom; none under ML, for
+        which they are not defined.
     """
 
     reml: bool
+    kenward_roger: KenwardRoger | None

@@ -121,7 +121,7 @@ def whiten(m: Moments, gamma: Floats) -> Whitened:
         return Whitened(B, logdet, B_l[None], B_ll[None, None], np.array([d_l]), np.array([[d_ll]]))
     outer = gamma[0]
     h1, h2 = -n * h**2, 2.0 * n**2 * h**3
-    r, r1, r2 = (np.einsum("gk,gkc->gc", np.ones_like(m.counts) * x, m.sums) for x in (h, h1, h2))
+    r, r1, r2 = (np.einsum("k,gkc->gc", x, m.sums) for x in (h, h1, h2))
     w, w1, w2 = (m.counts @ (n * x) for x in (h, h1, h2))
     v = 1.0 / (1.0 + outer * w)
 
@@ -165,13 +165,14 @@ class Profile:
     beta: Floats
     inverse: Floats
     rss: float
-    log_sigma2_hessian: Floats
+    full_hessian: Floats
+    white: Whitened
 
 
 def profile(m: Moments, gamma: Floats, reml: bool) -> Profile:
     """Deviance, its derivatives by gamma, and the fixed effects at gamma.
 
-    ``log_sigma2_hessian`` is the second derivative of the unprofiled deviance in
+    ``full_hessian`` is the second derivative of the unprofiled deviance by
     (gamma, log sigma^2), at the profiled sigma^2.
     """
     at = whiten(m, gamma)
@@ -211,4 +212,4 @@ def profile(m: Moments, gamma: Floats, reml: bool) -> Profile:
     full[:k, :k] = rss2 / sigma2 + d2
     full[:k, k] = full[k, :k] = -rss1 / sigma2
     full[k, k] = df
-    return Profile(float(deviance), gradient, hessian, beta, inverse, rss, full)
+    return Profile(float(deviance), gradient, hessian, beta, inverse, rss, full, at)

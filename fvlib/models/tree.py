@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fvlib.models.collapse import Integers, Rows
+from fvlib.models.collapse import Integers, Rows, group_starts
 from fvlib.models.laplace import Nested
 from fvlib.models.newton import Point
 from fvlib.models.quadrature import OneLevel, hermite
@@ -60,7 +60,7 @@ class Tree:
         """Value, gradient and information at theta; the state is the scores by group."""
         beta, sigma1 = theta[:-2], np.exp(theta[-2])
         inner_theta = np.concatenate([beta, [1.0], theta[-1:]])
-        starts = np.flatnonzero(np.diff(self.group, prepend=-1))
+        starts = group_starts(self.group)
         groups, q, t = len(starts), len(self.inner), len(theta)
         logs, scores = np.empty((groups, q)), np.empty((groups, q, t))
         found = []

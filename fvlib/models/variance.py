@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from fvlib.models.collapse import Integers, Rows
+from fvlib.models.collapse import Integers, Rows, group_starts
 from fvlib.models.newton import Point
 from fvlib.models.quadrature import bernoulli
 
@@ -77,7 +77,7 @@ class Quadratic:
 
     def sigmas(self, nested: bool) -> Floats:
         """Standard deviations at which the parabola's marginal likelihood is largest, on a grid."""
-        starts = np.flatnonzero(np.diff(self.group, prepend=-1))
+        starts = group_starts(self.group)
 
         def loss(sigmas: tuple[float, ...]) -> float:
             V1, V2 = sigmas[0] ** 2, (sigmas[1] ** 2 if nested else 0.0)
