@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import pandas as pd
+
 from fvlib import protocol
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
@@ -54,8 +56,8 @@ def notices(bundle: Bundle) -> tuple[Callout, ...]:
 
 def heavily_set_aside(bundle: Bundle) -> list[tuple[str, str]]:
     """List the LA and file of which more than the limit was set aside, from released counts."""
-    aside = bundle.table("set_aside", ("la", "file", "rule", "rows"))
-    read = bundle.table("arrivals", ("la", "file", "rows_read"))
+    aside = bundle.table("set_aside")
+    read = bundle.table("arrivals")
     if aside.empty or read.empty:
         return []
     totals = aside.groupby(["la", "file"], as_index=False)["rows"].sum()
@@ -68,7 +70,7 @@ def heavily_set_aside(bundle: Bundle) -> list[tuple[str, str]]:
 
 def set_aside(bundle: Bundle) -> str:
     """Say how many rows were set aside, and in which LAs."""
-    aside = bundle.table("set_aside", ("la", "file", "rule", "rows"))
+    aside = bundle.table("set_aside")
     aside = aside[(aside["rows"] > 0) | masked(aside, "rows")]
     if aside.empty:
         return "No row was set aside in any local authority\u2019s files."
@@ -85,7 +87,7 @@ def set_aside(bundle: Bundle) -> str:
 
 def arrivals(bundle: Bundle) -> str:
     """Say which files did not arrive."""
-    table = bundle.table("arrivals", ("la", "file", "arrived"))
+    table = bundle.table("arrivals")
     if table.empty:
         return "This refresh holds no account of the files that arrived."
     absent = table[~table["arrived"].astype(bool)]
@@ -102,7 +104,7 @@ def arrivals(bundle: Bundle) -> str:
 
 def missingness(bundle: Bundle) -> str:
     """Say which covariates are over the protocol's limit, and which an LA lacks altogether."""
-    table = bundle.table("missingness", ("covariate", "la", "condition", "n", "missing", "share"))
+    table = bundle.table("missingness")
     if table.empty:
         return "This refresh holds no account of missing covariates."
     every = table[table["condition"] == "all"]
@@ -147,4 +149,21 @@ def changed_dates(bundle: Bundle) -> str:
     return (
         f"The Operationally Live date of {las} differs from the one intended; the table gives "
         "the reasons."
+    )
+
+
+def cohort(bundle: Bundle) -> str:
+    """Say how many children make up the cohort, and how many of them can't be analysed."""
+    flow = bundle.table("flow")
+    counts = flow.groupby("step")["n"].sum(min_count=1)
+    hidden = set(flow.loc[masked(flow, "n"), "step"])
+    if "cohort" in hidden or pd.isna(counts.get("cohort", float("nan"))):
+        return "The number of children in the cohort is too small to show."
+    told = f"The cohort is made up of {words.count(counts['cohort'])} children"
+    waiting = counts.get("P1_not_observable", 0)
+    if "P1_not_observable" in hidden or not waiting > 0:
+        return f"{told}."
+    return (
+        f"{told}. The window of the primary outcome is still open for "
+        f"{words.count(waiting)} of them, who are not yet analysed."
     )

@@ -18,15 +18,36 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.errors import Refusal
+from fvlib.report import words
 
 MASKED: Final = "_masked"
 FLAGS: Final = ("converged", "singular", "arrived")
 P_COLUMNS: Final = ("p_value", "p_adjusted")
 P_ONLY: Final = "p_only"
 ESTIMATED: Final = "estimated"
+ABSENT: Final = "absent"
 EFFECT: Final = "treatment"
 # The scale on which an analysis is judged, the first that it has.
 MAIN_SCALES: Final = ("log_odds", "mean_difference", "risk_difference", "pounds")
+
+# The side tables that the report reads (`ARCHITECTURE.md`), masks apart.
+TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "flow": ("la", "step", "n"),
+    "crude": (
+        "outcome", "la", "condition", "n", "events", "mean", "not_observable", "missing",
+    ),
+    "periods": ("la", "period", "condition", "n", "events"),
+    "set_aside": ("la", "file", "rule", "rows"),
+    "resolved": ("la", "file", "rule", "rows"),
+    "decisions": ("la", "rule", "rows"),
+    "arrivals": (
+        "la", "file", "arrived", "rows_read", "rows_kept", "first_date", "last_date",
+    ),
+    "missingness": ("covariate", "la", "condition", "n", "missing", "share"),
+    "la_intercepts": ("analysis", "la", "estimate", "std_error"),
+    "exposure_weights": ("exposure_time", "weight"),
+    "control_window": ("outcome", "share"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,10 +84,15 @@ class Bundle:
         paths = sorted((self.folder / "tables").glob("*.csv"))
         return {path.stem: _read_csv(path) for path in paths}
 
-    def table(self, name: str, columns: tuple[str, ...] = ()) -> pd.DataFrame:
-        """Return a side table; an absent one is empty, with the columns asked for."""
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a side table; one that this refresh doesn't hold is empty, with its columns."""
         found = self.tables.get(name)
-        return pd.DataFrame(columns=list(columns)) if found is None else found
+        return pd.DataFrame(columns=list(TABLE_COLUMNS[name])) if found is None else found
+
+    def label(self, analysis: str) -> str:
+        """Return an analysis's display words; for one unknown to them, what the plan says."""
+        plan = {row["id"]: row["changes"] for row in self.manifest.get("plan", [])}
+        return words.analysis_label(analysis, plan.get(analysis, ""))
 
     def effect(self, analysis: str, scale: str | None = None) -> pd.Series | None:
         """Return an analysis's row for the effect of interest, if it was estimated.
@@ -98,7 +124,7 @@ class Bundle:
         """
         rows = self.estimates[self.estimates["analysis"] == analysis]
         if rows.empty:
-            return "absent", "it is not among this refresh's results"
+            return ABSENT, "it is not among this refresh\u2019s results"
         bad = rows[rows["status"] != ESTIMATED]
         if bad.empty:
             return ESTIMATED, ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any, Final
 
 import great_tables as gt
@@ -16,16 +18,16 @@ from fvlib.report.table_style import ABSENT, Rows, by_la, cell, count_notes, hou
 
 def flow(bundle: Bundle, register: Register) -> gt.GT:
     """Set the flow of children by LA and step."""
-    table = bundle.table("flow", ("la", "step", "n"))
+    table = bundle.table("flow")
     rows, headings, las, texts = by_la(table, "step", "n")
     for row in rows:
-        row["step"] = words.plain(row["step"])
+        row["step"] = words.label(words.STEPS, row["step"])
     return house(rows, "flow", labels=headings, numbers=las, notes=count_notes(bundle, texts))
 
 
 def crude(bundle: Bundle, register: Register) -> gt.GT:
     """Set the primary outcome's crude counts by LA and condition."""
-    table = bundle.table("crude", ("outcome", "la", "condition", "n", "events", "mean"))
+    table = bundle.table("crude")
     table = table[table["outcome"] == protocol.PRIMARY_OUTCOME].reset_index(drop=True)
     texts = {name: cell(table, name) for name in ("n", "events", "not_observable", "missing")}
     texts["mean"] = cell(table, "mean", words.percent)
@@ -56,7 +58,7 @@ def crude(bundle: Bundle, register: Register) -> gt.GT:
 
 def periods(bundle: Bundle, register: Register) -> gt.GT:
     """Set children and events by LA, period and condition."""
-    table = bundle.table("periods", ("la", "period", "condition", "n", "events"))
+    table = bundle.table("periods")
     n, events = cell(table, "n"), cell(table, "events")
     rows: Rows = [
         {
@@ -91,14 +93,14 @@ def resolved(bundle: Bundle, register: Register) -> gt.GT:
 
 
 def _rules(bundle: Bundle, name: str) -> gt.GT:
-    table = bundle.table(name, ("la", "file", "rule", "rows")).copy()
+    table = bundle.table(name).copy()
     table["key"] = table["file"].astype(str) + "\t" + table["rule"].astype(str)
     table = table.sort_values("key", kind="stable", key=_file_then_rule).reset_index(drop=True)
     rows, headings, _, texts = by_la(table, "key", "rows")
     las = list(protocol.LA_KEYS)
     for row in rows:
         file, rule = row.pop("key").split("\t")
-        row |= {"file": words.file_label(file), "rule": words.sentence_case(rule)}
+        row |= {"file": words.file_label(file), "rule": words.rule_label(rule)}
         for la in las:  # no row of an LA under a rule is a true zero
             row[la] = words.count(0) if row.get(la, ABSENT) == ABSENT else row[la]
     headings = {"rule": "", **{la: words.LAS[la] for la in las}}
@@ -117,7 +119,7 @@ def _file_then_rule(keys: pd.Series) -> pd.Series:
 
 def arrivals(bundle: Bundle, register: Register) -> gt.GT:
     """Set what arrived: rows read and kept by file and LA."""
-    table = bundle.table("arrivals", ("la", "file", "arrived", "rows_read", "rows_kept"))
+    table = bundle.table("arrivals")
     read, kept = cell(table, "rows_read"), cell(table, "rows_kept")
     rows: Rows = []
     for file in words.in_order(table["file"].astype(str), words.FILES):
@@ -144,7 +146,7 @@ def arrivals(bundle: Bundle, register: Register) -> gt.GT:
 
 def missingness(bundle: Bundle, register: Register) -> gt.GT:
     """Set the share missing by covariate and LA."""
-    table = bundle.table("missingness", ("covariate", "la", "condition", "share"))
+    table = bundle.table("missingness")
     table = table[table["condition"] == "all"].reset_index(drop=True)
     rows, headings, las, texts = by_la(table, "covariate", "share", words.percent)
     rows = [row | {"covariate": words.label(words.COVARIATES, row["covariate"])} for row in rows]
@@ -192,14 +194,14 @@ def live_dates(bundle: Bundle, register: Register) -> gt.GT:
 
 def control_window(bundle: Bundle, register: Register) -> gt.GT:
     """Set the share of the control children's window that lay after go-live, by outcome."""
-    table = bundle.table("control_window", ("outcome", "share"))
+    table = bundle.table("control_window")
     texts = cell(table, "share", lambda share: words.percent(share, 0))
     rows: Rows = [
         {"outcome": f"{name} {words.OUTCOMES[name].label}", "share": texts[place]}
         for place, name in zip(table.index, table["outcome"].astype(str), strict=True)
     ]
     labels = {"outcome": "", "share": "Share of the window after go-live"}
-    return house(rows, "control-window", labels=labels, numbers=["share"])
+    return house(rows, "control-window", labels=labels, numbers=["share"], narrow=True)
 
 
 def readings(bundle: Bundle, register: Register) -> gt.GT:
@@ -257,7 +259,7 @@ def _of_this_refresh(bundle: Bundle) -> Rows:
     for term, names in dropped.items():
         rows.append(
             {
-                "what": f"LA covariate dropped from the model: {term}.",
+                "what": f"LA covariate dropped from the model: {words.readable(term)}.",
                 "where": "Covariates",
                 "applies": ", ".join(names),
             }
@@ -287,7 +289,7 @@ def provenance(bundle: Bundle, register: Register) -> gt.GT:
         "Disclosure": f"counts under {rule['threshold']} masked, others rounded to the nearest "
         f"{rule['round_to']}",
         **{f"Version of {name}": str(v) for name, v in sorted(manifest["versions"].items())},
-        **{f"Hash of {name}": _short(v) for name, v in sorted(manifest["hashes"].items())},
+        **{f"Hash of {name}": _digest(v) for name, v in sorted(manifest["hashes"].items())},
     }
     through = manifest["data_through"]
     for la in protocol.LA_KEYS:
@@ -299,13 +301,18 @@ def provenance(bundle: Bundle, register: Register) -> gt.GT:
 def abbreviations(bundle: Bundle, register: Register) -> gt.GT:
     """Set the abbreviations used."""
     rows = [{"short": short, "long": long} for short, long in words.ABBREVIATIONS.items()]
-    return house(rows, "abbreviations", labels={"short": "", "long": "Meaning"})
+    return house(rows, "abbreviations", labels={"short": "", "long": "Meaning"}, narrow=True)
 
 
-def _short(digest: object) -> str:
-    return str(digest)[:16]
+def _digest(value: object) -> str:
+    """Shorten a hash to what tells two apart; many files' hashes are hashed once more."""
+    if isinstance(value, str):
+        return value[:HASH_DIGITS]
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:HASH_DIGITS]
 
 
+HASH_DIGITS: Final = 16
 CONSULTED: Final[dict[bool | None, str]] = {True: "yes", False: "no", None: "not recorded"}
 REGISTER_NOTES: Final = (
     "R: a reading of the protocol, where it leaves something open or says it twice.",

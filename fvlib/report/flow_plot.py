@@ -1,3 +1,5 @@
+# mypy: allow-untyped-calls
+# (plotnine's functions carry no types.)
 """The flow of children through the trial, from the extracts to the analysis, a column an LA."""
 
 from __future__ import annotations
@@ -9,27 +11,31 @@ import pandas as pd
 from plotnine import (
     aes,
     arrow,
-    element_blank,
     geom_rect,
     geom_segment,
     geom_text,
     ggplot,
-    labs,
     scale_color_identity,
     scale_fill_identity,
-    scale_x_continuous,
-    scale_y_continuous,
-    theme,
 )
 
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order
-from fvlib.report.plot_style import BEFORE, FONT, INK, MUTED, PAPER, TEXT, WIDTH, house_theme
+from fvlib.report.plot_style import (
+    BASELINE,
+    BEFORE,
+    FONT,
+    INK,
+    MUTED,
+    PAPER,
+    TEXT,
+    WIDTH,
+    blank_canvas,
+)
 from fvlib.report.table_style import ABSENT, MASKED_TEXT, cell
 
 LINE: Final = 0.17  # inches a line of text
 PAD: Final = 0.07  # above and below a box's text
-BASELINE: Final = 0.035  # from the middle of a line of text down to its baseline
 GAP: Final = 0.2  # between boxes: room for an arrow
 COLUMN: Final = 0.68
 BOX: Final = 0.6
@@ -64,7 +70,7 @@ def counts(bundle: Bundle) -> pd.DataFrame:
 
     A total over the LAs is the sum of the released counts, and masked where one of them is.
     """
-    table = bundle.table("flow", ("la", "step", "n")).copy()
+    table = bundle.table("flow").copy()
     table["text"] = cell(table, "n")
     if "all" in set(table["la"]):
         return table[["la", "step", "text"]]
@@ -128,7 +134,7 @@ def _text(
 
 def _draw(boxes: pd.DataFrame, texts: pd.DataFrame, arrows: pd.DataFrame, bottom: float) -> ggplot:
     plot = (
-        ggplot()
+        blank_canvas(bottom)
         + geom_segment(
             aes(x="x", xend="x", y="y", yend="yend"), arrows, color=MUTED, size=0.5,
             arrow=arrow(length=0.05, type="closed"),
@@ -139,18 +145,10 @@ def _draw(boxes: pd.DataFrame, texts: pd.DataFrame, arrows: pd.DataFrame, bottom
         )
         + scale_fill_identity()
         + scale_color_identity()
-        + scale_x_continuous(limits=(0, WIDTH), expand=(0, 0), breaks=[])
-        + scale_y_continuous(limits=(bottom - 0.02, 0.02), expand=(0, 0), breaks=[])
-        + labs(x="", y="")
-        + house_theme(0.04 - bottom)
-        + theme(
-            panel_grid=element_blank(), axis_title=element_blank(), axis_text=element_blank(),
-            plot_margin=0,
-        )
     )  # fmt: skip
     for (ha, weight, size), part in texts.groupby(["ha", "weight", "size"]):
         plot = plot + geom_text(
-            aes(x="x", y="y", label="label"), part, ha=ha, va="baseline", size=size, family=FONT, color=INK,
-            fontweight=weight,
+            aes(x="x", y="y", label="label"), part, ha=ha, va="baseline", size=size,
+            family=FONT, color=INK, fontweight=weight,
         )  # fmt: skip
     return plot

@@ -21,14 +21,14 @@ QUARTO_EXECUTES: Final = ("QUARTO_DOCUMENT_PATH", "QUARTO_FIG_WIDTH")
 PNG_DPI: Final = 150
 
 
-def rendering() -> bool:
-    """Whether this runs inside a render rather than in an interactive notebook.
+def in_quarto() -> bool:
+    """Whether Quarto executes this: it sets variables of its own, and nothing else sets them."""
+    return any(name in os.environ for name in QUARTO_EXECUTES)
 
-    `fv render` sets `FVLIB_RENDER=1`. Quarto sets its own variables for each document that it
-    executes, and nothing else does.
-    """
-    quarto = any(name in os.environ for name in QUARTO_EXECUTES)
-    return quarto or os.environ.get("FVLIB_RENDER") == "1"
+
+def rendering() -> bool:
+    """Whether this runs inside a render; `fv render` sets `FVLIB_RENDER=1`."""
+    return in_quarto() or os.environ.get("FVLIB_RENDER") == "1"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Table:
         return f"\n```{{=html}}\n{self.html}\n```\n" if rendering() else None
 
     def _repr_html_(self) -> str | None:
-        return None if rendering() else self.html
+        # The portable renderer takes the markdown; its notebooks, kept for JupyterLab, show this.
+        return None if in_quarto() else self.html
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
-from fvlib.report import flow_plot, quality_plots, result_plots, trial_plots
+from fvlib.report import flow_plot, forest_plot, quality_plots, result_plots, trial_plots
+from fvlib.report.bundle import Bundle
+from fvlib.report.plot_style import words_only
 
-# Each takes the released bundle.
-PLOTS: Final[dict[str, Callable[..., Any]]] = {
-    "wedge": trial_plots.wedge,
-    "crude_rate": trial_plots.crude_rate,
-    "forest": result_plots.forest,
-    "la_intercepts": result_plots.la_intercepts,
-    "arrivals": quality_plots.arrivals,
-    "set_aside": quality_plots.set_aside,
-    "missingness": quality_plots.missingness,
-    "flow": flow_plot.flow,
+NOTHING: Final = "Nothing to show in this refresh"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure: what draws it, and the side table without which there is nothing to draw."""
+
+    draw: Callable[[Bundle], Any]
+    table: str | None = None
+
+
+PLOTS: Final = {
+    "wedge": Figure(trial_plots.wedge, "periods"),
+    "flow": Figure(flow_plot.flow, "flow"),
+    "crude_rate": Figure(trial_plots.crude_rate, "periods"),
+    "forest": Figure(forest_plot.forest),
+    "la_intercepts": Figure(result_plots.la_intercepts, "la_intercepts"),
+    "arrivals": Figure(quality_plots.arrivals, "arrivals"),
+    "set_aside": Figure(quality_plots.set_aside, "set_aside"),
+    "missingness": Figure(quality_plots.missingness, "missingness"),
 }
+
+
+def draw(bundle: Bundle, name: str) -> Any:
+    """Draw a figure; one without data says so in words, and the report goes on."""
+    figure = PLOTS[name]
+    if figure.table is not None and bundle.table(figure.table).empty:
+        return words_only(NOTHING)
+    return figure.draw(bundle)

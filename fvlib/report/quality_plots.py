@@ -1,3 +1,5 @@
+# mypy: allow-untyped-calls
+# (plotnine's functions carry no types.)
 """Figures of data quality: what arrived, what was set aside, what is missing."""
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ DARK_FROM: Final = 0.6  # share of the darkest shade from which text turns white
 
 def arrivals(bundle: Bundle) -> ggplot:
     """Draw each file's first to last date by LA, over the trial period."""
-    table = bundle.table("arrivals", ("la", "file", "arrived", "first_date", "last_date")).copy()
+    table = bundle.table("arrivals").copy()
     files = words.in_order(table["file"].astype(str), words.FILES)
     table["file"] = pd.Categorical(
         table["file"].map(words.file_label), [words.file_label(f) for f in files]
@@ -68,7 +70,7 @@ def arrivals(bundle: Bundle) -> ggplot:
     high = max([end, *dated["last_date"]]) if len(dated) else end
     years = range(int(np.ceil(low)), int(np.floor(high)) + 1)
     step = max(1, len(years) // 7)
-    plot = (
+    return (
         ggplot(table, aes(y="la"))
         + annotate("rect", xmin=start, xmax=end, ymin=-np.inf, ymax=np.inf, fill=AFTER_TINT)
         + geom_segment(
@@ -91,7 +93,6 @@ def arrivals(bundle: Bundle) -> ggplot:
             strip_text_y=element_text(rotation=0, ha="left", weight="bold"),
         )
     )  # fmt: skip
-    return plot
 
 
 def _year(value: Any) -> float:
@@ -103,9 +104,9 @@ def _year(value: Any) -> float:
 
 def set_aside(bundle: Bundle) -> ggplot:
     """Draw rows set aside by rule and LA; darker cells hold more."""
-    table = bundle.table("set_aside", ("la", "file", "rule", "rows")).copy()
+    table = bundle.table("set_aside").copy()
     table["file"] = table["file"].map(words.file_label)
-    table["line"] = table["rule"].map(words.sentence_case)
+    table["line"] = table["rule"].map(words.rule_label)
     keys = table[["file", "line"]].drop_duplicates()
     grid = keys.merge(pd.DataFrame({"la": list(protocol.LA_KEYS)}), how="cross")
     table["text"] = cell(table, "rows")
@@ -124,7 +125,7 @@ def set_aside(bundle: Bundle) -> ggplot:
 
 def missingness(bundle: Bundle) -> ggplot:
     """Draw the share missing by covariate and LA; cells over the protocol's limit outlined."""
-    table = bundle.table("missingness", ("covariate", "la", "condition", "share"))
+    table = bundle.table("missingness")
     table = table[table["condition"] == "all"].reset_index(drop=True)
     order = words.in_order(table["covariate"].astype(str), words.COVARIATES)
     grid = table[["la"]].copy()
@@ -166,7 +167,7 @@ def _grid(grid: pd.DataFrame, line: str, *, facet: str = "", outlined: str = "")
         + theme(
             panel_grid_major=element_blank(),
             panel_spacing_x=0.005,
-            strip_text_x=element_text(ha="center", size=7),
+            strip_text_x=element_text(ha="center", size=7, weight="normal"),
             strip_text_y=element_text(rotation=0, ha="left", weight="bold"),
         )
     )

@@ -12,6 +12,7 @@ report. A masked number has no string: a sentence that needs it fails, and names
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from fvlib import protocol
 from fvlib.report import accounts, sentences, words
 from fvlib.report.bundle import EFFECT, ESTIMATED, Bundle, masked
 
+MARKDOWN_MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|~$^@])")
 NO_P: Final = "p not shown at an interim look"
 # The quantities of a binary and a linear outcome's analysis, for those without a result.
 EXPECTED: Final = (
@@ -40,14 +42,26 @@ class QuantityError(KeyError):
         return str(self.args[0])
 
 
+class Ready(str):
+    """A ready string that prints as it is, wherever it stands in a chapter.
+
+    An inline expression shows a plain string by its `repr`, which would spell out a no-break space.
+    """
+
+    __slots__ = ()
+
+    def _repr_markdown_(self) -> str:
+        return MARKDOWN_MARKS.sub(r"\\\1", self)
+
+
 class Quantities(Mapping[str, str]):
     """Ready strings by key; a wrong key is told with the nearest right one."""
 
     def __init__(self, strings: Mapping[str, str], hidden: frozenset[str] = frozenset()) -> None:
-        self._strings = dict(strings)
+        self._strings = {key: Ready(text) for key, text in strings.items()}
         self._hidden = hidden
 
-    def __getitem__(self, key: str) -> str:
+    def __getitem__(self, key: str) -> Ready:
         """Return the string, or raise `QuantityError` naming the nearest key."""
         if key in self._strings:
             return self._strings[key]
@@ -83,7 +97,7 @@ def quantities(bundle: Bundle) -> Quantities:
 
 def _analysis(bundle: Bundle, analysis: str, rows: pd.DataFrame) -> dict[str, str]:
     status, reason = bundle.status(analysis)
-    out = {"status": words.label(words.STATUSES, status), "label": words.analysis_label(analysis)}
+    out = {"status": words.label(words.STATUSES, status), "label": bundle.label(analysis)}
     outcome = str(rows["outcome"].iloc[0])
     if status != ESTIMATED:
         out["reason"] = reason
@@ -108,13 +122,7 @@ def _strings(row: pd.Series, outcome: str) -> dict[str, str]:
     name = scale if term in (EFFECT, "icc") else term
     if term not in (EFFECT, "icc", "la_sd", "risk_treatment", "risk_control"):
         name = f"{term}.{scale}"
-    write = {
-        "odds_ratio": words.ratio,
-        "risk_difference": words.points,
-        "mean_difference": lambda number: sentences.mean(number, outcome),
-        "risk": words.percent,
-        "pounds": lambda number: words.number(number, 0),
-    }.get(scale, words.log_ratio)
+    write = sentences.writer(scale, outcome)
     texts = {name: write(value)}
     if scale == "risk_difference":
         texts = {name: words.in_points(value), f"{name}_abs": words.in_points(abs(value))}
@@ -163,6 +171,7 @@ def _protocol() -> dict[str, str]:
         "protocol.period_months": words.plural(protocol.PERIOD_MONTHS, "month"),
         "protocol.window": f"{protocol.WINDOW_MONTHS['P1']}{words.NO_BREAK}months",
         "protocol.missing_limit": words.percent(protocol.MISSING_LIMIT, 0),
+        "protocol.ages": f"0 to {protocol.ADULT_AGE - 1}",
         "protocol.threshold": words.count(protocol.DISCLOSURE_THRESHOLD),
     }  # fmt: skip
 
@@ -186,6 +195,7 @@ def _refresh(bundle: Bundle) -> dict[str, str]:
         "refresh.rounding": (
             "are not rounded" if rounding == 1 else f"are rounded to the nearest {rounding}"
         ),
+        "wording.rule": sentences.wording_rule(bundle),
         "trial.period": words.span(period["start"], period["end"]),
         "trial.period_note": accounts.trial_period(bundle),
         "trial.changed_dates": accounts.changed_dates(bundle),
@@ -217,11 +227,14 @@ def stamp(bundle: Bundle) -> str:
 
 
 def _tables(bundle: Bundle, strings: dict[str, str], hidden: set[str]) -> None:
-    """Add counts that stand in side tables."""
-    if pd.notna(bundle.manifest.get("cohort")):
-        strings["cohort.n"] = words.count(bundle.manifest["cohort"])
+    """Add counts that stand in side tables, and what is told of them."""
+    flow = bundle.table("flow")
+    cohort = flow[flow["step"] == "cohort"]
+    if len(cohort) and cohort["n"].notna().all():
+        strings["cohort.n"] = words.count(cohort["n"].sum())
     else:
         hidden.add("cohort.n")
+    strings["cohort.summary"] = accounts.cohort(bundle)
     strings["set_aside.summary"] = accounts.set_aside(bundle)
     strings["arrivals.summary"] = accounts.arrivals(bundle)
     strings["missingness.summary"] = accounts.missingness(bundle)

@@ -113,5 +113,5 @@ def _flat(text: object) -> str:
 
 
 def _small(title: str) -> str:
-    head, _, rest = title.partition(" ")
-    return title if head.isupper() else f"{head[:1].lower()}{head[1:]} {rest}".strip()
+    first = title.split(" ", 1)[0]
+    return title if len(first) > 1 and first.isupper() else title[:1].lower() + title[1:]

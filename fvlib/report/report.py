@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -18,6 +18,8 @@ from fvlib.report.output import Notice, Picture, Table
 from fvlib.report.quantities import Quantities, quantities, stamp
 from fvlib.report.register import Register, read_register
 from fvlib.run import ensure_results
+
+Entry = TypeVar("Entry")
 
 
 class Report:
@@ -74,7 +76,8 @@ class Report:
         """Return a figure by name; see `fvlib.report.plots.PLOTS` for the names."""
         from fvlib.report import plots  # noqa: PLC0415  (a page without figures doesn't load it)
 
-        return Picture(_named(plots.PLOTS, name, "figure")(self.bundle))
+        _named(plots.PLOTS, name, "figure")
+        return Picture(plots.draw(self.bundle, name))
 
     @property
     def notice(self) -> Notice:
@@ -129,7 +132,7 @@ def project_root(start: Path) -> Path:
     )
 
 
-def _named(known: dict[str, Callable[..., Any]], name: str, kind: str) -> Callable[..., Any]:
+def _named(known: Mapping[str, Entry], name: str, kind: str) -> Entry:
     if name not in known:
         raise Refusal(f"there is no {kind} {name!r}; there are {', '.join(sorted(known))}")
     return known[name]

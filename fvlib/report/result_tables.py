@@ -9,6 +9,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.report import sentences, words
+from fvlib.report.arrangement import arranged
 from fvlib.report.bundle import ESTIMATED, Bundle
 from fvlib.report.register import Register
 from fvlib.report.table_style import ABSENT, Rows, cell, count_notes, house
@@ -20,16 +21,12 @@ def with_interval(row: pd.Series | None, scale: str, outcome: str = "P1") -> str
     """Write an estimate and its interval for a table cell, the unit being in the heading."""
     if row is None or pd.isna(row["estimate"]):
         return ABSENT
-    write = {
-        "odds_ratio": words.ratio,
-        "risk_difference": words.points,
-        "risk": words.percent,
-        "mean_difference": lambda value: sentences.mean(value, outcome),
-        "pounds": words.count,
-    }.get(scale, words.log_ratio)
+    write = sentences.writer(scale, outcome)
     if pd.isna(row["ci_low"]):
         return write(row["estimate"])
-    return f"{write(row['estimate'])} ({write(row['ci_low'])} to {write(row['ci_high'])})"
+    return words.NO_BREAK.join(
+        [write(row["estimate"]), f"({write(row['ci_low'])}", "to", f"{write(row['ci_high'])})"]
+    )
 
 
 def primary(bundle: Bundle, register: Register) -> gt.GT:
@@ -133,56 +130,46 @@ def _absent(bundle: Bundle, models: list[str]) -> list[str]:
 
 
 def analyses(bundle: Bundle, register: Register) -> gt.GT:
-    """Set every analysis with its effect: one row each, grouped by role."""
-    estimates = bundle.estimates[bundle.estimates["term"] == "treatment"]
-    roles = words.in_order(estimates["role"].astype(str), words.ROLES)
-    linear = bool((estimates["scale"] == "mean_difference").any())
+    """Set every analysis of the primary outcome with its effect, group by group."""
     rows: Rows = []
-    for role in roles:
-        part = estimates[estimates["role"] == role]
-        for name in words.in_order(part["analysis"].astype(str), words.ANALYSES):
-            rows.append(_analysis_row(bundle, register, name, role))
+    names: list[str] = []
+    for group in arranged(bundle):
+        for name in group.analyses:
+            names.append(name)
+            rows.append({"group": group.heading} | _analysis_row(bundle, register, name))
     labels = {
-        "analysis": "", "n": "Children", "events": "Events",
-        "odds_ratio": f"Odds ratio ({words.confidence_level()} CI)",
-        "risk_difference": f"Percentage points ({words.confidence_level()} CI)",
+        "analysis": "", "n": "Children", "events": "Looked after", "odds_ratio": "Odds ratio",
+        "risk_difference": "Percentage points",
     }  # fmt: skip
-    if linear:
-        labels["mean_difference"] = f"Difference in means ({words.confidence_level()} CI)"
     if not bundle.interim:
         labels["p"] = "p"
-    names = [str(name) for name in estimates["analysis"].unique()]
     notes = [
-        "CI: confidence interval. All analyses use the same children, so that agreement among "
-        "them is no repeated evidence.",
+        f"In brackets: {words.confidence_level()} confidence interval. The analyses share their "
+        "children, so that agreement among them is no repeated evidence.",
         *count_notes(bundle, pd.Series([row[c] for row in rows for c in ("n", "events")])),
         *register.notes(names),
     ]
     return house(
-        rows, "analyses", labels=labels, group="role",
+        rows, "analyses", labels=labels, group="group",
         numbers=[name for name in labels if name != "analysis"], notes=notes,
     )  # fmt: skip
 
 
-def _analysis_row(bundle: Bundle, register: Register, name: str, role: str) -> dict[str, str]:
-    label = words.analysis_label(name) + register.marks(name)
-    row = {"role": words.label(words.ROLES, role), "analysis": label}
+def _analysis_row(bundle: Bundle, register: Register, name: str) -> dict[str, str]:
+    row = dict.fromkeys(("n", "events", "odds_ratio", "risk_difference", "p"), ABSENT)
+    row["analysis"] = bundle.label(name) + register.marks(name)
     main = bundle.effect(name)
     if main is None:
-        p_only = bundle.estimates
-        p_only = p_only[(p_only["analysis"] == name) & (p_only["status"] == ESTIMATED)]
-        if len(p_only) and pd.notna(p_only["p_value"].iloc[0]):
-            dashes = dict.fromkeys(("n", "events", "odds_ratio", "risk_difference"), ABSENT)
-            return row | dashes | {"p": _bare(words.p_value(p_only["p_value"].iloc[0]))}
-        told = words.label(words.STATUSES, bundle.status(name)[0])
-        dashes = dict.fromkeys(("n", "events", "risk_difference", "mean_difference", "p"), ABSENT)
-        return row | dashes | {"odds_ratio": told}
-    outcome = str(main["outcome"])
+        p = sentences.permutation_p(bundle, protocol.PRIMARY_OUTCOME)
+        if name == sentences.permutation_of(protocol.PRIMARY_OUTCOME) and p is not None:
+            return row | {"p": _bare(words.p_value(p))}
+        return row | {"odds_ratio": words.label(words.STATUSES, bundle.status(name)[0])}
     for column in ("n", "events"):
         row[column] = cell(main.to_frame().T, column).iloc[0]
-    for scale in ("odds_ratio", "risk_difference", "mean_difference"):
-        row[scale] = with_interval(bundle.effect(name, scale), scale, outcome)
-    row["p"] = _bare(words.p_value(main["p_value"])) if pd.notna(main["p_value"]) else ABSENT
+    for scale in ("odds_ratio", "risk_difference"):
+        row[scale] = with_interval(bundle.effect(name, scale), scale)
+    if pd.notna(main["p_value"]):
+        row["p"] = _bare(words.p_value(main["p_value"]))
     return row
 
 
@@ -199,10 +186,10 @@ def diary(bundle: Bundle, register: Register) -> gt.GT:
         remark = reason if status != ESTIMATED else "; ".join(text for text in texts if text)
         rows.append(
             {
-                "analysis": words.analysis_label(str(name)) + register.marks(str(name)),
+                "analysis": bundle.label(str(name)) + register.marks(str(name)),
                 "status": words.label(words.STATUSES, status),
                 "fit": fit if status == ESTIMATED else ABSENT,
-                "remark": remark or ABSENT,
+                "remark": words.readable(remark) or ABSENT,
             }
         )
     labels = {
@@ -216,18 +203,18 @@ def diary(bundle: Bundle, register: Register) -> gt.GT:
 
 def exposure_weights(bundle: Bundle, register: Register) -> gt.GT:
     """Set the weights that the constant effect gives to each time since go-live."""
-    table = bundle.table("exposure_weights", ("exposure_time", "weight"))
+    table = bundle.table("exposure_weights")
     rows = [
         {"time": str(int(time)), "weight": words.number(weight, 2)}
         for time, weight in zip(table["exposure_time"], table["weight"], strict=True)
     ]
     labels = {"time": "Whole periods since go-live", "weight": "Weight"}
-    return house(rows, "exposure-weights", labels=labels, numbers=["weight"])
+    return house(rows, "exposure-weights", labels=labels, numbers=["weight"], narrow=True)
 
 
 def la_intercepts(bundle: Bundle, register: Register) -> gt.GT:
     """Set each LA's deviation from the average LA."""
-    table = bundle.table("la_intercepts", ("analysis", "la", "estimate", "std_error"))
+    table = bundle.table("la_intercepts")
     table = table[table["analysis"] == protocol.PRIMARY_OUTCOME]
     rows: Rows = [
         {
@@ -238,7 +225,9 @@ def la_intercepts(bundle: Bundle, register: Register) -> gt.GT:
         for _, row in table.iterrows()
     ]
     labels = {"la": "", "estimate": "Intercept, log-odds", "std_error": "Standard error"}
-    return house(rows, "la-intercepts", labels=labels, numbers=["estimate", "std_error"])
+    return house(
+        rows, "la-intercepts", labels=labels, numbers=["estimate", "std_error"], narrow=True
+    )
 
 
 TABLES: Final[dict[str, Any]] = {

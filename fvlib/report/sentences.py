@@ -10,6 +10,7 @@ design's own permutation test stand beside it (analysis plan, "How a result is w
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import factorial, prod
 from typing import Final, Literal
@@ -18,11 +19,11 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.report import words
-from fvlib.report.bundle import ESTIMATED, P_ONLY, Bundle
+from fvlib.report.bundle import ABSENT, ESTIMATED, P_ONLY, Bundle
 
 Verdict = Literal["reduced", "increased", "unclear", "none"]
 
-CONTRAST: Final = "referral after, rather than before, go-live"
+CONTRAST: Final = "referral after rather than before go-live"
 CONDITION: Final = "if the effect does not change with time since go-live"
 NO_EFFECT: Final = 0.0  # on the scale that an analysis is judged on: log-odds or a difference
 
@@ -30,6 +31,12 @@ NO_EFFECT: Final = 0.0  # on the scale that an analysis is judged on: log-odds o
 ORDERS: Final = prod(
     factorial(size) for size in Counter(la.readiness for la in protocol.LOCAL_AUTHORITIES).values()
 )
+PLAIN_VERDICTS: Final[dict[Verdict, str]] = {
+    "reduced": "Yes. Fewer children came into care after the change.",
+    "increased": "Yes. More children came into care after the change.",
+    "unclear": "We can not tell. The tests do not agree, or they are not all done.",
+    "none": "It is too early to say.",
+}
 DECIMALS: Final = {"S3": 1, "S6": 2}  # of a difference in means
 
 
@@ -111,9 +118,7 @@ def result(bundle: Bundle, outcome: str) -> str:
 
 def no_result(bundle: Bundle, analysis: str) -> str:
     """Say why there is no result, in its place."""
-    status, reason = bundle.status(analysis)
-    told = words.label(words.STATUSES | {"absent": "not there"}, status)
-    return f"There is no result: {words.analysis_label(analysis)} is {told}, because {reason}."
+    return f"There is no result. {bundle.label(analysis)}: {_why(bundle, analysis)}."
 
 
 def lead(bundle: Bundle, outcome: str) -> str:
@@ -129,11 +134,11 @@ def lead(bundle: Bundle, outcome: str) -> str:
     if judgement.verdict == "unclear":
         because = words.listing(judgement.reasons)
         return (
-            f"It is unclear whether {CONTRAST}, changed {question}, {CONDITION}: {told}. "
+            f"It is unclear whether {CONTRAST} changed {question}, {CONDITION}: {told}. "
             f"It is called unclear because {because}."
         )
     return (
-        f"{words.sentence_case(CONTRAST)}, {judgement.verdict} {question}, {CONDITION}: {told}. "
+        f"{words.sentence_case(CONTRAST)} {judgement.verdict} {question}, {CONDITION}: {told}. "
         "The intervals of the protocol\u2019s model and of the LA \u00d7 period model both exclude "
         "no effect."
     )
@@ -178,6 +183,19 @@ def beside(bundle: Bundle, outcome: str) -> str:
     return f"{second} {third}"
 
 
+def writer(scale: str, outcome: str) -> Callable[[float], str]:
+    """Return what writes a number of a scale, without its unit but for percentages."""
+    known: dict[str, Callable[[float], str]] = {
+        "odds_ratio": words.ratio,
+        "risk_difference": words.points,
+        "mean_difference": lambda value: mean(value, outcome),
+        "risk": words.percent,
+        "pounds": words.count,
+        "icc_probability": lambda value: words.number(value, 5),
+    }
+    return known.get(scale, words.log_ratio)
+
+
 def ratio_interval(row: pd.Series) -> str:
     """Write an odds ratio's confidence interval."""
     return words.interval(words.ratio(row["ci_low"]), words.ratio(row["ci_high"]))
@@ -205,7 +223,9 @@ def _outcome(bundle: Bundle, analysis: str) -> str:
 
 def _why(bundle: Bundle, analysis: str) -> str:
     status, reason = bundle.status(analysis)
-    return reason if status == "absent" else f"{words.label(words.STATUSES, status)}: {reason}"
+    return (
+        reason if status == ABSENT else f"{words.label(words.STATUSES, status)}, because {reason}"
+    )
 
 
 def headline(bundle: Bundle, outcome: str) -> str:
@@ -267,7 +287,7 @@ def clustering(bundle: Bundle, outcome: str) -> str:
 
 def control_window(bundle: Bundle, outcome: str) -> str:
     """Say how much of the control children's window lay after go-live."""
-    table = bundle.table("control_window", ("outcome", "share"))
+    table = bundle.table("control_window")
     rows = table[(table["outcome"] == outcome) & table["share"].notna()]
     if rows.empty:
         return (
@@ -293,17 +313,57 @@ def diary(bundle: Bundle, analysis: str) -> str:
     if row["singular"]:
         parts.append("The variance between LAs was estimated at zero in at least one fit.")
     if isinstance(row["dropped"], str) and row["dropped"]:
-        parts.append(f"Left out of the fit: {row['dropped']}.")
+        parts.append(f"Left out or changed for the fit: {words.readable(row['dropped'])}.")
     if isinstance(row["warnings"], str) and row["warnings"]:
-        parts.append(f"Warnings: {row['warnings']}.")
+        parts.append(f"Warnings: {words.readable(row['warnings'])}.")
     return " ".join(parts)
 
 
 def plain_result(bundle: Bundle, outcome: str) -> str:
     """Tell an outcome's main result in plain words; at an interim look, nothing of it."""
-    if bundle.effect(outcome) is None or bundle.interim:
+    row = bundle.effect(outcome, "risk_difference")
+    if row is None or bundle.interim:
         return "It is too early to say. This report does not give a final result."
-    return result(bundle, outcome)
+    verdict = judge(bundle, outcome).verdict
+    nested = bundle.effect(nested_of(outcome), "risk_difference")
+    p = permutation_p(bundle, outcome)
+    parts = [
+        PLAIN_VERDICTS[verdict],
+        "Our main test looked at a thousand children. It found "
+        f"{words.per_thousand(row['estimate'])} in care after the change. The true number could "
+        f"lie between {_thousands(row)}.",
+        f"A second test is more careful. It puts the number between {_thousands(nested)}."
+        if nested is not None
+        else "A second, more careful test has not been done yet.",
+        f"A third test shuffles the order in which the councils began. It gave {words.p_value(p)}. "
+        f"With five councils it can not go below {words.number(1 / ORDERS, 3)}."
+        if p is not None
+        else "A third test has not been done yet.",
+        "All this holds if the effect stays the same as time goes by.",
+    ]
+    return " ".join(parts)
+
+
+def _thousands(row: pd.Series) -> str:
+    return f"{words.per_thousand(row['ci_low'])} and {words.per_thousand(row['ci_high'])}"
+
+
+def wording_rule(bundle: Bundle) -> str:
+    """Tell what stands beside the protocol's model, and when a verdict is given."""
+    told = (
+        "With five local authorities, the test that comes with the protocol\u2019s model rejects "
+        "too often when local authorities drift apart over time. So the interval of a second "
+        "model, with a further random intercept for each local authority and period, stands "
+        "beside it wherever it is shown."
+    )
+    if bundle.interim:
+        return f"{told} At an interim look no test of significance is shown and no verdict given."
+    return (
+        f"{told} So does the p-value of a permutation test over the {ORDERS} orders of roll-out "
+        "that the design could have drawn. The words \u201creduced\u201d and \u201cincreased\u201d "
+        "are used only when both intervals exclude no effect. Otherwise a result is called "
+        "\u201cunclear\u201d, which is not to say that there is no effect."
+    )
 
 
 def percent_interval(row: pd.Series) -> str:

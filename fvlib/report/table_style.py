@@ -7,7 +7,7 @@ are daggers on labels, never on figures. A masked number prints as such, never a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import great_tables as gt
 import pandas as pd
@@ -15,6 +15,7 @@ import pandas as pd
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
 
+NOTHING: Final = "None in this refresh"
 ABSENT: Final = words.EN_DASH
 # The Government Statistical Service's symbol for a confidential figure.
 MASKED_TEXT: Final = "[c]"
@@ -33,6 +34,7 @@ def house(
     spanners: dict[str, Sequence[str]] | None = None,
     notes: Sequence[str] = (),
     widths: dict[str, str] | None = None,
+    narrow: bool = False,
 ) -> gt.GT:
     """Set rows of ready text in the house style.
 
@@ -54,11 +56,16 @@ def house(
         Lines under the table.
     widths
         Column widths.
+    narrow
+        Whether the table is as wide as its text, and not as the page.
     """
     stub = next(iter(labels))
-    frame = pd.DataFrame(rows, columns=[*([group] if group else []), *labels]).fillna("")
+    rows = rows or [{stub: NOTHING}]
+    frame = pd.DataFrame(rows, columns=[*([group] if group else []), *labels], dtype=object)
+    frame = frame.fillna("")
     table = gt.GT(frame, rowname_col=stub, groupname_col=group, id=f"tbl-{name}")
-    table = table.cols_label(**{column: text for column, text in labels.items() if column != stub})
+    headings: dict[str, Any] = {name: text for name, text in labels.items() if name != stub}
+    table = table.cols_label(headings)
     table = table.tab_stubhead(label=labels[stub]) if labels[stub] else table
     words_columns = [column for column in labels if column not in numbers and column != stub]
     table = table.cols_align("right", columns=list(numbers)) if numbers else table
@@ -70,7 +77,7 @@ def house(
     if widths:
         table = table.cols_width(cases=widths)
     return table.tab_options(
-        table_width="100%",
+        table_width="auto" if narrow else "100%",
         table_font_size="0.9em",
         table_background_color="transparent",
         table_border_top_color="#1f2a37",

@@ -1,3 +1,5 @@
+# mypy: allow-untyped-calls
+# (plotnine's functions carry no types.)
 """Figures of the trial itself: the stepped wedge, the flow of children, the crude rates."""
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from plotnine import (
     labs,
     scale_fill_manual,
     scale_shape_manual,
+    scale_size_identity,
     scale_x_continuous,
     scale_y_continuous,
     theme,
@@ -44,7 +47,7 @@ from fvlib.report.plot_style import (
 )
 from fvlib.report.table_style import MASKED_TEXT
 
-BOX_HEIGHT: Final = 0.8
+BOX_HEIGHT: Final = 0.62
 CONDITIONS: Final = ("control", "treatment")
 
 
@@ -59,7 +62,7 @@ def calendar(bundle: Bundle) -> tuple[date, date, int]:
 def segments(bundle: Bundle) -> pd.DataFrame:
     """Return one row a cell of LA, period and condition: x from, x to (months), counts."""
     start, end, _ = calendar(bundle)
-    table = bundle.table("periods", ("la", "period", "condition", "n", "events")).copy()
+    table = bundle.table("periods").copy()
     live = {
         la: months_since(start, date.fromisoformat(text))
         for la, text in bundle.manifest["live_dates"].items()
@@ -94,7 +97,8 @@ def wedge(bundle: Bundle) -> ggplot:
     lines = cells.drop_duplicates("la")[["la", "y", "live"]].copy()
     lines["label"] = [words.short_day(bundle.manifest["live_dates"][la]) for la in lines["la"]]
     breaks = [period * protocol.PERIOD_MONTHS for period in range(periods + 1)]
-    text = {"size": TEXT, "family": FONT}
+    cells["size"] = [TEXT if wide else TEXT - 1.5 for wide in cells["xmax"] - cells["xmin"] > 2.5]
+    text = {"family": FONT}
     return (
         ggplot(cells)
         + geom_rect(
@@ -110,19 +114,20 @@ def wedge(bundle: Bundle) -> ggplot:
             color=PAPER, **text,
         )
         + geom_segment(
-            aes(x="live", xend="live", y="y - 0.47", yend="y + 0.47"), lines, color=ALERT, size=1.2
+            aes(x="live", xend="live", y="y - 0.36", yend="y + 0.36"), lines, color=ALERT, size=1.2
         )
         + geom_text(
-            aes(x="live", y="y + 0.58", label="label"), lines, color=ALERT, size=TEXT - 0.5,
+            aes(x="live", y="y + 0.5", label="label"), lines, color=ALERT, size=TEXT - 0.5,
             family=FONT,
         )
         + scale_fill_manual(values=[BEFORE, AFTER])
+        + scale_size_identity()
         + scale_x_continuous(
             breaks=breaks, labels=[month_label(start, b) for b in breaks], expand=(0.01, 0)
         )
         + scale_y_continuous(
             breaks=list(place.values()), labels=[words.LAS[la] for la in place],
-            limits=(0.5, len(las) + 0.7), expand=(0, 0),
+            limits=(0.6, len(las) + 0.65), expand=(0, 0),
         )
         + labs(x="", y="")
         + house_theme(0.55 * len(las) + 1.1)
@@ -130,24 +135,33 @@ def wedge(bundle: Bundle) -> ggplot:
     )  # fmt: skip
 
 
-def crude_rate(bundle: Bundle) -> ggplot:
-    """Draw the crude rate of becoming looked after by LA and period, treated stretch shaded."""
-    start, _, periods = calendar(bundle)
+def rates(bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the cells with a crude rate (in per cent), and those whose rate is masked.
+
+    `run` numbers the unbroken stretches of each LA, so that no line is drawn across a mask.
+    """
     cells = segments(bundle)
     cells = cells[(cells["n"] > 0) | cells["events_masked"] | cells["n_masked"]]
-    las = la_order(cells)
-    names = [words.LAS[la] for la in las]
+    cells = cells.sort_values(["la", "middle"])
+    names = [words.LAS[la] for la in la_order(cells)]
     cells["name"] = pd.Categorical(cells["la"].map(words.LAS), names, ordered=True)
-    cells["rate"] = 100 * cells["events"] / cells["n"]
     cells["referred"] = pd.Categorical(
         cells["condition"].map(words.CONDITIONS), [words.CONDITIONS[c] for c in CONDITIONS]
     )
-    hidden = cells[cells["events_masked"] | cells["n_masked"]].copy()
-    shown = cells[cells["rate"].notna()]
-    shade = cells.drop_duplicates("la")[["name", "live"]].copy()
+    cells["rate"] = 100 * cells["events"].astype(float) / cells["n"].astype(float)
+    missing = cells["rate"].isna()
+    cells["run"] = cells["la"] + missing.groupby(cells["la"]).cumsum().astype(str)
+    return cells[~missing], cells[missing]
+
+
+def crude_rate(bundle: Bundle) -> ggplot:
+    """Draw the crude rate of becoming looked after by LA and period, treated stretch shaded."""
+    start, _, periods = calendar(bundle)
+    shown, hidden = rates(bundle)
+    shade = pd.concat([shown, hidden]).drop_duplicates("la")[["name", "live"]].copy()
     shade["end"] = periods * protocol.PERIOD_MONTHS
     top = max(1.0, float(shown["rate"].max()) * 1.15) if len(shown) else 1.0
-    shade["top"], hidden["floor"] = top, top * 0.05
+    shade["top"], hidden = top, hidden.assign(floor=top * 0.05)
     breaks = [period * protocol.PERIOD_MONTHS for period in range(0, periods + 1, 2)]
     plot = (
         ggplot(shown, aes("middle", "rate"))
@@ -159,7 +173,7 @@ def crude_rate(bundle: Bundle) -> ggplot:
             aes(x="live", xend="live", y=0, yend="top"), shade, color=ALERT, size=0.7,
             inherit_aes=False,
         )
-        + geom_line(aes(group="la"), color=MUTED, size=0.5)
+        + geom_line(aes(group="run"), color=MUTED, size=0.5)
         + geom_point(aes(shape="referred", fill="referred"), color=INK, size=2, stroke=0.4)
         + facet_wrap("name", ncol=5)
         + scale_shape_manual(values=["o", "s"])

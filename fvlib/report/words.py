@@ -7,13 +7,12 @@ ratio of 0.998 onto 1) keeps the digits that tell it apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
-
-import pandas as pd
 
 from fvlib import protocol
 
@@ -56,19 +55,25 @@ def count(value: float) -> str:
 
 def percent(share: float, decimals: int = 1) -> str:
     """Write a proportion as a percentage: 0.041 is 4.1 %."""
-    return f"{number(_hundredfold(share), decimals)}{NO_BREAK}%"
+    return f"{number(_times(share, 100), decimals)}{NO_BREAK}%"
 
 
 def points(difference: float, decimals: int = 1) -> str:
     """Write a difference of two proportions in percentage points, without the unit."""
-    return number(_hundredfold(difference), decimals, apart_from=0)
+    return number(_times(difference, 100), decimals, apart_from=0)
 
 
 def in_points(difference: float, decimals: int = 1) -> str:
     """Write a difference of two proportions with its unit: −0.9 percentage points."""
-    text = points(difference, decimals)
-    unit = "point" if text.lstrip(MINUS) == number(1, decimals) else "points"
-    return f"{text} percentage {unit}"
+    return f"{points(difference, decimals)} percentage points"
+
+
+def per_thousand(difference: float) -> str:
+    """Write a difference of two proportions as children in a thousand: 9 fewer."""
+    text = number(_times(abs(difference), 1000), 0)
+    if text == "0":
+        return "no fewer and no more"
+    return f"{text} {'fewer' if difference < 0 else 'more'}"
 
 
 def ratio(value: float) -> str:
@@ -144,8 +149,18 @@ def plain(name: str) -> str:
     return sentence_case(name.replace("_", " ").replace("-", " ").strip())
 
 
-def _hundredfold(share: float) -> float:
-    return float(Decimal(repr(float(share))) * 100)
+def readable(text: str) -> str:
+    """Put labels for the machine names of covariates in a remark: `uasc[yes]`."""
+    for name in sorted(COVARIATES, key=len, reverse=True):
+        shown = COVARIATES[name]
+        shown = shown if shown.startswith("LA") else shown[:1].lower() + shown[1:]
+        text = re.sub(rf"\b{name}\[([^\]]*)\]", rf"{shown} \1", text)
+        text = re.sub(rf"\b{name}\b(?!:)", shown, text)
+    return text
+
+
+def _times(share: float, factor: int) -> float:
+    return float(Decimal(repr(float(share))) * factor)
 
 
 SMALL_NUMBERS: Final = (
@@ -219,8 +234,8 @@ ROLES: Final = {
 
 ANALYSES: Final = {
     "P1": "Protocol\u2019s model",
-    "la-period": "LA \u00d7 period random intercept",
-    "X4": "Permutation test, within readiness strata",
+    "la-period": "LA \u00d7 period intercept",
+    "X4": "Permutation test",
     "X1": "Half-time exposure",
     "X2": "Four-week exposure",
     "X3": "Exposure at entry to care",
@@ -279,6 +294,7 @@ STATUSES: Final = {
     "estimated": "estimated",
     "not_yet_estimable": "not yet estimable",
     "failed": "could not be estimated",
+    "absent": "not among the results",
 }
 
 COVARIATES: Final = {
@@ -346,19 +362,32 @@ def label(names: dict[str, str], name: str) -> str:
     return names.get(name) or plain(name)
 
 
-def analysis_label(analysis: str, role: str = "") -> str:
-    """Name an analysis: its own label, and the outcome where it covers several (X3-S4)."""
+def analysis_label(analysis: str, otherwise: str = "") -> str:
+    """Name an analysis: its own label, and the outcome where it covers several (X3-S4).
+
+    Parameters
+    ----------
+    analysis
+        Machine name.
+    otherwise
+        What the plan says of it, for one that has no label here.
+    """
     if analysis in ANALYSES:
         return ANALYSES[analysis]
     if analysis in OUTCOMES:
         return f"{analysis} {OUTCOMES[analysis].label}"
     stem, _, outcome = analysis.rpartition("-")
-    if outcome in OUTCOMES and stem:
-        base = label(ANALYSES, stem)
+    if outcome in OUTCOMES and stem in ANALYSES:
+        base = ANALYSES[stem]
         if outcome == protocol.PRIMARY_OUTCOME:
             return base
         return f"{base}: {outcome} {OUTCOMES[outcome].label}"
-    return plain(analysis)
+    return sentence_case(otherwise) or plain(analysis)
+
+
+def rule_label(rule: str) -> str:
+    """Name a rule of the data contract: its id without underscores."""
+    return sentence_case(rule.replace("_", " "))
 
 
 def file_label(name: str) -> str:
@@ -371,13 +400,3 @@ def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
     present = list(dict.fromkeys(names))
     order = [name for name in known if name in present]
     return order + [name for name in present if name not in order]
-
-
-def ordered(column: pd.Series, known: Sequence[str] | dict[str, str]) -> pd.Series:
-    """Make a column categorical in display order, so that it sorts as readers expect."""
-    levels = in_order((str(value) for value in column.dropna()), known)
-    return pd.Series(
-        pd.Categorical(column.astype(str), categories=levels, ordered=True),
-        index=column.index,
-        name=column.name,
-    )

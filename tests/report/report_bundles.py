@@ -56,8 +56,15 @@ def fitted(
         "converged": True, "singular": singular, "dropped": dropped, "warnings": warnings,
     }  # fmt: skip
 
-    def row(term: str, scale: str, value: float, se: float | None, p: float | None = None,
-            write: Callable[[float], float] = lambda x: x) -> dict[str, Any]:  # fmt: skip
+    def row(
+        term: str,
+        scale: str,
+        value: float,
+        se: float | None,
+        *,
+        p: float | None = None,
+        write: Callable[[float], float] = lambda x: x,
+    ) -> dict[str, Any]:
         out = shared | {"term": term, "scale": scale, "estimate": write(value), "df": df}
         if se is not None:
             out |= {
@@ -69,7 +76,7 @@ def fitted(
 
     p = math.erfc(abs(log_odds / error) / math.sqrt(2))
     return [
-        row("treatment", "log_odds", log_odds, error, p),
+        row("treatment", "log_odds", log_odds, error, p=p),
         row("treatment", "odds_ratio", log_odds, error, write=math.exp),
         row("treatment", "risk_difference", change, error * scale_of),
         row("risk_treatment", "risk", risk + change, 0.0016),

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+
+import pytest
+from report_bundles import Contents, first_slice, fitted, guards, without_result
+
+from fvlib import protocol
+from fvlib.report import forest_plot, quality_plots, trial_plots
+from fvlib.report.arrangement import BESIDE, arranged
+from fvlib.report.plots import PLOTS
+from fvlib.report.report import Report
+from fvlib.report.table_style import MASKED_TEXT
+
+Open = Callable[..., Report]
+
+SCENARIOS = {
+    "interim": Contents(look="interim"),
+    "all masked": Contents(masked_cells=[(la, t) for la in protocol.LA_KEYS for t in range(6)]),
+    "nothing estimated": Contents(
+        rows=without_result("P1", "not_yet_estimable", "no window has closed", role="primary")
+    ),
+    "no side tables": Contents(
+        without_tables=(
+            "periods", "flow", "set_aside", "arrivals", "missingness", "la_intercepts",
+        )
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_the_same_results_give_the_same_bytes(opened: Open, name: str) -> None:
+    report = opened()
+    first = report.plot(name).svg
+    assert first == report.plot(name).svg
+    assert "<dc:date>" not in first
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_figure_draws_in_every_case(opened: Open, name: str, scenario: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a printed warning would land in the book
+        assert "<svg" in opened(SCENARIOS[scenario]).plot(name).svg
+
+
+def test_a_masked_rate_is_no_point_and_no_zero(opened: Open) -> None:
+    contents = Contents(masked_cells=(("solihull", 2), ("sefton", 5)))
+    shown, hidden = trial_plots.rates(opened(contents).bundle)
+    assert list(zip(hidden["la"], hidden["period"], strict=True)) == [
+        ("sefton", 5), ("solihull", 2),
+    ]  # fmt: skip
+    assert (shown["rate"] > 0).all()
+    # no line is drawn across the masked period
+    assert shown.loc[shown["la"] == "solihull"].groupby("run")["period"].apply(list).tolist() == [
+        [0, 1], [3, 4, 5],
+    ]  # fmt: skip
+
+
+def test_the_wedge_shows_a_changed_date_where_it_lies(opened: Open) -> None:
+    cells = trial_plots.segments(opened().bundle)
+    coventry = cells[(cells["la"] == "coventry") & (cells["period"] == 3)]
+    control, treatment = (
+        coventry[coventry["condition"] == c].iloc[0] for c in ("control", "treatment")
+    )
+    # 17 May 2021 is 19 whole months and 16 of May's 31 days after 1 October 2019
+    assert control["xmax"] == treatment["xmin"] == pytest.approx(19 + 16 / 31)
+    assert (control["xmin"], treatment["xmax"]) == (18, 24)
+
+
+def test_masked_cells_of_a_grid_carry_the_mark(opened: Open) -> None:
+    data = quality_plots.missingness(opened().bundle).data
+    masked = data[data["line"] == "Unaccompanied asylum seeker"]
+    assert list(masked["text"])[:5] == [MASKED_TEXT] * 5
+    aside = quality_plots.set_aside(opened(Contents(), "second").bundle).data
+    assert (aside["text"] == MASKED_TEXT).sum() == 2
+    assert not (aside["text"] == "0").any()
+
+
+def test_a_new_analysis_joins_the_forest(opened: Open) -> None:
+    rows = first_slice() + guards() + fitted("girls-only", -0.1, 0.1, role="exploratory")
+    groups = {g.heading: g.analyses for g in arranged(opened(Contents(rows=rows)).bundle)}
+    assert groups[BESIDE] == ("la-period", "X4-P1")
+    assert groups["Exploratory analyses (protocol)"] == ("girls-only",)
+
+
+def test_the_forests_axis_holds_both_marks_of_the_mdes(opened: Open) -> None:
+    panel = forest_plot.PANELS[1]
+    low, high = forest_plot.limits([(-0.001, -0.002, 0.0)], panel, (-0.001, -0.002, 0.0))
+    assert low < -0.007 < 0.007 < high
+    assert panel.marks == (-0.007, 0.007)
+
+
+def test_a_wild_interval_does_not_squeeze_the_others() -> None:
+    panel = forest_plot.PANELS[0]
+    primary = (-0.24, -0.42, -0.06)
+    low, high = forest_plot.limits([primary, (2.0, -9.0, 13.0)], panel, primary)
+    assert low > -2
+    assert high < 2
+    inside = forest_plot.limits([primary, (-0.3, -0.5, -0.1)], panel, primary)
+    assert inside[0] < -0.5  # an ordinary one is shown whole
+
+
+def test_the_axis_of_ratios_is_marked_at_one_and_at_round_values() -> None:
+    values = forest_plot.ticks(math.log(0.55), math.log(1.2), forest_plot.PANELS[0])
+    assert 1 in values
+    assert all(0.55 <= v <= 1.2 for v in values)
+    points = forest_plot.ticks(-0.021, 0.008, forest_plot.PANELS[1])
+    assert points == pytest.approx([-0.02, -0.01, 0.0])

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from report_bundles import Contents, first_slice, fitted, linear
+
+from fvlib.report.quantities import QuantityError
+from fvlib.report.report import Report
+
+Open = Callable[..., Report]
+N, M = "\u00a0", "\u2212"
+
+
+def test_ready_strings_are_the_estimates(opened: Open) -> None:
+    q = opened().q
+    # exp(-0.24 ± 1.96 * 0.09), worked out by hand
+    assert q["P1.odds_ratio"] == "0.79"
+    assert q["P1.odds_ratio_ci"] == f"(95{N}% CI 0.66 to 0.94)"
+    assert q["P1.log_odds"] == f"{M}0.240"
+    assert q["P1.risk_difference"] == f"{M}0.9 percentage points"
+    assert q["P1.risk_difference_abs"] == "0.9 percentage points"
+    assert q["P1.n"] == "77,905"
+    assert q["P1.p"] == "p = 0.008"
+    assert q["protocol.mdes"] == "0.7 percentage points"
+
+
+def test_an_unknown_key_names_the_nearest(opened: Open) -> None:
+    with pytest.raises(QuantityError, match=r"P1\.oddsratio.*no such key.*'P1\.odds_ratio'"):
+        opened().q["P1.oddsratio"]
+
+
+def test_a_masked_key_says_so_and_names_one_that_can_be_shown(opened: Open) -> None:
+    rows = first_slice()
+    for row in rows:
+        row["events"], row["events_masked"] = None, True
+    report = opened(Contents(rows=rows))
+    with pytest.raises(QuantityError, match=r"P1\.events.*masked.*nearest key is '"):
+        report.q["P1.events"]
+    assert "P1.events" not in report.q
+    assert "too small to show" in report.q["P1.sample"]
+
+
+def test_linear_outcomes_stand_on_their_own_scale(opened: Open) -> None:
+    q = opened(Contents(rows=first_slice() + linear("S3", -4.26, 1.5, "S3"))).q
+    assert q["S3.mean_difference"] == f"{M}4.3"
+    assert q["S3.mean_difference_abs"] == "4.3"
+    assert q["S3.mean_difference_ci"] == f"(95{N}% CI {M}7.2 to {M}1.3)"
+    assert "difference in means" in q["S3.result"]
+
+
+def test_a_new_analysis_has_its_keys_with_no_edit(opened: Open) -> None:
+    q = opened(Contents(rows=first_slice() + fitted("girls-only", -0.1, 0.1))).q
+    assert q["girls-only.odds_ratio"] == "0.90"
+    assert q["girls-only.label"] == "Girls only"
+
+
+def test_a_term_that_is_not_the_effect_keeps_its_name(opened: Open) -> None:
+    rows = fitted("X5", -0.1, 0.1)
+    for row in rows:
+        row["term"] = "m0" if row["term"] == "treatment" else row["term"]
+    assert opened(Contents(rows=first_slice() + rows)).q["X5.m0.odds_ratio"] == "0.90"
+
+
+def test_a_masked_cohort_has_no_number(opened: Open) -> None:
+    report = opened(Contents(without_tables=("flow",)))
+    with pytest.raises(QuantityError, match="masked"):
+        report.q["cohort.n"]
+    assert "too small to show" in report.q["cohort.summary"]
+
+
+def test_a_ready_string_prints_as_it_is_in_a_chapter(opened: Open) -> None:
+    formatter = InteractiveShell.instance().display_formatter
+    assert formatter is not None
+    data, _ = formatter.format(opened().q["P1.odds_ratio_ci"])
+    # The plain form would be a repr, which spells a no-break space out as an escape.
+    assert data["text/markdown"] == f"(95{N}% CI 0.66 to 0.94)"
+
+
+def test_marks_of_markdown_in_a_reason_are_no_markup(opened: Open) -> None:
+    shown = opened(Contents(manifest={"registration": "*osf*_1 [x]"})).q["refresh.registration"]
+    assert shown == "*osf*_1 [x]"
+    assert shown._repr_markdown_() == r"\*osf\*\_1 \[x\]"

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from lxml import html
+from report_bundles import Contents, first_slice, fitted, guards, without_result
+
+from fvlib.report.report import Report
+from fvlib.report.table_style import MASKED_TEXT
+from fvlib.report.tables import TABLES
+
+Open = Callable[..., Report]
+
+
+def cells(report: Report, name: str) -> list[list[str]]:
+    """A table's rows as they print."""
+    tree = html.fromstring(report.table(name).html)
+    return [[cell.text_content().strip() for cell in row] for row in tree.iter("tr")]
+
+
+def row(report: Report, name: str, start: str) -> list[str]:
+    return next(r for r in cells(report, name) if r and r[0].startswith(start))
+
+
+SCENARIOS = {
+    "final": Contents(),
+    "interim": Contents(look="interim"),
+    "nothing estimated": Contents(
+        rows=without_result("P1", "not_yet_estimable", "no window has closed", role="primary")
+    ),
+    "no side tables": Contents(
+        without_tables=(
+            "periods", "crude", "flow", "set_aside", "resolved", "arrivals", "missingness",
+            "la_intercepts", "exposure_weights", "control_window",
+        )
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_prints_in_every_case(opened: Open, name: str, scenario: str) -> None:
+    report = opened(SCENARIOS[scenario])
+    text = report.table(name).html
+    assert f'id="tbl-{name.replace("_", "-")}"' in text
+    assert "font-family" not in text
+    assert not re.search(r"\bnan\b|<NA>|None\b(?! in this)", html.fromstring(text).text_content())
+    assert text == report.table(name).html
+
+
+def test_a_masked_number_prints_as_such_and_never_as_zero(opened: Open) -> None:
+    report = opened()
+    solihull = [r for r in cells(report, "periods") if r[-1] == MASKED_TEXT]
+    assert [r[0] for r in solihull] == ["5"]
+    after = [r for r in cells(report, "crude") if r[0] == "After go-live"]
+    assert [r[2] for r in after].count(MASKED_TEXT) == 2  # Solihull, and the total with it
+    assert any(r[0].startswith(MASKED_TEXT) for r in cells(report, "crude"))
+    assert not any(MASKED_TEXT in c for r in cells(report, "live_dates") for c in r)
+
+
+def test_a_total_over_a_masked_count_is_masked(opened: Open) -> None:
+    from fvlib.report.flow_plot import counts
+
+    shown = counts(opened().bundle).set_index(["la", "step"])["text"]
+    assert shown["solihull", "not_aged_0_to_17"] == MASKED_TEXT
+    assert shown["all", "not_aged_0_to_17"] == MASKED_TEXT
+    assert shown["all", "children"] != MASKED_TEXT
+
+
+def test_marks_stand_on_labels_and_never_on_figures(opened: Open) -> None:
+    report = opened()
+    for name in ("primary", "analyses", "diary"):
+        body = [r for r in cells(report, name) if len(r) > 1]
+        assert any("\u2020" in r[0] for r in body) or "\u2020" in "".join(body[0])
+        for line in body[1:]:
+            for cell in line[1:]:
+                assert not (re.search(r"\d", cell) and re.search("[\u2020\u2021]", cell))
+        assert any("Deviation D3" in c for r in cells(report, name) for c in r) or name == "diary"
+
+
+def test_what_must_stand_beside_the_primary_result_does(opened: Open) -> None:
+    report = opened()
+    head = cells(report, "primary")[0]
+    assert [h.rstrip("\u2020\u2021") for h in head[1:]] == [
+        "Protocol\u2019s model", "LA \u00d7 period model",
+    ]  # fmt: skip
+    assert row(report, "primary", "p-value, permutation")[1] == "0.083"
+    assert row(report, "analyses", "Permutation test")[-1] == "0.083"
+    assert row(report, "analyses", "LA \u00d7 period intercept")[3].startswith("0.80")
+
+
+def test_a_guard_without_a_result_keeps_its_place_and_says_why(opened: Open) -> None:
+    report = opened(Contents(rows=first_slice()))
+    assert "not among the results" in row(report, "analyses", "LA \u00d7 period intercept")[3]
+    assert any("not among this refresh" in c for r in cells(report, "primary") for c in r)
+
+
+def test_an_interim_table_has_no_p(opened: Open) -> None:
+    report = opened(Contents(look="interim"))
+    assert "p" in cells(opened(Contents(), "final-look"), "analyses")[0]
+    assert "p" not in cells(report, "analyses")[0]
+    for name in ("primary", "analyses"):
+        assert not any(r[0].startswith(("p-value", "Permutation")) for r in cells(report, name))
+
+
+def test_a_new_analysis_appears_with_no_edit(opened: Open) -> None:
+    rows = first_slice() + guards() + fitted("girls-only", -0.1, 0.1)
+    plan = [{"id": "girls-only", "changes": "girls only, no boys"}]
+    report = opened(Contents(rows=rows, manifest={"plan": plan}))
+    assert row(report, "analyses", "Girls only, no boys")[3].startswith("0.90")
+
+
+def test_a_failed_analysis_prints_its_reason(opened: Open) -> None:
+    rows = first_slice() + without_result("girls-only", "failed", "the LA separates")
+    report = opened(Contents(rows=rows))
+    assert row(report, "diary", "Girls only")[-1] == "the LA separates"
+    assert row(report, "analyses", "Girls only")[3] == "could not be estimated"
+
+
+def test_changed_dates_print_with_what_is_not_recorded(opened: Open) -> None:
+    coventry = row(opened(), "live_dates", "Coventry")
+    assert coventry[2:] == [
+        "1 Apr 2021", "17 May 2021", "Awareness training finished later than planned",
+        "10 Mar 2021", "not recorded",
+    ]  # fmt: skip
+
+
+def test_this_refreshs_own_deviations_join_the_register(opened: Open) -> None:
+    rows = first_slice()
+    for line in rows[:1]:
+        line["dropped"] = "la_fsm_share (collinear with treatment); uasc[1]"
+    told = [r for r in cells(opened(Contents(rows=rows)), "deviations") if r[0].startswith("T")]
+    assert [r[1] for r in told] == [
+        "The Operationally Live date of Coventry differs from the one intended; the table gives "
+        "the reasons.",
+        "LA covariate dropped from the model: LA: share eligible for free school meals (collinear "
+        "with treatment).",
+    ]
+
+
+def test_an_las_true_zero_is_a_zero(opened: Open) -> None:
+    ends = row(opened(), "set_aside", "End before start")
+    assert ends == ["End before start", "45", "0", "60", "0", "0"]
+
+
+def test_a_table_is_a_raw_block_in_a_render(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = opened().table("flow")
+    for name in ("FVLIB_RENDER", "QUARTO_DOCUMENT_PATH", "QUARTO_FIG_WIDTH"):
+        monkeypatch.delenv(name, raising=False)
+    assert table._repr_markdown_() is None
+    assert table._repr_html_() == table.html
+    monkeypatch.setenv("FVLIB_RENDER", "1")
+    block = table._repr_markdown_()
+    assert block is not None
+    assert block.strip().startswith("```{=html}\n<div")
+    monkeypatch.delenv("FVLIB_RENDER")
+    monkeypatch.setenv("QUARTO_DOCUMENT_PATH", "chapters")
+    assert table._repr_markdown_() == block
+    assert table._repr_html_() is None  # Quarto would load scripts from a CDN for it
+
+
+def test_text_of_a_params_file_is_no_markup(opened: Open) -> None:
+    reason = {"ethnicity": "<script>alert(1)</script> & more"}
+    text = opened(Contents(manifest={"missing_because": reason})).table("missingness").html
+    assert "<script>" not in text
+
+
+def test_a_red_banner_names_la_and_file(opened: Open) -> None:
+    aside = pd.DataFrame(
+        [("coventry", "referrals", "missing value", 5000, False)],
+        columns=["la", "file", "rule", "rows", "rows_masked"],
+    )
+    parts = opened(Contents(tables={"set_aside": aside})).notice.parts
+    assert [kind for kind, _, _ in parts] == ["warning", "caution"]
+    assert "Coventry (Referrals)" in parts[1][2]
+    quiet = opened(Contents(synthetic=False), "quiet").notice
+    assert quiet._repr_markdown_() == ""

@@ -1,0 +1,118 @@
+"""The plan's wording rule: a verdict needs two intervals and the permutation test."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from report_bundles import Contents, first_slice, fitted, permutation, without_result
+
+from fvlib.report import sentences
+from fvlib.report.report import Report
+
+Open = Callable[..., Report]
+BELOW, ABOVE, AROUND = (-0.30, 0.05), (0.30, 0.05), (-0.05, 0.20)  # log-odds, standard error
+VERDICT_WORDS = re.compile(r"\b(reduced?|reduces|increased?|increases|unclear)\b", re.IGNORECASE)
+P_VALUE = re.compile(r"\bp [=<>] ")
+
+
+def rows_of(main: tuple[float, float], nested: Any, shuffled: bool) -> list[dict[str, Any]]:
+    rows = first_slice(*main)
+    if isinstance(nested, tuple):
+        rows += fitted("la-period", *nested, df=19.0)
+    elif nested is not None:
+        rows += without_result("la-period", nested, "the fit did not converge")
+    return rows + (permutation() if shuffled else [])
+
+
+EXPECTED = {
+    (BELOW, BELOW, True): "reduced",
+    (ABOVE, ABOVE, True): "increased",
+}
+
+
+@pytest.mark.parametrize(
+    ("main", "nested", "shuffled"),
+    list(
+        itertools.product(
+            (BELOW, ABOVE, AROUND), (BELOW, ABOVE, AROUND, "failed", None), (True, False)
+        )
+    ),
+)
+def test_truth_table(opened: Open, main: Any, nested: Any, shuffled: bool) -> None:
+    report = opened(Contents(rows=rows_of(main, nested, shuffled)))
+    verdict = EXPECTED.get((main, nested, shuffled), "unclear")
+    assert sentences.judge(report.bundle, "P1").verdict == verdict
+    told = report.q["P1.result"]
+    assert set(VERDICT_WORDS.findall(told)) == {verdict}
+    assert report.q["P1.verdict"] == verdict.capitalize()
+    assert "if the effect does not change with time since go-live" in told
+    assert "referral after rather than before go-live" in told.lower()
+    assert "with an la \u00d7 period intercept" in told.lower()
+    assert "permutation test" in told.lower()
+    if nested in ("failed", None):
+        assert "no result" in told
+    if not shuffled:
+        assert "the permutation test has no result" in told
+
+
+def test_an_interval_that_ends_on_no_effect_includes_it(opened: Open) -> None:
+    rows = rows_of(BELOW, BELOW, True)
+    for row in rows:
+        if row["analysis"] == "la-period" and row["scale"] == "log_odds":
+            row["ci_high"] = 0.0
+    assert sentences.judge(opened(Contents(rows=rows)).bundle, "P1").verdict == "unclear"
+
+
+def test_the_verdict_rests_on_log_odds_and_not_on_a_rounded_ratio(opened: Open) -> None:
+    rows = rows_of(BELOW, BELOW, True)
+    for row in rows:
+        if row["scale"] == "odds_ratio" and row["analysis"] in ("P1", "la-period"):
+            row["ci_high"] = 0.9994
+        if row["scale"] == "log_odds" and row["analysis"] in ("P1", "la-period"):
+            row["ci_high"] = -0.0006
+    told = opened(Contents(rows=rows)).q["P1.result"]
+    assert "reduced" in told
+    assert "to 0.999)" in told
+
+
+def test_an_interim_look_gives_no_p_and_no_verdict(opened: Open) -> None:
+    rows = rows_of(BELOW, BELOW, True)
+    final = opened(Contents(rows=rows), "final-look")
+    assert P_VALUE.search(final.q["P1.result"])
+    report = opened(Contents(rows=rows, look="interim"), "interim-look")
+    assert report.look == "interim"
+    for key, text in report.q.items():
+        assert not P_VALUE.search(text), key
+        assert not VERDICT_WORDS.search(text), key
+    assert "no conclusion is drawn" in report.q["P1.result"]
+    assert "odds ratio 0.74" in report.q["P1.result"]
+    assert report.estimates()["p_value"].isna().all()
+    assert report.estimates()["p_adjusted"].isna().all()
+    assert report.estimates(analysis="X4-P1").empty
+    assert any("Interim" in title for _, title, _ in report.notice.parts)
+
+
+def test_an_interim_look_has_no_effect_in_the_plain_summary(opened: Open) -> None:
+    report = opened(Contents(look="interim"))
+    assert not re.search(r"\d", report.q["P1.plain"])
+    assert re.search(r"\d", opened(Contents(), "final-look").q["P1.plain"])
+
+
+@pytest.mark.parametrize("status", ["not_yet_estimable", "failed"])
+def test_the_reason_stands_in_the_place_of_the_result(opened: Open, status: str) -> None:
+    reason = "treatment can't be told apart from LA and period"
+    report = opened(Contents(rows=without_result("P1", status, reason, role="primary")))
+    for key in ("P1.result", "P1.sample", "P1.diary"):
+        assert reason in report.q[key]
+    assert report.q["P1.verdict"] == "No result"
+    assert "no result" in report.q["P1.odds_ratio"]
+    assert not VERDICT_WORDS.search(report.q["P1.result"])
+    assert "too early" in report.q["P1.plain"]
+
+
+def test_the_number_of_orders_is_the_designs() -> None:
+    assert sentences.ORDERS == 2 * 1 * 3 * 2 * 1
