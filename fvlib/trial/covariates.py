@@ -55,7 +55,7 @@ CHILD_COVARIATES: Final = (
 LA_COVARIATES: Final = ("la_fsm_share", "la_white_british_share", "other_programme")
 
 
-def describe(
+def add_covariates(
     cohort: pd.DataFrame, children: pd.DataFrame, la_context: pd.DataFrame, refresh: Refresh
 ) -> pd.DataFrame:
     """Add the covariates to the cohort.

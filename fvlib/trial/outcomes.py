@@ -220,8 +220,9 @@ def unauthorised_absence(histories: Histories, attendance: pd.DataFrame) -> pd.D
     replaced by a fourth.
 
     Further columns: term, term_year (first calendar year of its academic year; `academic_year` is
-    the covariate, the referral's), time_since_referral (years from the referral to the term's last
-    day: the protocol measures "at the end of three terms").
+    the covariate, the referral's), time_since_referral (years from the referral to the term's first
+    day; to its end, when the protocol measures, it would differ by the term's length alone, which
+    the term indicators take up).
 
     Parameters
     ----------
@@ -237,7 +238,7 @@ def unauthorised_absence(histories: Histories, attendance: pd.DataFrame) -> pd.D
     youngest, oldest = protocol.SCHOOL_AGES
     of_school_age = (age >= youngest) & (age <= oldest)
     position, number = position[of_school_age], number[of_school_age]
-    last_day = last_day[of_school_age]
+    first_day, last_day = first_day[of_school_age], last_day[of_school_age]
 
     child = cohort.index.to_numpy()[position]
     possible, unauthorised = _sessions(attendance, child, number)
@@ -252,7 +253,7 @@ def unauthorised_absence(histories: Histories, attendance: pd.DataFrame) -> pd.D
         known=known,
         term=term_names(number),
         term_year=term_year(number),
-        time_since_referral=(last_day - referral).astype(np.int64) / DAYS_A_YEAR,
+        time_since_referral=(first_day - referral).astype(np.int64) / DAYS_A_YEAR,
     )
 
 

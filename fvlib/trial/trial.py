@@ -81,7 +81,7 @@ def build_trial(
     periods, care_decisions = spells.periods_of_care(extracts.care_episodes)
     plan_spells, plans, plan_decisions = spells.plan_spells(extracts.plans)
     cohort, boxes = eligibility.select(extracts.children, extracts.referrals, refresh, rules)
-    cohort = covariates.describe(cohort, extracts.children, extracts.la_context, refresh)
+    cohort = covariates.add_covariates(cohort, extracts.children, extracts.la_context, refresh)
     histories = Histories(cohort, periods, plans, plan_spells)
     measured = outcomes.measure(histories, extracts.attendance, refresh)
     return Trial(
