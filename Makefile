@@ -4,8 +4,8 @@ REFRESH ?= synthetic
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One thread a worker: two cores share the work by processes, not by matrix products.
-export OPENBLAS_NUM_THREADS ?= 2
+# Two cores share the work by processes, not by the threads of a matrix product.
+export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help report test test-all bench lint preview

@@ -19,6 +19,10 @@ from rich.console import Console
 
 from fvlib.errors import Refusal
 
+# One thread a process, before numpy is loaded: processes share the cores, spinning threads only
+# take them from one another, and sums come out in the same order on every machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 app = typer.Typer(
     name="fv",
     help="Turn one data refresh of the Family Valued trial into its report.",
