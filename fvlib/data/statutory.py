@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import pandas as pd
 
@@ -74,10 +74,16 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
     key_file = key_file if key_file is not None else default_key_file(la)
     refuse_key_place(key_file, to.parent)
     earlier_mark = refuse_foreign_files(to)
-    readers, unused = _recognised(source, key_file)
+    readers, unused, faults = _recognised(source, key_file)
+    if faults:  # those of the other returns come in the same message; no key is needed for that
+        _refuse(faults + _read_all(readers, Pseudonyms(la, b""))[1])
     secret, key_made = open_key(key_file)
     ids = Pseudonyms(la, secret)
-    returns = _read_all(readers, ids)
+    returns, faults = _read_all(readers, ids)
+    if faults:
+        if key_made:
+            key_file.unlink()  # no id was made with it; the next import says again to keep it
+        _refuse(faults)
     date_headers(returns)
     read = tuple(_summary(one) for one in returns)
     merged = merge(returns)
@@ -121,13 +127,14 @@ def _refuse_overlap(source: Path, to: Path) -> None:
 
 def _recognised(
     source: Path, key_file: Path
-) -> tuple[list[tuple[str, Reader]], list[tuple[str, str]]]:
+) -> tuple[list[tuple[str, Reader]], list[tuple[str, str]], list[str]]:
     """Find the returns among the files by what they hold.
 
     Returns
     -------
     tuple
-        (name, reader) of each return, and (name, why) of each other file.
+        (name, reader) of each return, (name, why) of each other file, and what is wrong with
+        those that are returns but can't be read.
     """
     readers: list[tuple[str, Reader]] = []
     unused: list[tuple[str, str]] = []
@@ -143,14 +150,13 @@ def _recognised(
             unused.append((name, why))
         else:
             readers.append((name, reader))
-    _refuse_all(faults)
-    if not readers:
+    if not readers and not faults:
         raise Refusal(
-            f"--from: no return among the {len(unused)} files in {source}. Expected: CIN census "
-            "XML, or the SSDA903's Episodes, Header and UASC as CSV or XML. Workbooks must be "
-            "saved as CSV UTF-8 first."
+            f"--from: {source} holds no return (files looked at: {len(unused)}). Expected: CIN "
+            "census XML, or the SSDA903's Episodes, Header and UASC as CSV or XML. Workbooks must "
+            "be saved as CSV UTF-8 first."
         )
-    return readers, unused
+    return readers, unused, faults
 
 
 def _files(source: Path, key_file: Path) -> list[Path]:
@@ -212,8 +218,10 @@ def _refuse_size(name: str, size: int) -> None:
         )
 
 
-def _read_all(readers: Sequence[tuple[str, Reader]], ids: Pseudonyms) -> list[Return]:
-    """Read the returns; the faults of all of them come in one message."""
+def _read_all(
+    readers: Sequence[tuple[str, Reader]], ids: Pseudonyms
+) -> tuple[list[Return], list[str]]:
+    """Read the returns; and what is wrong with those that can't be read."""
     returns: list[Return] = []
     faults: list[str] = []
     for name, reader in readers:
@@ -223,13 +231,11 @@ def _read_all(readers: Sequence[tuple[str, Reader]], ids: Pseudonyms) -> list[Re
             faults.append(str(refusal))
         except OSError as error:
             faults.append(f"{shown(name)}: can't be read ({error.strerror}).")
-    _refuse_all(faults)
-    return returns
+    return returns, faults
 
 
-def _refuse_all(faults: Sequence[str]) -> None:
-    if faults:
-        raise Refusal("\n".join((*faults, "Nothing was written.")))
+def _refuse(faults: Sequence[str]) -> NoReturn:
+    raise Refusal("\n".join((*faults, "Nothing was written.")))
 
 
 def _contract_files(merged: Merged) -> dict[str, pd.DataFrame]:

@@ -74,6 +74,8 @@ _NOT_HELD: Final = frozenset(
 )
 _CSV_START_BYTES: Final = 64 * 1024
 _MOST_COLUMNS: Final = 500
+_LONGEST_LINE: Final = 1_000_000  # characters; a row of the return has some hundred
+_SAVE_AS_UTF8: Final = SAVE_AS_UTF8[0].upper() + SAVE_AS_UTF8[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def open_csv(path: Path, name: str) -> CsvOpening:
         if kind is None:
             return CsvOpening(unused=f"the SSDA903's {module} file, of which nothing is needed")
         if not readable:
-            raise Refusal(f"{name}: is not UTF-8 text. {SAVE_AS_UTF8[0].upper()}{SAVE_AS_UTF8[1:]}")
+            raise Refusal(f"{name}: is not UTF-8 text. {_SAVE_AS_UTF8}.")
         if separator != ",":
             raise Refusal(
                 f"{name}: its values are not separated by commas. Expected: commas. Save it as CSV."
@@ -232,10 +234,11 @@ class _Reader:
 
     def finish(self) -> None:
         """Hand over the rows."""
-        for reader in (self._birth.dates, *self._dates.values()):
-            reader.refuse_mixed(self._read.file)
         self._read.children = self._children.frame()
         self._read.episodes = self._episodes.frame()
+        self._birth.dates.refuse_unclear(self._read.file, len(self._read.children))
+        for reader in self._dates.values():
+            reader.refuse_unclear(self._read.file, len(self._read.episodes))
         years = self._years.frame()[_YEAR]
         if len(years) and bool(years.str.fullmatch(r"(?:19|20)\d{2}").all()):
             ends = {year: _year_end(int(year)) for year in years.unique()}
@@ -311,7 +314,7 @@ def _refuse_columns(name: str, kind: Kind, columns: list[str]) -> None:
 
 def _rows(stream: TextIO, name: str) -> Iterator[list[str]]:
     """Yield the header's columns, then each row's values; blank lines are left out."""
-    reader = csv.reader(stream, strict=True)
+    reader = csv.reader(_lines(stream, name), strict=True)
     columns: list[str] = []
     for row in reader:
         if not row:
@@ -331,15 +334,25 @@ def _rows(stream: TextIO, name: str) -> Iterator[list[str]]:
             )
 
 
+def _lines(stream: TextIO, name: str) -> Iterator[str]:
+    while line := stream.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise Refusal(
+                f"{name}: a line of more than {_LONGEST_LINE:,} characters: rows run together, "
+                "or a damaged file. Export it again."
+            )
+        if "\0" in line:
+            raise Refusal(f"{name}: NUL characters: a damaged file or UTF-16. {_SAVE_AS_UTF8}.")
+        yield line
+
+
 @contextmanager
 def _told_as_refusal(name: str) -> Iterator[None]:
     # What the libraries say may quote the row, so only the fault is told.
     try:
         yield
     except UnicodeDecodeError:
-        raise Refusal(
-            f"{name}: is not UTF-8 text. {SAVE_AS_UTF8[0].upper()}{SAVE_AS_UTF8[1:]}."
-        ) from None
+        raise Refusal(f"{name}: is not UTF-8 text. {_SAVE_AS_UTF8}.") from None
     except csv.Error:
         raise Refusal(
             f"{name}: can't be read as CSV: a quote is out of place or never closed, or a value is "

@@ -6,7 +6,7 @@ collection of 2022 there are CIN plan dates, from 2025 `Sex` stands in place of 
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -178,11 +178,14 @@ class _CensusReader:
 
     def finish(self) -> None:
         """Hand over the rows."""
-        for reader in (self._birth.dates, *self._dates.values()):
-            reader.refuse_mixed(self._read.file)
-        self._read.children = self._children.frame()
-        self._read.referrals = self._referrals.frame()
-        self._read.plans = self._plans.frame()
+        read = self._read
+        read.children = self._children.frame()
+        read.referrals = self._referrals.frame()
+        read.plans = self._plans.frame()
+        self._birth.dates.refuse_unclear(read.file, len(read.children))
+        for element, reader in self._dates.items():
+            of_plan = "Plan" in element or "CPP" in element
+            reader.refuse_unclear(read.file, len(read.plans if of_plan else read.referrals))
         self._note()
 
     def _note(self) -> None:
@@ -245,6 +248,7 @@ class _CensusReader:
 
 def _date(read: Return, header: dict[str, str]) -> None:
     stated, year = header.get("ReferenceDate", "")[:10], header.get("Year", "")
+    read.exported = _exported(header.get("DateTime", ""))
     of_year = date(int(year), *_COLLECTION_DAY) if _is_year(year) else None
     if is_date(stated):
         read.collected, read.dated_by = date.fromisoformat(stated).toordinal(), "reference date"
@@ -257,6 +261,15 @@ def _date(read: Return, header: dict[str, str]) -> None:
         read.notes.append("has no ReferenceDate that can be read; 31 March of its Year holds")
     else:
         read.notes.append("says no collection date; taken as older than every dated return")
+
+
+def _exported(text: str) -> int:
+    """Return a time as seconds, 0 for what is none; without a zone it is taken as Greenwich's."""
+    try:
+        written = datetime.fromisoformat(text)
+    except ValueError:
+        return 0
+    return int((written if written.tzinfo else written.replace(tzinfo=UTC)).timestamp())
 
 
 def _is_year(text: str) -> bool:

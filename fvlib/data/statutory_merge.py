@@ -3,7 +3,8 @@
 A case, plan or episode that is open at the end of a year comes again in the next return, complete
 or corrected. For each key the rows of the latest collection that has it are kept, all of them:
 where two of one day differ, the loader sets them aside. A child's characteristics are taken one by
-one, each from the latest collection that gives it, the CIN census before the SSDA903 of one day.
+one, each from the latest collection that gives it. Of one day the CIN census is later than the
+SSDA903, and of two of one kind that which was written later, where it says when.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _CHARACTERISTICS: Final = ("birth_month", "sex", "ethnicity", "disability")
 # The census has no id of a referral; the contract's is made of these two.
 _REFERRAL_KEY: Final = ("child_id", "referral_date")
 _PREVIOUS: Final = "n_previous_cpp"
+_ORDER: Final = ("collected", "file", "age")
 
 Counts = Counter[tuple[str, str]]
 
@@ -97,13 +99,20 @@ def merge(returns: Sequence[Return]) -> Merged:
 def _stacked(
     returns: Sequence[Return], rows: Literal["children", "referrals", "plans", "episodes"]
 ) -> pd.DataFrame:
-    """Return all returns' rows, with `file` (the return's position) and `collected`."""
+    """Return all returns' rows, with `file` (the return's position), `collected` and `age`.
+
+    `age` orders the returns: by the day of the collection, of one day the CIN census after the
+    SSDA903, and then by when they were written.
+    """
+    written = sorted({read.exported for read in returns})
     frames = []
     for position, read in enumerate(returns):
         frame: pd.DataFrame = getattr(read, rows)
         if "collected" not in frame:
             frame = frame.assign(collected=np.int64(read.collected))
-        frames.append(frame.assign(file=np.int64(position)))
+        within_day = len(written) * (not read.in_care) + written.index(read.exported)
+        age = frame["collected"] * 2 * len(written) + within_day
+        frames.append(frame.assign(file=np.int64(position), age=age))
         setattr(read, rows, pd.DataFrame(columns=frame.columns, dtype="str"))
     return pd.concat(frames, ignore_index=True)
 
@@ -112,10 +121,10 @@ def _latest(
     name: str, rows: pd.DataFrame, key: tuple[str, ...], resolved: Counts, passed_on: Counts
 ) -> pd.DataFrame:
     """Keep, of each key, the rows of the latest collection that has it, in the key's order."""
-    columns = [column for column in rows.columns if column not in ("collected", "file")]
+    columns = [column for column in rows.columns if column not in _ORDER]
     keyed = _keyed(rows, key)
-    newest = rows.groupby(list(key), sort=False)["collected"].transform("max")
-    older = keyed & (rows["collected"] < newest)
+    newest = rows.groupby(list(key), sort=False)["age"].transform("max")
+    older = keyed & (rows["age"] < newest)
     kept = rows[~older]
     if older.any():
         alike = rows[older].merge(kept[columns].drop_duplicates(), on=columns, how="inner")
@@ -172,8 +181,6 @@ def _merged_children(
     returns: Sequence[Return], resolved: Counts, passed_on: Counts
 ) -> pd.DataFrame:
     stacked = _stacked(returns, "children")
-    census = np.array([not read.in_care for read in returns])
-    stacked["rank"] = 2 * stacked["collected"] + census[stacked["file"].to_numpy()]
     nameless = stacked[stacked["child_id"] == ""]  # no two of them are known to be one child
     rows = stacked[stacked["child_id"] != ""]
     children = pd.DataFrame(
@@ -182,9 +189,9 @@ def _merged_children(
     others: dict[str, pd.DataFrame] = {}
     changed: set[str] = set()
     for column in _CHARACTERISTICS:
-        given = rows.loc[rows[column] != "", ["child_id", "rank", column]]
-        newest = given.groupby("child_id", sort=False)["rank"].transform("max")
-        best = given[given["rank"] == newest].drop_duplicates(["child_id", column])
+        given = rows.loc[rows[column] != "", ["child_id", "age", column]]
+        newest = given.groupby("child_id", sort=False)["age"].transform("max")
+        best = given[given["age"] == newest].drop_duplicates(["child_id", column])
         best = best.sort_values(["child_id", column])
         second = best.duplicated("child_id")
         others[column] = best[second]

@@ -80,6 +80,9 @@ class Return:
         The day of the collection as an ordinal; `UNDATED` where nothing in it tells.
     dated_by
         Where the day comes from, in words.
+    exported
+        When the return was written, in seconds, where it says so: of two of one day the one
+        written later holds.
     children, referrals, plans, episodes
         Rows of text with the columns above. Episodes of a file that says each row's year have a
         column `collected` of their own.
@@ -97,6 +100,7 @@ class Return:
     kind: Kind
     collected: int = UNDATED
     dated_by: str = "nothing"
+    exported: int = 0
     children: pd.DataFrame = field(default_factory=lambda: RowBuffer(CHILD_COLUMNS).frame())
     referrals: pd.DataFrame = field(default_factory=lambda: RowBuffer(REFERRAL_COLUMNS).frame())
     plans: pd.DataFrame = field(default_factory=lambda: RowBuffer(PLAN_COLUMNS).frame())

@@ -18,6 +18,8 @@ from fvlib.errors import Refusal
 
 UNREADABLE: Final = "unreadable"
 IMPOSSIBLE: Final = "no day of the calendar"
+MONTHS: Final = 12
+SLIPS: Final = 0.01
 MOST_REMEMBERED: Final = 50_000  # distinct dates kept at hand; a century has 36,525
 
 _ISO: Final = re.compile(
@@ -90,6 +92,7 @@ class DateReader:
         self._file, self._column, self._source, self._unfit = file, column, source, unfit
         self._seen = {"": ""}
         self._forms: set[str] = set()
+        self._month_first = 0  # rows that can only be read month first
 
     def __call__(self, raw: str) -> str:
         """Return the date as YYYY-MM-DD; an impossible one keeps its figures."""
@@ -106,13 +109,29 @@ class DateReader:
             self._seen[raw] = written
         return written
 
-    def refuse_mixed(self, return_name: str) -> None:
-        """Refuse a column in which both forms were met."""
-        if len(self._forms) > 1:
+    def refuse_unclear(self, return_name: str, rows: int) -> None:
+        """Refuse a column that mixes both forms, or is written month first.
+
+        Parameters
+        ----------
+        return_name
+            The return, for the message.
+        rows
+            How many rows the column has: among many day-first dates, a few that can only be read
+            month first are slips.
+        """
+        if len(self._forms - {"day over 12"}) > 1:
             raise Refusal(
                 f"{return_name}: {self._source} mixes dates of the forms YYYY-MM-DD and "
                 "DD/MM/YYYY, so that it can't be told what a date means. Expected: one form in a "
                 "column. Export the return again."
+            )
+        slips = max(1, SLIPS * (rows - self._month_first)) if "day over 12" in self._forms else 0
+        if self._month_first > slips:
+            raise Refusal(
+                f"{return_name}: {self._source} is written month first (MM/DD/YYYY), in "
+                f"{self._month_first:,} rows at least. Expected: DD/MM/YYYY or YYYY-MM-DD. Export "
+                "the return again."
             )
 
     def _written(self, text: str) -> str:
@@ -122,6 +141,10 @@ class DateReader:
         if match := _DMY.match(text):
             self._forms.add("dmy")
             day, month, year = match.groups()
+            if int(day) > MONTHS:
+                self._forms.add("day over 12")
+            elif int(month) > MONTHS:
+                self._month_first += 1
             return f"{year}-{month:>02}-{day:>02}"
         return ""
 

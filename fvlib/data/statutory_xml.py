@@ -88,13 +88,15 @@ def open_xml(path: Path, name: str, interest: frozenset[str]) -> Opening:
         When the file has a DTD, or its first part is not well formed.
     """
     with path.open("rb") as stream:
-        start = stream.read(MOST_HEAD_BYTES)
+        start, whole = stream.read(MOST_HEAD_BYTES), not stream.read(1)
     _refuse_document_type(start, name)
     parser = _parser(("start", "end"))
     names: list[str] = []
     texts: dict[str, str] = {}
     try:
         parser.feed(start)
+        if whole:
+            parser.close()
         for event, element in parser.read_events():
             if event == "start":
                 names.append(local_name(element))
