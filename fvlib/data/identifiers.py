@@ -118,7 +118,8 @@ DATE_FORM: Final = (
 )
 _COMPACT_DATE: Final = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
 _CAPITAL: Final = "[A-ZÀ-ÖØ-Þ]"
-_WORD: Final = rf"{_CAPITAL}[A-Za-zÀ-ÖØ-öø-ÿ'’-]+"
+_LETTER: Final = "A-Za-zÀ-ÖØ-öø-ÿ"
+_WORD: Final = rf"{_CAPITAL}[{_LETTER}'’-]+"
 _SEVERAL_WORDS: Final = rf"^{_WORD},?( {_WORD}|,? ?{_CAPITAL}\.?){{1,3}}$"
 _ONE_WORD: Final = rf"^{_WORD}$"
 
@@ -215,7 +216,7 @@ def _dated(sample: pa.StringArray, role: Role) -> str | None:
 def _called(sample: pa.StringArray, role: Role) -> str | None:
     several = _share(sample, _SEVERAL_WORDS)
     single = sample.filter(pc.match_substring_regex(sample, _ONE_WORD))
-    words = pc.utf8_lower(pc.replace_substring_regex(sample, r"[^\pL ]", " "))
+    words = pc.utf8_lower(pc.replace_substring_regex(sample, f"[^{_LETTER} ]", " "))
     common = _share_of_names(words)
     if role == "extra":
         # Category labels are few and come again; names are many.

@@ -164,11 +164,12 @@ def screen(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> Scre
 def roster_of(children: Screened) -> Roster:
     """List the children of one LA from its judged children file."""
     ids = children.columns[CHILDREN.key[0]]
-    kept_texts = ids.text[children.kept]  # each at most once: the file's key
-    position = np.full(len(ids.texts), -1)
-    position[kept_texts] = np.arange(len(kept_texts))
-    named = ids.texts != ""
-    return Roster(pd.Index(ids.texts[named]), position[named])
+    distinct, texts = pd.factorize(ids.texts)  # two texts are one id if only spaces differed
+    kept = distinct[ids.text[children.kept]]  # each at most once: the file's key
+    position = np.full(len(texts), -1)
+    position[kept] = np.arange(len(kept))
+    named = texts != ""
+    return Roster(pd.Index(texts[named]), position[named])
 
 
 def _la_positions(raw: RawFile, columns: dict[str, Parsed]) -> NDArray[np.int64]:

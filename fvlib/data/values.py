@@ -20,7 +20,8 @@ from fvlib.data.files import LONGEST_IDENTIFIER, LONGEST_TEXT, Column
 Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]
 
-ISO_DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_ISO: Final = "(?P<a>[0-9]{4})-(?P<b>[0-9]{2})-(?P<c>[0-9]{2})"
+_SLASHED: Final = "(?P<a>[0-9]{1,2})/(?P<b>[0-9]{1,2})/(?P<c>[0-9]{4})"
 # Outside these years a date or month is a slip of the pen, not a date.
 _FIRST_YEAR, _LAST_YEAR = 1800, 2199
 
@@ -199,40 +200,29 @@ def _numbers(texts: Texts, column: Column) -> _Reading:
 
 
 def _dates(texts: Texts, column: Column) -> _Reading:
-    parts = _date_parts(texts)
-    return _days(texts, parts, "not a date")
+    iso = _numbers_in(texts, f"^{_ISO}$")
+    slashed = _numbers_in(texts, f"^{_SLASHED}$")[[2, 1, 0]]
+    return _days(texts, np.where(iso < 0, slashed, iso), "not a date")
 
 
 def _months(texts: Texts, column: Column) -> _Reading:
-    parts = pd.Series(texts, dtype="str").str.extract(r"^([0-9]{4})-([0-9]{2})$")
-    return _days(texts, parts.assign(day="1"), "not a month")
+    year, month = _numbers_in(texts, "^(?P<a>[0-9]{4})-(?P<b>[0-9]{2})$")
+    return _days(texts, np.stack([year, month, np.ones_like(year)]), "not a month")
 
 
-def _date_parts(texts: Texts) -> pd.DataFrame:
-    """Year, month and day as text; missing where the text has neither form."""
-    series = pd.Series(texts, dtype="str")
-    iso = series.str.extract(r"^([0-9]{4})-([0-9]{2})-([0-9]{2})$")
-    day_first = series.str.extract(r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})$")
-    day_first.columns = pd.Index([2, 1, 0])
-    return iso.fillna(day_first)[[0, 1, 2]]
+def _numbers_in(texts: Texts | pa.StringArray, pattern: str) -> NDArray[np.int64]:
+    """Return a pattern's groups as numbers, -1 where it doesn't match. Shape (groups, texts)."""
+    found = pc.extract_regex(pa.array(texts, pa.string()), pattern=pattern)
+    groups = [found.field(at) for at in range(found.type.num_fields)]
+    matched = np.array(found.is_valid(), bool)
+    digits = [pc.if_else(found.is_valid(), group, "-1").cast(pa.int64()) for group in groups]
+    return np.where(matched, np.array([np.array(group, np.int64) for group in digits]), -1)
 
 
-def _days(texts: Texts, parts: pd.DataFrame, rule: str) -> _Reading:
-    parts = parts.set_axis(["year", "month", "day"], axis=1)
-    numbers = parts.apply(pd.to_numeric).astype("float64")
-    known = numbers.notna().all(axis=1).to_numpy(bool).copy()
-    year, month, day = (
-        np.where(known, numbers[name], first).astype(np.int64)
-        for name, first in (("year", 1970), ("month", 1), ("day", 1))
-    )
-    known &= (
-        (year >= _FIRST_YEAR) & (year <= _LAST_YEAR) & (month >= 1) & (month <= 12) & (day >= 1)
-    )
-    year, month, day = (
-        np.where(known, year, 1970),
-        np.where(known, month, 1),
-        np.where(known, day, 1),
-    )
+def _days(texts: Texts, parts: NDArray[np.int64], rule: str) -> _Reading:
+    year, month, day = parts
+    known = (year >= _FIRST_YEAR) & (year <= _LAST_YEAR) & (month >= 1) & (month <= 12) & (day >= 1)
+    year, month, day = np.where(known, parts, [[1970], [1], [1]])
     start = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     date = start.astype("datetime64[D]") + (day - 1)
     known &= date.astype("datetime64[M]") == start  # 31 February runs over into March
@@ -246,16 +236,10 @@ def _days(texts: Texts, parts: pd.DataFrame, rule: str) -> _Reading:
 
 
 def _academic_years(texts: Texts, column: Column) -> _Reading:
-    parts = pd.Series(texts, dtype="str").str.extract(r"^((?:19|20)[0-9]{2})/([0-9]{2})$")
-    numbers = parts.apply(pd.to_numeric).astype("Int64")
-    following = (numbers[0] + 1) % 100 == numbers[1]
-    good = following.fillna(False).to_numpy(bool)
-    return _Reading(
-        numbers[0].where(good).array,
-        texts,
-        _faults(texts, ~good, "not an academic year"),
-        _blank(texts),
-    )
+    first, second = _numbers_in(texts, "^(?P<a>[0-9]{4})/(?P<b>[0-9]{2})$")
+    good = (first >= _FIRST_YEAR) & (first <= _LAST_YEAR) & ((first + 1) % 100 == second)
+    years = pd.Series(first).where(good).astype("Int64").array
+    return _Reading(years, texts, _faults(texts, ~good, "not an academic year"), _blank(texts))
 
 
 def _as_canonical(numbers: NDArray[Any]) -> Texts:
@@ -292,15 +276,12 @@ def date_forms(raw: pa.StringArray) -> dict[str, int]:
     """
     counted = pc.value_counts(pc.utf8_trim_whitespace(raw))
     texts, counts = counted.field("values"), counted.field("counts").to_numpy()
-    parts = pd.Series(texts.to_numpy(zero_copy_only=False), dtype="str").str.extract(
-        r"^([0-9]{1,2})/([0-9]{1,2})/[0-9]{4}$"
-    )
-    first, second = (pd.to_numeric(parts[at]).fillna(0).to_numpy() for at in (0, 1))
-    slashed = first > 0
+    first, second, _ = _numbers_in(texts, f"^{_SLASHED}$")
+    slashed = first >= 0
     month_first = int(counts[slashed & (first <= 12) & (second > 12)].sum())
     day_first = int(counts[slashed].sum()) - month_first
     if (slashed & (first > 12)).any() and month_first <= max(1, _SLIPS * day_first):
         day_first, month_first = day_first + month_first, 0
-    iso = int(counts[np.array(pc.match_substring_regex(texts, ISO_DATE), bool)].sum())
+    iso = int(counts[_numbers_in(texts, f"^{_ISO}$")[0] >= 0].sum())
     forms = {"YYYY-MM-DD": iso, "DD/MM/YYYY": day_first, "MM/DD/YYYY": month_first}
     return {form: rows for form, rows in forms.items() if rows}
