@@ -22,7 +22,7 @@ from fvlib.render.notebook import Executed
 from fvlib.render.tables import clean_tables
 
 READER: Final = "markdown+table_attributes"
-FILTER: Final = "report.lua"
+FILTER: Final = ("report.lua", "typst_tables.lua")
 FIGURES: Final = "figures"
 REFUSED: Final = "REFUSED "
 TOC_DEPTH: Final = 3
@@ -121,9 +121,9 @@ def _parse(part: Part, executed: Executed) -> Json:
 
 
 def _pandoc(document: Json, arguments: list[str], book: Book, scratch: Path) -> str:
-    lua = scratch / FILTER
-    lua.write_text(_data(FILTER), encoding="utf-8")
-    extra = [f"--lua-filter={lua}"]
+    for name in FILTER:
+        (scratch / name).write_text(_data(name), encoding="utf-8")
+    extra = [f"--lua-filter={scratch / FILTER[0]}"]
     if book.bibliography:
         extra.append("--citeproc")
     return _run(

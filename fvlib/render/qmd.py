@@ -55,12 +55,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One ```` ```{python} ```` cell; `line` is that of its opening fence."""
+    """One ```` ```{python} ```` cell: `source` is all of it, `code` is it without `#|` lines.
 
+    `line` is that of its opening fence.
+    """
+
+    source: str
     code: str
     options: Mapping[str, Any]
     line: int
-    option_lines: tuple[str, ...] = ()
 
     @property
     def label(self) -> str | None:
@@ -73,11 +76,6 @@ class Cell:
         """Its `tags` option, always as a tuple."""
         tags = self.options.get("tags", ())
         return (tags,) if isinstance(tags, str) else tuple(tags)
-
-    @property
-    def source(self) -> str:
-        """Options and code, as they stand between the fences."""
-        return "\n".join([*self.option_lines, self.code] if self.code else self.option_lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +239,10 @@ def _cell(body: list[str], line: int, name: str) -> Cell:
     options = _mapping(options, "the #| options", where)
     _check_options(options, where)
     return Cell(
+        source="\n".join(body),
         code="\n".join(body[len(option_lines) :]),
         options=options,
         line=line,
-        option_lines=tuple(option_lines),
     )
 
 

@@ -53,9 +53,22 @@ def clean_table(source: str) -> str:
             element.set("style", kept)
     for head in table.iter("thead"):
         _name_empty_corner(head)
+    notes = _take_notes(table)
     table.tail = None
     written: str = html.tostring(table, encoding="unicode")
-    return f'<div class="scroll">{written}</div>'
+    return f'<div class="scroll">{written}</div>{notes}'
+
+
+def _take_notes(table: Any) -> str:
+    """Take the notes out of the foot: in the table, a long one would stretch it to full width."""
+    notes: list[str] = []
+    for foot in list(table.iter("tfoot")):
+        for cell in foot.iter("td", "th"):
+            cell.tag, cell.tail = "p", None
+            cell.attrib.clear()
+            notes.append(html.tostring(cell, encoding="unicode"))
+        foot.getparent().remove(foot)
+    return f'<div class="table-notes">{"".join(notes)}</div>' if notes else ""
 
 
 def _meaningful(element: Any) -> str:
