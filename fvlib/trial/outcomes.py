@@ -2,7 +2,8 @@
 
 Every window is [index date, index date + N calendar months], both days included, and is observable
 when it has closed: its last day is on or before the LA's `data_through`, whatever has been seen so
-far. An event seen in an open window does not count yet.
+far. An event seen in an open window does not count yet. Where an LA has not sent the rows that an
+outcome is read from (`Histories.reported`), it is missing.
 
 Each function returns one row a sample member (S6: a child-term): child, index_date, value (NaN
 unless analysed), state (`analysed`, `not_observable`, `missing`). A child outside an outcome's
@@ -51,9 +52,12 @@ def became_looked_after(histories: Histories, refresh: Refresh) -> pd.DataFrame:
     1 if a period of care *starts* in the window; a child already in care at the referral counts
     only if a new period starts. Sample: the cohort.
     """
-    observable = histories.window_end("P1") <= histories.data_through
     return rows_of(
-        histories.cohort.index, histories.referral, histories.entered_in_window(), observable
+        histories.cohort.index,
+        histories.referral,
+        histories.entered_in_window(),
+        histories.window_end("P1") <= histories.data_through,
+        known=histories.reported(histories.periods_of_care),
     )
 
 
@@ -72,6 +76,7 @@ def returned_to_services(histories: Histories, refresh: Refresh) -> pd.DataFrame
         histories.referral,
         returned_after_plan(histories),
         end <= histories.data_through,
+        known=histories.reported(histories.plans) & histories.reported(histories.periods_of_care),
     )
 
 
@@ -93,7 +98,13 @@ def started_cpp(histories: Histories, refresh: Refresh) -> pd.DataFrame:
     end = histories.window_end("S2")
     cpps = histories.plans[histories.plans["plan_type"] == "CPP"]
     begun = any_starts(histories, cpps, histories.referral, end)
-    return rows_of(histories.cohort.index, histories.referral, begun, end <= histories.data_through)
+    return rows_of(
+        histories.cohort.index,
+        histories.referral,
+        begun,
+        end <= histories.data_through,
+        known=histories.reported(histories.plans),
+    )
 
 
 def days_on_plans(histories: Histories, refresh: Refresh) -> pd.DataFrame:
@@ -122,6 +133,7 @@ def days_on_plans(histories: Histories, refresh: Refresh) -> pd.DataFrame:
         histories.referral,
         count,
         end <= histories.data_through,
+        known=histories.reported(histories.plans),
         censored=censored,
     )
 
@@ -192,12 +204,11 @@ def rows_of(
     index_date: Days,
     value: npt.NDArray[Any],
     observable: Bools,
-    known: Bools | None = None,
+    known: Bools,
     **more: npt.NDArray[Any] | pd.Categorical[Any],
 ) -> pd.DataFrame:
     """Put values and states together; a value stands only where it is analysed."""
-    missing = np.zeros(len(child), dtype=bool) if known is None else ~known
-    codes = np.select([~observable, missing], [1, 2], default=0)
+    codes = np.select([~observable, ~known], [1, 2], default=0)
     return pd.DataFrame(
         {
             "child": child.to_numpy(),

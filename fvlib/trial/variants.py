@@ -41,6 +41,7 @@ def returned_or_entered_care(histories: Histories, refresh: Refresh) -> pd.DataF
         histories.referral,
         returned_after_plan(histories) | entered,
         end <= histories.data_through,
+        known=histories.reported(histories.plans) & histories.reported(histories.periods_of_care),
     )
 
 
@@ -58,7 +59,7 @@ def entered_kinship_care(histories: Histories, refresh: Refresh) -> pd.DataFrame
         histories.referral,
         entered & place.isin(KINSHIP_PLACEMENTS).to_numpy(),
         end <= histories.data_through,
-        known=~entered | place.notna().to_numpy(),
+        known=(~entered | place.notna().to_numpy()) & histories.reported(histories.periods_of_care),
     )
 
 
@@ -79,7 +80,7 @@ def entered_care_and_stayed(histories: Histories, refresh: Refresh) -> pd.DataFr
         histories.referral,
         entered & ~home,
         last <= histories.data_through,
-        known=~entered | known,
+        known=(~entered | known) & histories.reported(histories.periods_of_care),
     )
 
 

@@ -15,6 +15,7 @@ from trial_builder import extracts_of, random_extracts, refresh_of
 from fvlib import protocol
 from fvlib.refresh import add_months
 from fvlib.trial import Trial, build_trial, describe, exposure
+from fvlib.trial.histories import UNREPORTED_FROM
 from fvlib.trial.outcomes import crude_counts, period_counts
 from fvlib.trial.variants import entered_early
 
@@ -245,6 +246,41 @@ def test_care_without_reunification_as_a_composite(
     assert variant("S5-composite", one_child(events, data_through="2023-01-14")) == "not_observable"
     assert variant("S5-composite", one_child({}, data_through="2023-01-14")) == "not_observable"
     assert variant("S5-composite", one_child({}, data_through="2023-01-15")) == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "missing"),
+    [
+        ({"plans"}, {"P1", "S1"}),
+        ({"care_episodes"}, {"S1", "S2", "S3"}),
+        ({"plans", "care_episodes"}, set()),
+    ],
+)
+@pytest.mark.parametrize("children", [UNREPORTED_FROM - 1, UNREPORTED_FROM])
+def test_rows_that_an_la_did_not_send_are_no_zeros(
+    sent: set[str], missing: set[str], children: int
+) -> None:
+    """Another LA's rows don't help, and one row of one cohort child is enough."""
+    last = children  # a child of another LA, with everything
+    rows = {
+        "plans": [{"child": child, "start_date": "2017-01-01"} for child in (0, last)],
+        "care_episodes": [{"child": child, "DECOM": "2017-01-01"} for child in (0, last)],
+    }
+    trial = build_trial(
+        extracts_of(
+            children=[{} for _ in range(children)] + [{"la": "sefton"}],
+            referrals=[
+                {"child": i, "referral_id": str(i), "referral_date": "2020-01-15"}
+                for i in range(children + 1)
+            ],
+            **{name: rows[name] if name in sent else rows[name][1:] for name in rows},
+        ),
+        refresh_of(),
+    )
+    for outcome in ("P1", "S1", "S2", "S3"):
+        silent = outcome in missing and children >= UNREPORTED_FROM
+        frame = trial.outcomes[outcome]
+        assert (frame["state"] == "missing").sum() == children * silent, outcome
 
 
 def test_early_entry_is_within_six_months() -> None:
