@@ -15,7 +15,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.analysis.design import Terms
-from fvlib.analysis.methods import LogisticFixed, LogisticMixed, Method
+from fvlib.analysis.methods import LogisticFixed, LogisticMixed, LogisticNested, Method
 from fvlib.trial import Trial
 
 Role = Literal["primary", "secondary", "sensitivity", "exploratory", "ours"]
@@ -60,11 +60,11 @@ class Analysis:
     section: str
     role: Role
     changes: str
-    outcome: str = protocol.PRIMARY_OUTCOME
-    exposure: Exposure = as_referred
-    sample: Sample = everyone
-    terms: Terms = Terms()
-    method: Method = LogisticMixed()
+    outcome: str
+    exposure: Exposure
+    sample: Sample
+    terms: Terms
+    method: Method
     imputed: bool = True
 
 
@@ -75,12 +75,18 @@ PRIMARY: Final = Analysis(
     section="Primary Analysis",
     role="primary",
     changes="the primary analysis",
+    outcome=protocol.PRIMARY_OUTCOME,
+    exposure=as_referred,
+    sample=everyone,
+    terms=Terms(),
+    method=LogisticMixed(),
 )
 
 _ours = partial(replace, PRIMARY, section=NOT_PRE_SPECIFIED, role="ours")
 
 PLAN: Final = (
     PRIMARY,
+    _ours(id="la-period", changes="with an LA x period intercept", method=LogisticNested()),
     _ours(id="complete-cases", changes="complete cases only, no imputation", imputed=False),
     _ours(id="no-covariates", changes="no covariates", terms=Terms((), ())),
     _ours(id="la-fixed-effects", changes="LA fixed effects", method=LogisticFixed()),

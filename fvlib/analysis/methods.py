@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from fvlib.models.mixed import (
     average_marginal_effect,
     fit_logistic,
 )
+from fvlib.trial.covariates import LA_COVARIATES
 
 
 class FitFailed(Exception):  # noqa: N818  (a status of the plan, not an error of the program)
@@ -66,16 +67,28 @@ class LogisticMixed:
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_logistic`."""
-        fit = _fitted(design, start)
-        return Fit(
-            quantities=(*_effect(fit, design), *_clustering(fit, design)),
-            converged=fit.converged,
-            singular=fit.singular,
-            dropped=_dropped(fit),
-            warnings=fit.warnings,
-            la_intercepts=_intercepts(fit),
-            start=fit,
-        )
+        fit = _fitted(design, start=start)
+        return _told(fit, (*_effect(fit, design), *_clustering(fit, design)))
+
+
+@dataclass(frozen=True, slots=True)
+class LogisticNested:
+    """The protocol's model with a further random intercept for each LA and period.
+
+    Without it the standard error is too small when LAs drift apart over time. Its interval is
+    from t with cells - LAs - (periods - 1) - 1 - LA covariates degrees of freedom (analysis plan,
+    "How a result is worded").
+    """
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Fit it by Laplace's approximation."""
+        fit = _fitted(design, start=start, subgroups=design.cell)
+        df = cell_df(design, fit.names)
+        if df < 1:
+            raise FitFailed("too few LAs and periods for an LA x period intercept")
+        effect = _effect(fit, design, df=df, subgroups=design.cell)
+        spread = Quantity("la_period_sd", "log_odds", float(fit.sigmas[1]))
+        return _told(fit, (*effect, *_clustering(fit, design), spread))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +101,37 @@ class LogisticFixed:
         X = np.column_stack([design.X, *((design.la == la).astype(float) for la in las)])
         names = (*design.names, *(f"la[{la}]" for la in las))
         one_group = replace(design, X=X, names=names, la=np.zeros_like(design.la))
-        fit = _fitted(one_group, start)
-        # With one group there is no intercept variance to be zero: singular is no news here.
-        told = tuple(text for text in fit.warnings if not text.startswith("singular"))
-        return Fit(_effect(fit, one_group), fit.converged, False, _dropped(fit), told, start=fit)
+        fit = _fitted(one_group, start=start)
+        # With one group its intercept's variance can't be told: no news, and nothing to warn of.
+        return replace(
+            _told(fit, _effect(fit, one_group)), singular=False, warnings=(), la_intercepts={}
+        )
 
 
-def _fitted(design: Design, start: Any) -> LogisticFit:
+def cell_df(design: Design, kept: Sequence[str]) -> float:
+    """Degrees of freedom of what is compared between LA x period cells.
+
+    Parameters
+    ----------
+    design
+        The rows.
+    kept
+        Columns of the fit: LA covariates that were dropped cost nothing.
+    """
+    cells, las = len(np.unique(design.cell)), len(np.unique(design.la))
+    periods = sum(name.startswith("period[") for name in kept)
+    covariates = sum(name in LA_COVARIATES for name in kept)
+    return float(cells - las - periods - 1 - covariates)
+
+
+def _fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:
     try:
         return fit_logistic(
             design.y,
             design.X,
             design.la,
             names=design.names,
+            subgroups=subgroups,
             start=start,
             preference=design.drop_first,
             protected=design.protected,
@@ -109,11 +140,39 @@ def _fitted(design: Design, start: Any) -> LogisticFit:
         raise FitFailed(str(told)) from told
 
 
-def _effect(fit: LogisticFit, design: Design) -> tuple[Quantity, ...]:
+def _told(fit: LogisticFit, quantities: tuple[Quantity, ...]) -> Fit:
+    """Put a fit's numbers together with its diary."""
+    return Fit(
+        quantities=quantities,
+        converged=fit.converged,
+        singular=fit.singular,
+        dropped=tuple(
+            f"{name} ({reason})"
+            for name, reason in zip(fit.dropped, fit.dropped_reasons, strict=True)
+        ),
+        warnings=fit.warnings,
+        la_intercepts={
+            int(la): (float(mode), float(sd))
+            for la, mode, sd in zip(fit.group_labels, fit.modes, fit.mode_sds, strict=True)
+        },
+        start=fit,
+    )
+
+
+def _effect(
+    fit: LogisticFit, design: Design, *, df: float = np.inf, subgroups: Any = None
+) -> tuple[Quantity, ...]:
+    """Give the log-odds, adjusted risks and their difference; separated rows have a change of 0."""
     at = fit.names.index(TREATMENT)
+    column = design.names.index(TREATMENT)
+    treated, control = design.X.copy(), design.X.copy()
+    treated[:, column], control[:, column] = 1.0, 0.0
+    margin = average_marginal_effect(fit, treated, control, design.la, subgroups=subgroups)
     return (
-        Quantity(TREATMENT, "log_odds", float(fit.coefficients[at]), float(fit.std_errors[at])),
-        *_marginal(fit, design),
+        Quantity(TREATMENT, "log_odds", float(fit.coefficients[at]), float(fit.std_errors[at]), df),
+        Quantity(TREATMENT, "risk_difference", margin.estimate, margin.std_error, df),
+        _risk("risk_treatment", margin.risk_treated, margin.risk_treated_se, df),
+        _risk("risk_control", margin.risk_control, margin.risk_control_se, df),
     )
 
 
@@ -126,22 +185,9 @@ def _clustering(fit: LogisticFit, design: Design) -> tuple[Quantity, ...]:
     )
 
 
-def _marginal(fit: LogisticFit, design: Design) -> tuple[Quantity, ...]:
-    """Give adjusted risks and their difference; separated rows count with a change of zero."""
-    at = design.names.index(TREATMENT)
-    treated, control = design.X.copy(), design.X.copy()
-    treated[:, at], control[:, at] = 1.0, 0.0
-    effect = average_marginal_effect(fit, treated, control, design.la)
-    return (
-        Quantity(TREATMENT, "risk_difference", effect.estimate, effect.std_error),
-        _risk("risk_treatment", effect.risk_treated, effect.risk_treated_se),
-        _risk("risk_control", effect.risk_control, effect.risk_control_se),
-    )
-
-
-def _risk(term: str, risk: float, std_error: float) -> Quantity:
+def _risk(term: str, risk: float, std_error: float, df: float) -> Quantity:
     """Put a risk on the logit scale, where it is pooled."""
-    return Quantity(term, "risk_logit", float(logit(risk)), std_error / (risk * (1 - risk)))
+    return Quantity(term, "risk_logit", float(logit(risk)), std_error / (risk * (1 - risk)), df)
 
 
 def icc_latent(sigma: float) -> float:
@@ -170,16 +216,3 @@ def icc_probability(rate: float, sigma: float, nodes: int = 61) -> float:
     m = brentq(lambda m: w @ expit(m + sigma * z) - rate, logit(rate) - reach, logit(rate) + reach)
     p = expit(m + sigma * z)
     return float(w @ (p - rate) ** 2 / (rate * (1 - rate)))
-
-
-def _dropped(fit: LogisticFit) -> tuple[str, ...]:
-    return tuple(
-        f"{name} ({reason})" for name, reason in zip(fit.dropped, fit.dropped_reasons, strict=True)
-    )
-
-
-def _intercepts(fit: LogisticFit) -> dict[int, tuple[float, float]]:
-    return {
-        int(la): (float(mode), float(sd))
-        for la, mode, sd in zip(fit.group_labels, fit.modes, fit.mode_sds, strict=True)
-    }

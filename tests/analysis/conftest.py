@@ -36,11 +36,7 @@ def toy_trial(
             "treated": treated,
             "ethnicity": coded("ethnicity", ETHNICITIES),
             "academic_year": pd.Categorical((2019 + (period + 1) // 2).astype(str)),
-            **{
-                name: coded(name, LEVELS[name])
-                for name in LEVELS
-                if name not in ("ethnicity",)
-            },
+            **{name: coded(name, LEVELS[name]) for name in LEVELS if name not in ("ethnicity",)},
             "la_fsm_share": rng.random(children),
             "la_white_british_share": rng.random(children),
             "other_programme": rng.integers(0, 2, children).astype(float),

@@ -10,7 +10,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import minimize
 from scipy.special import expit
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from fvlib import plan
 from fvlib.analyse import analyse
@@ -208,3 +208,19 @@ def test_plan_ids_are_unique_and_ours_are_named_as_such() -> None:
     for row in PLAN:
         assert (row.role == "ours") == (row.section == plan.NOT_PRE_SPECIFIED)
         assert row.id.islower() == (row.role == "ours")
+
+
+def test_degrees_of_freedom_of_the_la_x_period_model_are_the_plan_s(trial: Any) -> None:
+    row = next(row for row in PLAN if row.id == "la-period")
+    # 30 cells - 5 LAs - 5 periods - 1, and 3 fewer with the LA covariates.
+    bare = rows_of(replace(row, terms=Terms((), ())), trial)
+    assert bare["treatment", "log_odds"]["df"] == 19
+    assert bare["treatment", "risk_difference"]["df"] == 19
+    assert rows_of(row, trial)["treatment", "log_odds"]["df"] == 16
+
+
+def test_the_la_x_period_interval_is_a_t_interval(trial: Any) -> None:
+    row = next(row for row in PLAN if row.id == "la-period")
+    log_odds = rows_of(replace(row, terms=Terms((), ())), trial)["treatment", "log_odds"]
+    half = t.ppf(0.975, 19) * log_odds["std_error"]
+    assert log_odds["ci_high"] == pytest.approx(log_odds["estimate"] + half)
