@@ -196,7 +196,7 @@ def test_icc_on_the_probability_scale_is_the_ratio_of_variances() -> None:
     second = quad(lambda z: expit(m + sigma * z) ** 2 * norm.pdf(z), -9, 9)[0]
     expected = (second - rate**2) / (rate * (1 - rate))
     assert icc_probability(rate, sigma) == pytest.approx(expected, rel=1e-8)
-    # A base rate of 4 % and a standard deviation of 0.6 give the protocol's 0.01566 to its second digit.
+    # At 4 % a standard deviation of 0.6 gives nearly the protocol's 0.01566.
     assert icc_probability(0.04, 0.6) == pytest.approx(0.0155, abs=1e-4)
     assert icc_probability(0.04, 0.0) == 0.0
     assert icc_latent(np.pi / np.sqrt(3)) == pytest.approx(0.5)
