@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from fvlib import protocol
 from fvlib.data import codes
 from fvlib.data.contract import FILES, LA_FILES
-from fvlib.data.dirt_kinds import KINDS, NEW_KEYS, Kind, Row, Soil
+from fvlib.data.dirt_changes import Row, Soil
+from fvlib.data.dirt_kinds import KINDS, NEW_KEYS, Kind
 from fvlib.data.synthetic_calendar import Bools, Floats, Ints, day_number
 from fvlib.data.synthetic_children import NOT_SET, Covariates
 from fvlib.data.synthetic_extract import FileRows, fresh_referral_ids

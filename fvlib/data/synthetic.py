@@ -28,6 +28,7 @@ from fvlib import protocol
 from fvlib.data.contract import LA_FILES
 from fvlib.data.dirt import HABITS, TIDY, Habits, in_habit, soil, soil_returns, with_missing
 from fvlib.data.synthetic_children import Covariates
+from fvlib.data.synthetic_design import stream
 from fvlib.data.synthetic_extract import FileRows, Register
 from fvlib.data.synthetic_ipe import trial_files
 from fvlib.data.synthetic_outcomes import (
@@ -35,7 +36,6 @@ from fvlib.data.synthetic_outcomes import (
     DEFAULT_SIGMA,
     DEFAULT_THROUGH,
     simulate_trial_frames,
-    stream,
 )
 from fvlib.data.synthetic_params import params_text
 from fvlib.data.synthetic_world import World, draw_world, register_of, seen_by

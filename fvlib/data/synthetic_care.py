@@ -15,7 +15,8 @@ from fvlib import protocol
 from fvlib.data import codes
 from fvlib.data.synthetic_calendar import FAR, Bools, Floats, Ints, first_day, months_after
 from fvlib.data.synthetic_children import NOT_SET, Covariates
-from fvlib.data.synthetic_outcomes import DrawnOutcomes, IndexReferrals, choose
+from fvlib.data.synthetic_design import IndexReferrals, choose
+from fvlib.data.synthetic_outcomes import DrawnOutcomes
 
 _LONGEST_CHAIN: Final = 10
 _DAYS_AN_EPISODE: Final = 110.0

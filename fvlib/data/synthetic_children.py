@@ -15,7 +15,7 @@ import numpy as np
 from fvlib import protocol
 from fvlib.data import codes
 from fvlib.data.synthetic_calendar import Bools, Floats, Ints, month_of
-from fvlib.data.synthetic_outcomes import choose
+from fvlib.data.synthetic_design import choose
 
 NOT_SET: Final = -1  # an empty cell
 

@@ -16,11 +16,8 @@ from fvlib.data.contract import FILES
 from fvlib.data.synthetic_calendar import FAR, TERM_NAMES, Bools, Ints, SchoolTerms, first_day
 from fvlib.data.synthetic_care import Episodes
 from fvlib.data.synthetic_children import DISABILITIES, NOT_SET, Covariates
-from fvlib.data.synthetic_outcomes import (
-    Absence,
-    IndexReferrals,
-    of_school_age,
-)
+from fvlib.data.synthetic_design import IndexReferrals
+from fvlib.data.synthetic_outcomes import Absence, of_school_age
 from fvlib.data.synthetic_plans import Plans
 from fvlib.data.synthetic_referrals import Referrals
 

@@ -37,9 +37,15 @@ from fvlib.data.synthetic_calendar import (
     SchoolTerms,
     day_number,
     first_day,
-    month_of,
     months_after,
     school_terms,
+)
+from fvlib.data.synthetic_design import (
+    LA_SHARES,
+    IndexReferrals,
+    draw_referrals,
+    live_days,
+    stream,
 )
 
 DEFAULT_EFFECT: Final = -0.30  # P1, log odds
@@ -66,8 +72,9 @@ BASELINE: Final = {
     "S5": 0.28,
     "S6": 8.5,
 }
-# Multiplies sigma: S3 days, S6 percentage points.
-LA_SPREAD: Final = {"P1": 1.0, "S1": 1.0, "S2": 1.0, "S3": 20.0, "S4": 1.0, "S5": 1.0, "S6": 1.0}
+# Multiplies sigma: S3 days, S6 percentage points. S4 and S5 have some 700 care entrants in 20,000
+# children: a wider spread keeps the estimated one from zero, where standard errors are too small.
+LA_SPREAD: Final = {"P1": 1.0, "S1": 1.0, "S2": 1.0, "S3": 20.0, "S4": 1.5, "S5": 1.5, "S6": 1.0}
 # The secular trend, period by period.
 TREND: Final = {
     "P1": (0.0, -0.06, 0.02, 0.06, 0.10, 0.12),
@@ -79,16 +86,6 @@ TREND: Final = {
     "S6": (0.0, 0.2, 0.4, 0.6, 0.7, 0.8),
 }
 BINARY: Final = tuple(o for o in protocol.OUTCOMES if o not in protocol.LINEAR_OUTCOMES)
-
-LA_SHARES: Final = (0.27, 0.24, 0.22, 0.12, 0.15)  # roll-out order
-# Referrals by calendar month, January first: summer holidays quieten schools.
-_SEASON: Final = (1.04, 1.00, 1.10, 0.96, 1.05, 1.06, 1.03, 0.80, 0.96, 1.06, 1.08, 0.90)
-_LOCKDOWN: Final = {(2020, 4): 0.72, (2020, 5): 0.80, (2021, 1): 0.88, (2021, 2): 0.92}
-# Referrals by age 0 to 17.
-_AGE_WEIGHTS: Final = (
-    *(9.5, 5.6, 5.3, 5.2, 5.2, 5.3, 5.2, 5.1, 5.0),
-    *(5.0, 5.0, 5.2, 5.6, 6.0, 6.4, 6.4, 5.6, 3.4),
-)
 
 # S3: a plan's days given any. `_FULL_WINDOW` of the children are on a plan all the time.
 _FULL_WINDOW: Final = 0.09
@@ -104,37 +101,6 @@ _SESSIONS_SPREAD: Final = 12
 _NEVER_AT_SCHOOL: Final = 0.03  # no row at all: home-educated, or in an independent school
 _TERM_WITHOUT_ROW: Final = 0.02
 _TERM_WITHOUT_SESSIONS: Final = 0.005
-
-
-def stream(seed: int, part: str) -> np.random.Generator:
-    """Open the random stream of one part of the simulation; no part's draws change another's."""
-    return np.random.default_rng([seed, _STREAMS.index(part)])
-
-
-_STREAMS: Final = (
-    *("referrals", "outcomes", "absence", "intercepts", "covariates", "histories", "excluded"),
-    *("returns", "dirt", "habits"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexReferrals:
-    """The cohort's index referrals: (children,) arrays.
-
-    Attributes
-    ----------
-    la : position in `protocol.LA_KEYS`
-    day : referral date
-    birth_month : month number
-    period : 0..5
-    treated : bool, on or after the LA's live date
-    """
-
-    la: Ints
-    day: Ints
-    birth_month: Ints
-    period: Ints
-    treated: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +177,7 @@ def simulate_trial_frames(
     ----------
     children : cohort children
     effect : P1, log odds
-    sigma : SD of the LA intercepts on the logit scale; times 20 days for S3, 1 point for S6
+    sigma : SD of the LA intercepts on the logit scale, times `LA_SPREAD` of the outcome
     secondary_effects : S1 to S6, each on its own scale
     sigma_period : SD of an LA x period intercept beside it, same units; 0 = the protocol's model
     """
@@ -253,28 +219,6 @@ def simulate_trial_frames(
         ),
     }
     return SimulatedTrial(outcomes, planted.effects, drawn.risk_difference)
-
-
-def live_days(moved: Mapping[str, date] | None = None) -> Ints:
-    """Operationally Live dates in roll-out order: the protocol's, or those moved."""
-    dates = {la.key: la.operationally_live for la in protocol.LOCAL_AUTHORITIES} | dict(moved or {})
-    return np.array([day_number(dates[la]) for la in protocol.LA_KEYS], dtype=np.int64)
-
-
-def draw_referrals(rng: np.random.Generator, children: int, live: Ints) -> IndexReferrals:
-    """Spread the cohort over LAs, months, days and ages."""
-    la = np.repeat(np.arange(len(LA_SHARES)), apportion(children, LA_SHARES))
-    first = month_of(np.array([day_number(protocol.TRIAL_START)], dtype=np.int64))[0]
-    months = first + np.arange(protocol.PERIODS * protocol.PERIOD_MONTHS)
-    weights = np.array([_month_weight(int(month)) for month in months])
-    position = choose(rng, weights, children)
-    starts, ends = first_day(months), first_day(months + 1)
-    length = (ends - starts)[position]
-    day = starts[position] + np.floor(rng.random(children) * length).astype(np.int64)
-    age_years = choose(rng, np.array(_AGE_WEIGHTS), children)
-    age_months = 12 * age_years + rng.integers(0, 12, children)
-    period = position // protocol.PERIOD_MONTHS
-    return IndexReferrals(la, day, months[position] - age_months, period, day >= live[la])
 
 
 def plant(
@@ -405,27 +349,6 @@ def years_since(day: Ints, terms: SchoolTerms, term: Ints) -> Floats:
     """Years from the referral to the term's first day."""
     since: Floats = (first_day(terms.first_month)[term] - day) / 365.25
     return since
-
-
-def apportion(total: int, shares: tuple[float, ...]) -> Ints:
-    """Whole numbers in proportion to `shares` that sum to `total` (largest remainders)."""
-    exact = total * np.array(shares) / sum(shares)
-    counts = np.floor(exact).astype(np.int64)
-    largest = np.argsort(counts - exact, kind="stable")[: total - int(counts.sum())]
-    counts[largest] += 1
-    return counts
-
-
-def choose(rng: np.random.Generator, weights: Floats, size: int) -> Ints:
-    """Positions drawn in proportion to `weights`, from one uniform each."""
-    cumulative = np.cumsum(weights / weights.sum())
-    drawn: Ints = np.searchsorted(cumulative[:-1], rng.random(size), side="right").astype(np.int64)
-    return drawn
-
-
-def _month_weight(month: int) -> float:
-    year, calendar_month = 1970 + month // 12, month % 12 + 1
-    return _SEASON[calendar_month - 1] * _LOCKDOWN.get((year, calendar_month), 1.0)
 
 
 def _linear_predictor(

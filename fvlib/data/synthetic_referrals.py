@@ -15,7 +15,7 @@ import numpy as np
 from fvlib import protocol
 from fvlib.data.synthetic_calendar import FAR, Bools, Ints, day_number, first_day, month_of
 from fvlib.data.synthetic_children import NOT_SET, Covariates
-from fvlib.data.synthetic_outcomes import LA_SHARES, IndexReferrals, apportion
+from fvlib.data.synthetic_design import LA_SHARES, IndexReferrals, apportion
 
 # Children for each cohort child.
 EXCLUDED_SHARES: Final[Mapping[str, float]] = {

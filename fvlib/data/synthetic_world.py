@@ -18,20 +18,17 @@ from fvlib.data.synthetic_calendar import FAR, Bools, day_number, month_of, scho
 from fvlib.data.synthetic_care import Episodes, lay_out_care
 from fvlib.data.synthetic_care import seen_by as episodes_seen_by
 from fvlib.data.synthetic_children import NOT_SET, Covariates, draw_covariates, predictors
+from fvlib.data.synthetic_design import IndexReferrals, draw_referrals, live_days, stream
 from fvlib.data.synthetic_extract import FileRows, Register
 from fvlib.data.synthetic_outcomes import (
     DEFAULT_THROUGH,
     SECONDARY_EFFECTS,
     Absence,
     DrawnOutcomes,
-    IndexReferrals,
     Planted,
     draw_absence,
     draw_outcomes,
-    draw_referrals,
-    live_days,
     plant,
-    stream,
 )
 from fvlib.data.synthetic_plans import Plans, lay_out_plans
 from fvlib.data.synthetic_plans import seen_by as plans_seen_by

@@ -11,7 +11,7 @@ from fvlib import protocol
 from fvlib.data.synthetic import simulate
 from fvlib.data.synthetic_calendar import TERM_NAMES, day_number, school_terms
 from fvlib.data.synthetic_extract import Register
-from fvlib.data.synthetic_outcomes import DEFAULT_THROUGH, in_reunification_sample
+from fvlib.data.synthetic_outcomes import (DEFAULT_THROUGH, in_reunification_sample)
 from fvlib.data.synthetic_world import draw_world
 from tests.data.slow_outcomes import Authority
 
