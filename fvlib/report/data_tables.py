@@ -1,19 +1,19 @@
-"""Tables of what arrived and who was followed: files, rows, flow, counts, missingness, dates."""
+"""Tables of what arrived and who was followed: files, rows, flow, counts, missingness."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any, Final
 
 import great_tables as gt
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report import accounts, words
-from fvlib.report.bundle import Bundle, la_order
-from fvlib.report.register import Entry, Register
-from fvlib.report.table_style import ABSENT, Rows, by_la, cell, count_notes, house
+from fvlib.data.rules import RULES
+from fvlib.report import words
+from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.register import Register
+from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, by_la, cell, count_notes, house
+from fvlib.trial.spells import RULES as DECISIONS
 
 
 def flow(bundle: Bundle, register: Register) -> gt.GT:
@@ -118,78 +118,81 @@ def _file_then_rule(keys: pd.Series) -> pd.Series:
 
 
 def arrivals(bundle: Bundle, register: Register) -> gt.GT:
-    """Set what arrived: rows read and kept by file and LA."""
+    """Set rows read and kept by file and LA."""
     table = bundle.table("arrivals")
-    read, kept = cell(table, "rows_read"), cell(table, "rows_kept")
     rows: Rows = []
-    for file in words.in_order(table["file"].astype(str), words.FILES):
-        for place in table.index[table["file"] == file]:
-            arrived = bool(table["arrived"][place])
-            dates = [table[c][place] for c in ("first_date", "last_date")]
-            rows.append(
-                {
-                    "file": words.file_label(file),
-                    "la": words.LAS[str(table["la"][place])],
-                    "read": read[place] if arrived else "not received",
-                    "kept": kept[place] if arrived else ABSENT,
-                    "first": words.short_day(dates[0]) if isinstance(dates[0], str) else ABSENT,
-                    "last": words.short_day(dates[1]) if isinstance(dates[1], str) else ABSENT,
-                }
-            )
-    labels = {"la": "", "read": "Rows read", "kept": "Rows kept", "first": "First date",
-              "last": "Last date"}  # fmt: skip
+    texts = []
+    for column, heading in (("rows_read", "Rows read"), ("rows_kept", "Rows kept")):
+        text = cell(table, column).where(table["arrived"].astype(bool), "not sent")
+        texts.append(text)
+        for file in words.in_order(table["file"].astype(str), words.FILES):
+            part = table.index[table["file"] == file]
+            line = dict(zip(table["la"][part], text[part], strict=True))
+            rows.append({"group": heading, "file": words.file_label(file), **line})
+    las = list(protocol.LA_KEYS)
+    headings = {"file": "", **{la: words.LAS[la] for la in las}}
     return house(
-        rows, "arrivals", labels=labels, group="file", numbers=["read", "kept", "first", "last"],
-        notes=count_notes(bundle, read, kept),
+        rows, "arrivals", labels=headings, group="group", numbers=las,
+        notes=count_notes(bundle, *texts),
     )  # fmt: skip
 
 
 def missingness(bundle: Bundle, register: Register) -> gt.GT:
-    """Set the share missing by covariate and LA."""
+    """Set the share missing by covariate and condition, with the reasons that were given."""
     table = bundle.table("missingness")
-    table = table[table["condition"] == "all"].reset_index(drop=True)
-    rows, headings, las, texts = by_la(table, "covariate", "share", words.percent)
-    rows = [row | {"covariate": words.label(words.COVARIATES, row["covariate"])} for row in rows]
-    limit = words.percent(protocol.MISSING_LIMIT, 0)
+    table = table[table["la"] == "all"].reset_index(drop=True)
+    texts = cell(table, "share", words.percent)
     reasons = bundle.manifest.get("missing_because") or {}
-    notes = [
-        f"A covariate missing in more than {limit} of the cohort is dropped (protocol, Handling "
-        "missing data); the others are multiply imputed.",
-        *(
-            f"{words.label(words.COVARIATES, name)}: {reason}."
-            for name, reason in sorted(reasons.items())
-        ),
-        *count_notes(bundle, texts)[1:],
-    ]
-    return house(rows, "missingness", labels=headings, numbers=las, notes=notes)
-
-
-def live_dates(bundle: Bundle, register: Register) -> gt.GT:
-    """Set intended and actual Operationally Live dates, with the reason for each change."""
-    manifest = bundle.manifest
-    changed = {entry["la"]: entry for entry in manifest.get("changed_dates") or []}
     rows: Rows = []
-    for la in protocol.LOCAL_AUTHORITIES:
-        entry = changed.get(la.key, {})
-        agreed, consulted = entry.get("dfe_agreed"), entry.get("developer_consulted")
-        rows.append(
-            {
-                "la": la.name,
-                "readiness": la.readiness,
-                "intended": words.short_day(manifest["intended_dates"][la.key]),
-                "live": words.short_day(manifest["live_dates"][la.key]),
-                "reason": words.sentence_case(str(entry["reason"])) if entry else ABSENT,
-                "dfe": (words.short_day(agreed) if agreed else "not recorded") if entry else ABSENT,
-                "developer": CONSULTED[consulted] if entry else ABSENT,
-            }
-        )
-    labels = {
-        "la": "", "readiness": "Readiness", "intended": "Intended", "live": "Operationally Live",
-        "reason": "Reason for the change", "dfe": "DfE agreed", "developer": "Developer consulted",
-    }  # fmt: skip
+    for covariate in words.in_order(table["covariate"].astype(str), words.COVARIATES):
+        part = table.index[table["covariate"] == covariate]
+        line = dict(zip(table["condition"][part], texts[part], strict=True))
+        reason = words.sentence_case(str(reasons.get(covariate, ABSENT)))
+        name = words.label(words.COVARIATES, covariate)
+        rows.append({"covariate": name, **line, "reason": reason})
+    labels = {"covariate": "", **words.CONDITIONS, "reason": "Reason given"}
+    limit = words.percent(protocol.MISSING_LIMIT, 0)
+    notes = [
+        f"A covariate missing in more than {limit} of the cohort is dropped; for free school "
+        "meals, of those of school age. The others are multiply imputed.",
+        *(note for note in count_notes(bundle, texts) if note.startswith(MASKED_TEXT)),
+    ]
     return house(
-        rows, "live-dates", labels=labels, notes=["DfE: Department for Education."],
+        rows, "missingness", labels=labels, numbers=list(words.CONDITIONS), notes=notes,
     )  # fmt: skip
+
+
+def rules(bundle: Bundle, register: Register) -> gt.GT:
+    """Set what the rules check under which rows of this refresh were set aside or resolved."""
+    rows: Rows = []
+    for name, heading in (("set_aside", "Set aside"), ("resolved", "Resolved")):
+        table = bundle.table(name)
+        met = set(table.loc[(table["rows"] > 0) | masked(table, "rows"), "rule"])
+        rows += [
+            {
+                "group": heading,
+                "rule": words.rule_label(rule.id),
+                "checks": words.sentence_case(rule.checks),
+                "why": words.sentence_case(rule.why),
+            }
+            for rule in RULES.values()
+            if rule.id in met and rule.outcome == heading.lower()
+        ]
+    labels = {"rule": "", "checks": "What holds", "why": "Why"}
+    return house(
+        rows, "rules", labels=labels, group="group",
+        widths={"rule": "26%", "checks": "42%", "why": "32%"},
+    )  # fmt: skip
+
+
+def decisions(bundle: Bundle, register: Register) -> gt.GT:
+    """Set what the reconstruction of periods of care and plan spells decided, by LA."""
+    table = bundle.table("decisions").reset_index(drop=True)
+    table = table[table.groupby("rule")["rows"].transform(lambda rows: (rows != 0).any())]
+    rows, headings, las, texts = by_la(table, "rule", "rows")
+    for row in rows:
+        row["rule"] = words.sentence_case(DECISIONS.get(row["rule"], words.plain(row["rule"])))
+    return house(rows, "decisions", labels=headings, numbers=las, notes=count_notes(bundle, texts))
 
 
 def control_window(bundle: Bundle, register: Register) -> gt.GT:
@@ -204,122 +207,6 @@ def control_window(bundle: Bundle, register: Register) -> gt.GT:
     return house(rows, "control-window", labels=labels, numbers=["share"], narrow=True)
 
 
-def readings(bundle: Bundle, register: Register) -> gt.GT:
-    """Set the register of readings."""
-    rows = [_entry(entry) for entry in register.readings]
-    labels = {"id": "", "what": "Reading", "where": "Protocol section", "applies": "Applies to"}
-    return house(rows, "readings", labels=labels, notes=REGISTER_NOTES[:1])
-
-
-def deviations(bundle: Bundle, register: Register) -> gt.GT:
-    """Set the register of deviations, those that this refresh brought with it included."""
-    rows = [_entry(entry) | {"when": entry.when or ABSENT} for entry in register.deviations]
-    rows += _of_this_refresh(bundle)
-    labels = {"id": "", "what": "Deviation", "where": "Protocol section", "applies": "Applies to",
-              "when": "Decided"}  # fmt: skip
-    return house(rows, "deviations", labels=labels, notes=REGISTER_NOTES[1:])
-
-
-def _entry(entry: Entry) -> dict[str, str]:
-    what = f"{entry.title}. {entry.text}"
-    return {
-        "id": entry.id,
-        "what": f"{what} Contested." if entry.contested else what,
-        "where": entry.where,
-        "applies": ", ".join(entry.applies_to) or "the report as a whole",
-    }
-
-
-def _of_this_refresh(bundle: Bundle) -> Rows:
-    """List what the data of this refresh made necessary: changed dates, dropped LA covariates."""
-    rows: Rows = []
-    if bundle.manifest.get("changed_dates"):
-        rows.append(
-            {
-                "what": accounts.changed_dates(bundle),
-                "where": "Randomisation",
-                "applies": "all analyses",
-            }
-        )
-    if bundle.manifest["trial_period"].get("reason"):
-        rows.append(
-            {
-                "what": accounts.trial_period(bundle),
-                "where": "Randomisation",
-                "applies": "all analyses",
-            }
-        )
-    dropped: dict[str, list[str]] = {}
-    for name, part in bundle.estimates.groupby("analysis", sort=False):
-        text = part["dropped"].iloc[0]
-        if isinstance(text, str):
-            for term in text.split("; "):
-                if term.split(" ")[0] in protocol_la_covariates():
-                    dropped.setdefault(term, []).append(str(name))
-    for term, names in dropped.items():
-        rows.append(
-            {
-                "what": f"LA covariate dropped from the model: {words.readable(term)}.",
-                "where": "Covariates",
-                "applies": ", ".join(names),
-            }
-        )
-    return [
-        row | {"id": f"T{place}", "when": "In this refresh"}
-        for place, row in enumerate(rows, start=1)
-    ]
-
-
-def protocol_la_covariates() -> frozenset[str]:
-    """Return the machine names of the LA covariates."""
-    return frozenset(name for name, text in words.COVARIATES.items() if text.startswith("LA: "))
-
-
-def provenance(bundle: Bundle, register: Register) -> gt.GT:
-    """Set what this report was made from: refresh, dates, settings, versions, hashes."""
-    manifest = bundle.manifest
-    rule = manifest["disclosure"]
-    lines = {
-        "Refresh": str(manifest["refresh"]),
-        "Data": "synthetic" if bundle.synthetic else "from the local authorities",
-        "Look": "interim" if bundle.interim else "final",
-        "Registration": str(manifest.get("registration") or "not recorded"),
-        "Seed": str(manifest["seed"]),
-        "Imputations": str(manifest["imputations"]),
-        "Disclosure": f"counts under {rule['threshold']} masked, others rounded to the nearest "
-        f"{rule['round_to']}",
-        **{f"Version of {name}": str(v) for name, v in sorted(manifest["versions"].items())},
-        **{f"Hash of {name}": _digest(v) for name, v in sorted(manifest["hashes"].items())},
-    }
-    through = manifest["data_through"]
-    for la in protocol.LA_KEYS:
-        lines[f"Data through, {words.LAS[la]}"] = words.day(through[la])
-    rows = [{"what": name, "value": value} for name, value in lines.items()]
-    return house(rows, "provenance", labels={"what": "", "value": ""})
-
-
-def abbreviations(bundle: Bundle, register: Register) -> gt.GT:
-    """Set the abbreviations used."""
-    rows = [{"short": short, "long": long} for short, long in words.ABBREVIATIONS.items()]
-    return house(rows, "abbreviations", labels={"short": "", "long": "Meaning"}, narrow=True)
-
-
-def _digest(value: object) -> str:
-    """Shorten a hash to what tells two apart; many files' hashes are hashed once more."""
-    if isinstance(value, str):
-        return value[:HASH_DIGITS]
-    text = json.dumps(value, sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:HASH_DIGITS]
-
-
-HASH_DIGITS: Final = 16
-CONSULTED: Final[dict[bool | None, str]] = {True: "yes", False: "no", None: "not recorded"}
-REGISTER_NOTES: Final = (
-    "R: a reading of the protocol, where it leaves something open or says it twice.",
-    "D: a deviation of the analysis plan from the protocol. T: one that this refresh brought "
-    "with it.",
-)
-
 TABLES: Final[dict[str, Any]] = {
     "flow": flow,
     "crude": crude,
@@ -328,10 +215,7 @@ TABLES: Final[dict[str, Any]] = {
     "resolved": resolved,
     "arrivals": arrivals,
     "missingness": missingness,
-    "live_dates": live_dates,
+    "rules": rules,
+    "decisions": decisions,
     "control_window": control_window,
-    "readings": readings,
-    "deviations": deviations,
-    "provenance": provenance,
-    "abbreviations": abbreviations,
 }

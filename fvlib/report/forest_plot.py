@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any, Final
 
 import pandas as pd
@@ -49,6 +50,8 @@ from fvlib.report.plot_style import (
     ratio_ticks,
 )
 
+LONGEST: Final = 34  # characters of a label that the column holds
+ELLIPSIS: Final = "\u2026"
 ROW: Final = 0.19  # inches a row
 HEAD: Final = 0.42  # above the first row
 FOOT: Final = 0.62  # below the last one
@@ -75,11 +78,11 @@ class Panel:
 
 PANELS: Final = (
     Panel(
-        "odds_ratio", "Odds ratio", 1.98, 3.06, 4.12, 0.0, math.log, words.ratio,
+        "odds_ratio", "Odds ratio", 1.95, 2.98, 4.11, 0.0, math.log, words.ratio,
         ratio_tick,
     ),
     Panel(
-        "risk_difference", "Percentage points", 4.28, 5.34, WIDTH - 0.02, 0.0, lambda value: value,
+        "risk_difference", "Percentage points", 4.26, 5.28, WIDTH - 0.02, 0.0, lambda value: value,
         words.points, lambda value: words.number(100 * value, 1).removesuffix(".0"),
         marks=(-protocol.MDES, protocol.MDES),
     ),
@@ -127,7 +130,7 @@ def forest(bundle: Bundle) -> ggplot:
     ink = Ink()
     for place, (name, heading) in enumerate(rows):
         y = -HEAD - ROW * (place + 0.5)
-        label = name if heading else bundle.label(name)
+        label = name if heading else shorten(bundle.label(name), LONGEST, placeholder=ELLIPSIS)
         ink.text(0.0 if heading else INDENT, y, label, weight="bold" if heading else "normal")
     effects = [
         (name, -HEAD - ROW * (place + 0.5)) for place, (name, top) in enumerate(rows) if not top
@@ -174,7 +177,7 @@ def _draw_panel(
     ink.text(middle, bottom - 0.26, note, ha="center", color=MUTED, size=TEXT - 0.5)
     small: dict[str, Any] = {"color": MUTED, "size": TEXT - 0.5}
     ink.text(panel.left, bottom - 0.44, f"{ARROWS[0]} fewer", **small)
-    ink.text(panel.right, bottom - 0.44, f"more in care {ARROWS[1]}", ha="right", **small)
+    ink.text(panel.right, bottom - 0.44, f"more {ARROWS[1]}", ha="right", **small)
     axis = Axis(panel, low, high, at)
     for name, y in effects:
         _draw_row(ink, bundle, axis, name, y)

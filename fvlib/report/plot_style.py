@@ -31,7 +31,7 @@ from fvlib.report import words
 
 WIDTH: Final = 6.5  # inches: the text width of an A4 page
 FONT: Final = "DejaVu Sans"
-SIZE: Final = 8
+SIZE: Final = 8.5
 
 INK: Final = "#1f2a37"
 MUTED: Final = "#5b6675"
@@ -44,7 +44,7 @@ ALERT: Final = "#d55e00"
 # Where an axis of ratios may be marked.
 RATIOS: Final = (0.1, 0.2, 0.33, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10)
 # Points: geom_text sizes are in millimetres of the theme's own scale.
-TEXT: Final = 7.0
+TEXT: Final = 7.5
 BASELINE: Final = 0.035  # inches from the middle of a line of text down to its baseline
 
 

@@ -145,6 +145,7 @@ def _counts(analysis: str, rows: pd.DataFrame, strings: dict[str, str], hidden: 
 def _outcome(bundle: Bundle, outcome: str) -> dict[str, str]:
     out = {
         "result": sentences.result(bundle, outcome),
+        "lead": sentences.lead(bundle, outcome),
         "beside": sentences.beside(bundle, outcome),
         "sample": sentences.sample(bundle, outcome),
         "risks": sentences.risks(bundle, outcome),

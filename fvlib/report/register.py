@@ -9,6 +9,7 @@ from typing import Final
 import yaml
 
 from fvlib.errors import Refusal
+from fvlib.report import words
 
 DEVIATION_MARK: Final = "\u2020"  # dagger
 READING_MARK: Final = "\u2021"  # double dagger
@@ -68,7 +69,7 @@ class Register:
         ):
             hit = [entry for entry in entries if used & set(entry.applies_to)]
             if hit:
-                told = "; ".join(f"{entry.id}, {_small(entry.title)}" for entry in hit)
+                told = "; ".join(f"{entry.id}, {words.in_sentence(entry.title)}" for entry in hit)
                 lines.append(f"{mark} {word} {told}: see the registers.")
         return lines
 
@@ -110,8 +111,3 @@ def _entry(item: dict[str, object]) -> Entry:
 
 def _flat(text: object) -> str:
     return " ".join(str(text).split())
-
-
-def _small(title: str) -> str:
-    first = title.split(" ", 1)[0]
-    return title if len(first) > 1 and first.isupper() else title[:1].lower() + title[1:]

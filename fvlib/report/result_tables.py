@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
 from typing import Any, Final
 
 import great_tables as gt
@@ -14,6 +15,7 @@ from fvlib.report.bundle import ESTIMATED, Bundle
 from fvlib.report.register import Register
 from fvlib.report.table_style import ABSENT, Rows, cell, count_notes, house
 
+REMARKS: Final = ("dropped", "warnings")
 EFFECT_GROUP: Final = "Effect of referral after v before go-live"
 
 
@@ -174,31 +176,31 @@ def _analysis_row(bundle: Bundle, register: Register, name: str) -> dict[str, st
 
 
 def diary(bundle: Bundle, register: Register) -> gt.GT:
-    """Set how each fit went: converged, singular, what was left out, warnings."""
+    """Set how each fit went; remarks that fits share stand once, under a letter."""
+    letters: dict[str, str] = {}
     rows: Rows = []
     for name, part in bundle.estimates.groupby("analysis", sort=False):
-        status, reason = bundle.status(str(name))
         first = part.iloc[0]
+        status, reason = bundle.status(str(name))
         fit = "converged" if first["converged"] else "did not converge"
         if first["singular"]:
-            fit += "; variance between LAs at zero"
-        texts = [str(first[c]) for c in ("dropped", "warnings") if isinstance(first[c], str)]
-        remark = reason if status != ESTIMATED else "; ".join(text for text in texts if text)
+            fit += "; no variance between LAs"
+        texts = [words.remarks(first[c]) for c in REMARKS if isinstance(first[c], str) and first[c]]
+        if status != ESTIMATED:
+            texts, fit = [reason], ABSENT
+        marks = [letters.setdefault(text, ascii_lowercase[len(letters) % 26]) for text in texts]
         rows.append(
             {
                 "analysis": bundle.label(str(name)) + register.marks(str(name)),
                 "status": words.label(words.STATUSES, status),
-                "fit": fit if status == ESTIMATED else ABSENT,
-                "remark": words.readable(remark) or ABSENT,
+                "fit": fit,
+                "remark": ", ".join(marks) or ABSENT,
             }
         )
-    labels = {
-        "analysis": "",
-        "status": "Status",
-        "fit": "Fit",
-        "remark": "Left out, warnings, reason",
-    }
-    return house(rows, "diary", labels=labels)
+    labels = {"analysis": "", "status": "Status", "fit": "Fit", "remark": "Remarks"}
+    notes = [f"{letter}: {words.sentence_case(text)}." for text, letter in letters.items()]
+    names = [str(name) for name in bundle.estimates["analysis"].unique()]
+    return house(rows, "diary", labels=labels, notes=[*notes, *register.notes(names)])
 
 
 def exposure_weights(bundle: Bundle, register: Register) -> gt.GT:

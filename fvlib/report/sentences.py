@@ -111,9 +111,7 @@ def permutation_p(bundle: Bundle, outcome: str) -> float | None:
 
 def result(bundle: Bundle, outcome: str) -> str:
     """Tell an outcome's main result with all that must stand beside it."""
-    if bundle.effect(outcome) is None:
-        return no_result(bundle, outcome)
-    return " ".join([lead(bundle, outcome), beside(bundle, outcome)])
+    return f"{lead(bundle, outcome)} {beside(bundle, outcome)}"
 
 
 def no_result(bundle: Bundle, analysis: str) -> str:
@@ -123,6 +121,8 @@ def no_result(bundle: Bundle, analysis: str) -> str:
 
 def lead(bundle: Bundle, outcome: str) -> str:
     """Tell the protocol's model's estimate, with the verdict that the rule allows."""
+    if bundle.effect(outcome) is None:
+        return no_result(bundle, outcome)
     question = words.OUTCOMES[outcome].question
     told = estimates(bundle, outcome)
     if bundle.interim:
@@ -301,7 +301,7 @@ def control_window(bundle: Bundle, outcome: str) -> str:
 
 
 def diary(bundle: Bundle, analysis: str) -> str:
-    """Tell how the fit went: what was dropped, what was warned of."""
+    """Tell how the fit went; what was left out or warned of stands in the diary table."""
     row = bundle.effect(analysis)
     if row is None:
         return no_result(bundle, analysis)
@@ -312,10 +312,6 @@ def diary(bundle: Bundle, analysis: str) -> str:
     ]
     if row["singular"]:
         parts.append("The variance between LAs was estimated at zero in at least one fit.")
-    if isinstance(row["dropped"], str) and row["dropped"]:
-        parts.append(f"Left out or changed for the fit: {words.readable(row['dropped'])}.")
-    if isinstance(row["warnings"], str) and row["warnings"]:
-        parts.append(f"Warnings: {words.readable(row['warnings'])}.")
     return " ".join(parts)
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from fvlib.report import data_tables, result_tables
+from fvlib.report import data_tables, register_tables, result_tables
 
 # Each takes the released bundle and the registers.
-TABLES: Final[dict[str, Callable[..., Any]]] = {**result_tables.TABLES, **data_tables.TABLES}
+TABLES: Final[dict[str, Callable[..., Any]]] = {
+    **result_tables.TABLES,
+    **data_tables.TABLES,
+    **register_tables.TABLES,
+}

@@ -20,9 +20,9 @@ from plotnine import (
     geom_text,
     ggplot,
     labs,
+    scale_color_identity,
     scale_fill_manual,
     scale_shape_manual,
-    scale_size_identity,
     scale_x_continuous,
     scale_y_continuous,
     theme,
@@ -45,9 +45,10 @@ from fvlib.report.plot_style import (
     month_label,
     months_since,
 )
-from fvlib.report.table_style import MASKED_TEXT
+from fvlib.report.table_style import MASKED_TEXT, cell
 
 BOX_HEIGHT: Final = 0.62
+NARROW: Final = 2.5  # months: the count of a cell is set smaller
 CONDITIONS: Final = ("control", "treatment")
 
 
@@ -84,34 +85,21 @@ def wedge(bundle: Bundle) -> ggplot:
     start, _, periods = calendar(bundle)
     cells = segments(bundle)
     las = la_order(cells)
-    place = {la: len(las) - position for position, la in enumerate(las)}
-    cells["y"] = cells["la"].map(place)
+    cells["y"] = cells["la"].map({la: len(las) - place for place, la in enumerate(las)})
     cells["ymin"], cells["ymax"] = cells["y"] - BOX_HEIGHT / 2, cells["y"] + BOX_HEIGHT / 2
-    cells["label"] = [
-        MASKED_TEXT if hidden else "" if pd.isna(n) else words.count(n)
-        for n, hidden in zip(cells["n"], cells["n_masked"], strict=True)
-    ]
+    cells["label"] = cell(cells, "n")
+    cells["ink"] = cells["condition"].map({"control": INK, "treatment": PAPER})
     cells["referred"] = pd.Categorical(
         cells["condition"].map(words.CONDITIONS), [words.CONDITIONS[c] for c in CONDITIONS]
     )
     lines = cells.drop_duplicates("la")[["la", "y", "live"]].copy()
     lines["label"] = [words.short_day(bundle.manifest["live_dates"][la]) for la in lines["la"]]
     breaks = [period * protocol.PERIOD_MONTHS for period in range(periods + 1)]
-    cells["size"] = [TEXT if wide else TEXT - 1.5 for wide in cells["xmax"] - cells["xmin"] > 2.5]
-    text = {"family": FONT}
-    return (
+    plot = (
         ggplot(cells)
         + geom_rect(
             aes(xmin="xmin", xmax="xmax", ymin="ymin", ymax="ymax", fill="referred"),
             color=PAPER, size=0.6,
-        )
-        + geom_text(
-            aes(x="middle", y="y", label="label"), cells[cells["condition"] == "control"],
-            color=INK, **text,
-        )
-        + geom_text(
-            aes(x="middle", y="y", label="label"), cells[cells["condition"] == "treatment"],
-            color=PAPER, **text,
         )
         + geom_segment(
             aes(x="live", xend="live", y="y - 0.36", yend="y + 0.36"), lines, color=ALERT, size=1.2
@@ -121,18 +109,24 @@ def wedge(bundle: Bundle) -> ggplot:
             family=FONT,
         )
         + scale_fill_manual(values=[BEFORE, AFTER])
-        + scale_size_identity()
+        + scale_color_identity()
         + scale_x_continuous(
             breaks=breaks, labels=[month_label(start, b) for b in breaks], expand=(0.01, 0)
         )
         + scale_y_continuous(
-            breaks=list(place.values()), labels=[words.LAS[la] for la in place],
+            breaks=range(len(las), 0, -1), labels=[words.LAS[la] for la in las],
             limits=(0.6, len(las) + 0.65), expand=(0, 0),
         )
         + labs(x="", y="")
         + house_theme(0.55 * len(las) + 1.1)
         + theme(panel_grid_major=element_blank())
     )  # fmt: skip
+    for narrow, part in cells.groupby(cells["xmax"] - cells["xmin"] < NARROW):
+        size = TEXT - 2 if narrow else TEXT
+        plot = plot + geom_text(
+            aes(x="middle", y="y", label="label", color="ink"), part, family=FONT, size=size
+        )
+    return plot
 
 
 def rates(bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame]:

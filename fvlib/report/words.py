@@ -117,7 +117,7 @@ def day(value: date | str) -> str:
 def short_day(value: date | str) -> str:
     """Write a date for a table: 1 Apr 2020."""
     when = date.fromisoformat(value[:10]) if isinstance(value, str) else value
-    return f"{when.day} {when:%b} {when.year}"
+    return NO_BREAK.join([str(when.day), f"{when:%b}", str(when.year)])
 
 
 def span(first: date | str, last: date | str) -> str:
@@ -150,13 +150,27 @@ def plain(name: str) -> str:
 
 
 def readable(text: str) -> str:
-    """Put labels for the machine names of covariates in a remark: `uasc[yes]`."""
+    """Put labels for the machine names of covariates: `uasc[yes]` is unaccompanied ... yes."""
     for name in sorted(COVARIATES, key=len, reverse=True):
-        shown = COVARIATES[name]
-        shown = shown if shown.startswith("LA") else shown[:1].lower() + shown[1:]
+        shown = in_sentence(COVARIATES[name])
         text = re.sub(rf"\b{name}\[([^\]]*)\]", rf"{shown} \1", text)
-        text = re.sub(rf"\b{name}\b(?!:)", shown, text)
+        text = re.sub(rf"\b{name}\b", shown, text)
     return text
+
+
+def remarks(text: str) -> str:
+    """Write a fit's remarks, `;` between them, those with the same reason in brackets as one."""
+    grouped: dict[str, list[str]] = {}
+    for item in text.split("; "):
+        what, bracket, reason = item.partition(" (")
+        grouped.setdefault(bracket + reason, []).append(readable(what))
+    return "; ".join(listing(items) + reason for reason, items in grouped.items())
+
+
+def in_sentence(label: str) -> str:
+    """Begin a label with a small letter, unless with an abbreviation."""
+    first = label.split(" ", 1)[0].rstrip(":")
+    return label if len(first) > 1 and first.isupper() else label[:1].lower() + label[1:]
 
 
 def _times(share: float, factor: int) -> float:
@@ -246,7 +260,7 @@ ANALYSES: Final = {
     "X9": "Fractional logit",
     "X10": "Later implementation date",
     "X11": "Wild cluster bootstrap",
-    "X12": "Pooled with the difference-in-differences",
+    "X12": "Pooled with sister evaluation",
     "X13": "Interaction with readiness",
     "X14": "Implied savings",
     "complete-cases": "Complete cases",
@@ -255,10 +269,10 @@ ANALYSES: Final = {
     "la-fixed-effects": "LA fixed effects",
     "linear-probability": "Linear probability model",
     "under-16-and-a-half": "Children under 16\u00bd only",
-    "within-period": "Within-period comparison of LA summaries",
-    "tipping-point": "Missing not at random (tipping point)",
+    "within-period": "Within-period LA summaries",
+    "tipping-point": "Missing not at random",
     "first-referral-only": "First referral only",
-    "all-referrals": "All referrals, also without further action",
+    "all-referrals": "All referrals",
     **{f"leave-out-{key}": f"Without {name}" for key, name in protocol.LA_NAMES.items()},
 }
 
@@ -341,6 +355,19 @@ STEPS: Final = {
     "P1_not_observable": "Outcome window still open",
     "P1_missing": "Outcome missing",
     "P1_analysed": "Primary outcome analysed",
+    "S4_not_in_care": "S4: did not enter care in the window",
+    "S5_not_in_care": "S5: did not enter care in the trial period",
+    "S5_turning_18": "S5: turns 18 in the window",
+    "S6_not_of_school_age": "S6: not of school age in the term",
+    **{
+        f"{outcome}_{state}": f"{outcome}: {told}"
+        for outcome in protocol.SECONDARY_OUTCOMES
+        for state, told in (
+            ("not_observable", "window still open"),
+            ("missing", "missing"),
+            ("analysed", "analysed"),
+        )
+    },
 }
 
 ABBREVIATIONS: Final = {

@@ -211,10 +211,19 @@ def tables(what: Contents) -> dict[str, pd.DataFrame]:
         "resolved": _twins(
             pd.DataFrame(
                 [
-                    ("newcastle", "plans", "overlapping plans", 310),
-                    ("sefton", "care_episodes", "gap between episodes", 25),
+                    ("newcastle", "plans", "spaces or case", 310),
+                    ("sefton", "care_episodes", "end after data_through", 25),
                 ],
                 columns=["la", "file", "rule", "rows"],
+            ),
+            "rows",
+        ),
+        "decisions": _twins(
+            pd.DataFrame(
+                [(la, "joined_next_day", 40) for la in protocol.LA_KEYS]
+                + [(la, "cut_at_next", None) for la in protocol.LA_KEYS]
+                + [(la, "sorted_by_start", 0) for la in protocol.LA_KEYS],
+                columns=["la", "rule", "rows"],
             ),
             "rows",
         ),
@@ -315,8 +324,8 @@ def _set_aside() -> pd.DataFrame:
         ("newcastle", "care_episodes", "unknown code", 120),
         ("newcastle", "referrals", "child set aside", None),
         ("coventry", "plans", "end before start", 60),
-        ("coventry", "referrals", "empty referral_nfa", 1_450),
-        ("sefton", "attendance", "sessions_unauthorised > sessions_possible", 30),
+        ("coventry", "referrals", "missing value", 1_450),
+        ("sefton", "attendance", "sessions_unauthorised over sessions_possible", 30),
         ("sefton", "plans", "orphan child_id", 15),
     ]
     frame = pd.DataFrame(rows, columns=["la", "file", "rule", "rows"])

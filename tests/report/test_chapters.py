@@ -97,7 +97,6 @@ def test_one_thing_a_cell_with_label_caption_and_alt_text(stem: str) -> None:
             assert len(str(cell.options[f"{prefix}-cap"])) > 10
             if kind == "plot":
                 assert len(str(cell.options["fig-alt"])) > 60
-            assert cell.options.get("echo") is False
 
 
 def test_labels_are_unique_and_references_lead_somewhere() -> None:
@@ -106,6 +105,16 @@ def test_labels_are_unique_and_references_lead_somewhere() -> None:
     for stem, chapter in CHAPTERS.items():
         for reference in re.findall(r"@((?:fig|tbl)-[\w-]+)", prose(chapter)):
             assert reference.rstrip(".") in labels, (stem, reference)
+
+
+def test_what_must_stand_beside_a_result_follows_it() -> None:
+    for chapter in CHAPTERS.values():
+        keys = KEY.findall(prose(chapter))
+        for place, key in enumerate(keys):
+            outcome, _, name = key.partition(".")
+            if name == "lead":
+                assert keys[place + 1] == f"{outcome}.beside"
+            assert name not in ("p", "odds_ratio_ci", "log_odds_ci", "risk_difference_ci")
 
 
 def test_the_skeleton_is_kept() -> None:

@@ -116,13 +116,14 @@ def test_a_new_analysis_appears_with_no_edit(opened: Open) -> None:
 def test_a_failed_analysis_prints_its_reason(opened: Open) -> None:
     rows = first_slice() + without_result("girls-only", "failed", "the LA separates")
     report = opened(Contents(rows=rows))
-    assert row(report, "diary", "Girls only")[-1] == "the LA separates"
+    assert row(report, "diary", "Girls only")[1:] == ["could not be estimated", "\u2013", "c"]
+    assert ["c: The LA separates."] in cells(report, "diary")
     assert row(report, "analyses", "Girls only")[3] == "could not be estimated"
 
 
 def test_changed_dates_print_with_what_is_not_recorded(opened: Open) -> None:
     coventry = row(opened(), "live_dates", "Coventry")
-    assert coventry[2:] == [
+    assert [text.replace("\u00a0", " ") for text in coventry[2:]] == [
         "1 Apr 2021", "17 May 2021", "Awareness training finished later than planned",
         "10 Mar 2021", "not recorded",
     ]  # fmt: skip
@@ -139,6 +140,21 @@ def test_this_refreshs_own_deviations_join_the_register(opened: Open) -> None:
         "LA covariate dropped from the model: LA: share eligible for free school meals (collinear "
         "with treatment).",
     ]
+
+
+def test_every_rule_met_is_explained_and_no_other(opened: Open) -> None:
+    told = {r[0]: r[1] for r in cells(opened(), "rules") if len(r) == 3}
+    assert told["End before start"] == "A row doesn't end before it starts"
+    assert set(told) - {""} == {
+        "End before start", "Duplicate key", "Unknown code", "Child set aside", "Missing value",
+        "Sessions unauthorised over sessions possible", "Orphan child id", "Spaces or case",
+        "End after data through",
+    }  # fmt: skip
+
+
+def test_a_decision_never_met_is_left_out(opened: Open) -> None:
+    told = [r for r in cells(opened(), "decisions") if len(r) > 1][1:]
+    assert [r[1] for r in told] == ["40", MASKED_TEXT]
 
 
 def test_an_las_true_zero_is_a_zero(opened: Open) -> None:
