@@ -195,6 +195,7 @@ def life(child: int, extracts: SimpleNamespace, refresh: Refresh) -> dict[str, A
         "index": referral,
         "period": sum(add_months(first, 6 * k) <= referral for k in range(1, 40)),
         "treated": int(referral >= live),
+        "exposure_time": sum(add_months(live, 6 * k) <= referral for k in range(40)) - 1,
         "first_referral": not any(first <= r["referral_date"] < referral for r in referrals),
         "P1": seen(18, int(entered)),
         "S1": seen(36, s1(referral, plans, periods)),
@@ -252,6 +253,7 @@ def told_by(trial: Any, child: int) -> dict[str, Any]:
         "index": row["referral_date"].date(),
         "period": int(row["period"]),
         "treated": int(row["treated"]),
+        "exposure_time": int(row["exposure_time"]),
         "first_referral": bool(row["first_referral"]),
     }
     for outcome in protocol.OUTCOMES:
