@@ -77,10 +77,15 @@ def load_extracts(refresh: Refresh, root: Path) -> Extracts:
     Refusal
         The refresh can't be used as a whole; the message names every file and column at fault.
     """
+    return _extracts(*screen_refresh(refresh, root))
+
+
+def screen_refresh(refresh: Refresh, root: Path) -> tuple[Intake, list[Screened]]:
+    """Read and judge all files of a refresh; write the rows set aside."""
     intake = take_in(refresh, root)
-    screened = screen_all(intake, refresh)
+    screened = _screen_all(intake, refresh)
     write_set_aside(screened, root / refresh.data)
-    return _extracts(intake, screened)
+    return intake, screened
 
 
 def data_files(refresh: Refresh, root: Path) -> list[Path]:
@@ -92,7 +97,7 @@ def data_files(refresh: Refresh, root: Path) -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def screen_all(intake: Intake, refresh: Refresh) -> list[Screened]:
+def _screen_all(intake: Intake, refresh: Refresh) -> list[Screened]:
     """Judge every file, each LA's children before the files that refer to them."""
     screened: list[Screened] = []
     rosters: dict[str | None, Roster] = {None: Roster(pd.Index([]), np.zeros(0, np.int64))}
@@ -133,7 +138,7 @@ def _extracts(intake: Intake, screened: list[Screened]) -> Extracts:
         **frames,
         set_aside=set_aside,
         resolved=resolved,
-        arrivals=_arrivals(screened),
+        arrivals=arrivals_of(screened),
         withdrawn=intake.withdrawn,
     )
 
@@ -217,7 +222,7 @@ def counts_of(intake: Intake, screened: list[Screened]) -> tuple[pd.DataFrame, p
     return set_aside, resolved
 
 
-def _arrivals(screened: list[Screened]) -> pd.DataFrame:
+def arrivals_of(screened: list[Screened]) -> pd.DataFrame:
     """Say what each LA sent of each file; a file with a header alone has not arrived."""
     sent = {(part.spec.name, la): part for part in screened for la in _las_of(part)}
     rows = []
