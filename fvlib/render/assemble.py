@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,18 +12,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-import pypandoc
-
 from fvlib.errors import Refusal
 from fvlib.render.book import Book, Part
 from fvlib.render.edition import TitlePage
 from fvlib.render.notebook import Executed
+from fvlib.render.pandoc import pandoc, pandoc_path
 from fvlib.render.tables import clean_tables
 
 READER: Final = "markdown+table_attributes"
 FILTER: Final = ("report.lua", "typst_tables.lua")
 FIGURES: Final = "figures"
-REFUSED: Final = "REFUSED "
 TOC_DEPTH: Final = 3
 CSS_PIXELS_PER_POINT: Final = 96 / 72
 MIME: Final = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -50,6 +47,7 @@ def merge(
     for chapter in executed:
         for image in chapter.images:
             (scratch / FIGURES / image.name).write_bytes(image.data)
+    pandoc_path()
     with ThreadPoolExecutor(max_workers=2) as pool:
         trees = list(pool.map(_parse, book.parts, executed))
     blocks: list[Json] = []
@@ -87,7 +85,7 @@ def to_html(book: Book, document: Json, title_page: TitlePage, scratch: Path) ->
         "--syntax-highlighting=none",
         *_variables(book, title_page),
     ]
-    written = _pandoc(clean_tables(document), arguments, book, scratch)
+    written = _write(clean_tables(document), arguments, book, scratch)
     written = written.replace(
         '<aside id="footnotes"', "<aside"
     )  # one for each section that has any
@@ -96,7 +94,7 @@ def to_html(book: Book, document: Json, title_page: TitlePage, scratch: Path) ->
 
 def to_typst(book: Book, document: Json, title_page: TitlePage, scratch: Path) -> str:
     """Write the typst source of the PDF; its title page reads `meta.json` beside it."""
-    body = _pandoc(document, ["--to=typst", "--wrap=none"], book, scratch)
+    body = _write(document, ["--to=typst", "--wrap=none"], book, scratch)
     meta = {
         "title": book.title,
         "subtitle": book.subtitle,
@@ -117,40 +115,18 @@ def _parse(part: Part, executed: Executed) -> Json:
     markdown = executed.markdown
     if "title" in part.chapter.meta:
         markdown = f"# {part.title}\n\n{markdown}"
-    return json.loads(_run([f"--from={READER}", "--to=json"], markdown, part.chapter.name))
+    return json.loads(pandoc([f"--from={READER}", "--to=json"], markdown, part.chapter.name))
 
 
-def _pandoc(document: Json, arguments: list[str], book: Book, scratch: Path) -> str:
+def _write(document: Json, arguments: list[str], book: Book, scratch: Path) -> str:
     for name in FILTER:
         (scratch / name).write_text(_data(name), encoding="utf-8")
     extra = [f"--lua-filter={scratch / FILTER[0]}"]
     if book.bibliography:
         extra.append("--citeproc")
-    return _run(
+    return pandoc(
         ["--from=json", *extra, *arguments], json.dumps(document), "the report", cwd=scratch
     )
-
-
-def _run(arguments: list[str], text: str, what: str, cwd: Path | None = None) -> str:
-    process = subprocess.run(
-        [pypandoc.get_pandoc_path(), *arguments],
-        input=text.encode("utf-8"),
-        capture_output=True,
-        check=False,
-        cwd=cwd,
-    )
-    messages = process.stderr.decode("utf-8", "replace").strip()
-    refused = [
-        line.removeprefix(REFUSED) for line in messages.splitlines() if line.startswith(REFUSED)
-    ]
-    if refused:
-        raise Refusal("\n".join(dict.fromkeys(refused)))
-    if process.returncode != 0:
-        raise Refusal(f"pandoc could not read {what}: {messages}")
-    unresolved = re.findall(r"Citeproc: citation (\S+) not found", messages)
-    if unresolved:
-        raise Refusal(f"no entry in the bibliography for {', '.join(unresolved)}")
-    return process.stdout.decode("utf-8").replace("\r\n", "\n")
 
 
 def _chapter_div(part: Part, blocks: list[Json], skip: bool) -> Json:

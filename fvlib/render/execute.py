@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,7 @@ EPOCH: Final = "0"
 PACKAGES: Final = ("great-tables", "ipykernel", "matplotlib", "pandas", "plotnine")
 # A Unix socket's path is short: about 100 characters with the names that zmq adds.
 SOCKET_FOLDER: Final = 80
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)")
 
 
 class OwnKernelManager(AsyncKernelManager):
@@ -180,7 +182,7 @@ def _run(
     with tempfile.TemporaryDirectory(prefix="fvlib-kernel-") as scratch:
         kernel = KernelSpec(
             argv=_argv(figures),
-            env=_environment(Path(scratch)),
+            env=_environment(Path(scratch), figures),
             display_name="Python 3",
             language="python",
         )
@@ -207,12 +209,6 @@ def _run(
 
 
 def _argv(figures: Figures) -> list[str]:
-    size = f"({figures.width}, {figures.height})"
-    settings = {
-        "figure.figsize": size,
-        "svg.hashsalt": repr(SVG_SALT),
-    }
-    rc = "{" + ", ".join(f"'{key}': {value}" for key, value in settings.items()) + "}"
     return [
         sys.executable,
         "-Xfrozen_modules=off",
@@ -221,14 +217,19 @@ def _argv(figures: Figures) -> list[str]:
         "-f",
         "{connection_file}",
         f"--InlineBackend.figure_format={figures.format}",
-        f"--InlineBackend.rc={rc}",
         "--HistoryManager.enabled=False",
         f"--Application.log_level={logging.CRITICAL}",
     ]
 
 
-def _environment(scratch: Path) -> dict[str, str]:
+def _environment(scratch: Path, figures: Figures) -> dict[str, str]:
+    style = scratch / "matplotlibrc"  # in place of the user's own
+    style.write_text(
+        f"svg.hashsalt: {SVG_SALT}\nfigure.figsize: {figures.width}, {figures.height}\n",
+        encoding="utf-8",
+    )
     return {
+        "MATPLOTLIBRC": str(style),
         RENDER_FLAG: "1",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "SOURCE_DATE_EPOCH": EPOCH,
@@ -260,12 +261,16 @@ def _failure(chapter: Chapter, notebook: NotebookNode, error: Any) -> Refusal:
 
 
 def _tidy(notebook: NotebookNode) -> NotebookNode:
-    """Drop clock times, machine names and random ids: the same results give the same bytes."""
+    """Drop clock times, random ids and addresses: the same results give the same bytes."""
     notebook.metadata = as_node({"kernelspec": dict(notebook.metadata["kernelspec"])})
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if INJECTED_TAG in tags:
             cell.id = "injected"
-        for name in ("papermill", "execution"):
+        for name in ("papermill", "execution", *([] if tags else ["tags"])):
             cell.metadata.pop(name, None)
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "text/plain" in data:
+                data["text/plain"] = _ADDRESS.sub("", data["text/plain"])
     return notebook
