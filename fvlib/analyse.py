@@ -22,9 +22,11 @@ from fvlib.analysis.design import (
     Terms,
     check_estimable,
     fixed_effects,
-    merge_small_ethnicities,
+    merge_ethnicities,
+    small_ethnicities,
 )
 from fvlib.analysis.methods import Fit, FitFailed
+from fvlib.imputations import Imputations
 from fvlib.plan import Analysis
 from fvlib.trial import Trial
 
@@ -51,8 +53,18 @@ class Result:
     seconds: float = 0.0
 
 
-def analyse(analysis: Analysis, trial: Trial) -> Result:
-    """Fit one row of the plan to the trial."""
+def analyse(analysis: Analysis, trial: Trial, imputations: Imputations | None = None) -> Result:
+    """Fit one row of the plan to the trial.
+
+    Parameters
+    ----------
+    analysis
+        The row.
+    trial
+        The trial's analysable rows.
+    imputations
+        Completed covariates; None analyses complete cases.
+    """
     begun = time.perf_counter()
     counts: dict[str, Any] = {"n": np.nan, "events": np.nan}
     intercepts: tuple[tuple[str, float, float], ...] = ()
@@ -64,7 +76,8 @@ def analyse(analysis: Analysis, trial: Trial) -> Result:
         counts = _counts(rows, analysis.outcome)
         prepared = prepare(analysis, rows)
         fits: list[Fit] = []
-        for complete in complete_data_sets(prepared.rows, prepared.terms):
+        copies = imputations if analysis.imputed else None
+        for complete in complete_data_sets(prepared, copies):
             counts = _counts(complete, analysis.outcome)
             design = design_of(complete, prepared.terms)
             fits.append(analysis.method.fit(design, fits[-1].start if fits else None))
@@ -128,11 +141,21 @@ def _counts(rows: pd.DataFrame, outcome: str) -> dict[str, Any]:
 class Prepared:
     """An analysis's rows and terms, ready for its complete data sets.
 
-    `notes` name the covariates that were dropped, or merged, and why.
+    Attributes
+    ----------
+    rows
+        The sample's rows, covariates as recorded.
+    terms
+        Covariates that the model can have.
+    small
+        Ethnicity codes to be merged into their main group.
+    notes
+        What was dropped or merged, and why.
     """
 
     rows: pd.DataFrame
     terms: Terms
+    small: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -147,10 +170,12 @@ def prepare(analysis: Analysis, rows: pd.DataFrame) -> Prepared:
     binary = analysis.outcome not in protocol.LINEAR_OUTCOMES
     terms, notes = _usable_terms(analysis.terms, rows)
     terms, collinear = check_estimable(rows, terms, binary=binary)
-    if binary and "ethnicity" in terms.child:
-        rows, merged = _merged(rows)
-        notes = [*notes, *merged]
-    return Prepared(rows, terms, (*notes, *collinear))
+    small = small_ethnicities(rows) if binary and "ethnicity" in terms.child else ()
+    if small:
+        notes.append(
+            f"ethnicity codes with few events merged into their main group: {', '.join(small)}"
+        )
+    return Prepared(rows, terms, small, (*notes, *collinear))
 
 
 def design_of(complete: pd.DataFrame, terms: Terms) -> Design:
@@ -173,26 +198,43 @@ def design_of(complete: pd.DataFrame, terms: Terms) -> Design:
     )
 
 
-def complete_data_sets(rows: pd.DataFrame, terms: Terms) -> Iterator[pd.DataFrame]:
-    """Yield complete data sets: here the complete cases."""
-    complete = rows.dropna(subset=[*terms.child, *terms.la])
-    if complete.empty:
-        raise NotEstimable("no child has every covariate recorded")
-    yield complete
+def complete_data_sets(
+    prepared: Prepared, imputations: Imputations | None
+) -> Iterator[pd.DataFrame]:
+    """Yield complete data sets: the imputed copies, or the complete cases where there are none.
+
+    Raises
+    ------
+    NotEstimable
+        Nobody has every covariate recorded.
+    """
+    rows, names = prepared.rows, list(prepared.terms.child)
+    incomplete = rows[names].isna().any(axis=None) if names else False
+    if imputations is None or not incomplete:
+        complete = rows.dropna(subset=names) if incomplete else rows
+        if complete.empty:
+            raise NotEstimable("no child has every covariate recorded")
+        yield _merged(complete, prepared)
+        return
+    child = rows["child"].to_numpy()
+    for number in range(imputations.count):
+        drawn = imputations.completed(number, child)[names].set_axis(rows.index)
+        yield _merged(rows.assign(**{name: drawn[name] for name in names}), prepared)
+
+
+def _merged(complete: pd.DataFrame, prepared: Prepared) -> pd.DataFrame:
+    if not prepared.small:
+        return complete
+    return complete.assign(ethnicity=merge_ethnicities(complete["ethnicity"], prepared.small))
 
 
 def _usable_terms(terms: Terms, rows: pd.DataFrame) -> tuple[Terms, list[str]]:
-    """Drop covariates that are missing too often in the sample; name them."""
+    """Drop covariates that are missing too often, and LA covariates missing at all; name them."""
     names = [*terms.child, *terms.la]
     missing = rows[names].isna().mean()
     over = [name for name in names if missing[name] > protocol.MISSING_LIMIT]
+    partly = [name for name in terms.la if missing[name] > 0 and name not in over]
     share = f"{protocol.MISSING_LIMIT:.0%}".replace("%", " %")
-    return terms.without(over), [f"{name} (missing in more than {share})" for name in over]
-
-
-def _merged(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    ethnicity, codes = merge_small_ethnicities(rows)
-    if not codes:
-        return rows, []
-    told = f"ethnicity levels with few events merged into their main group: {', '.join(codes)}"
-    return rows.assign(ethnicity=ethnicity), [told]
+    notes = [f"{name} (missing in more than {share})" for name in over]
+    notes += [f"{name} (not recorded for every LA and month)" for name in partly]
+    return terms.without([*over, *partly]), notes

@@ -15,6 +15,7 @@ import pandas as pd
 from fvlib.analyse import complete_data_sets, prepare, sample_rows
 from fvlib.data.load import load_extracts
 from fvlib.errors import Refusal
+from fvlib.imputations import draw
 from fvlib.refresh import load_refresh
 from fvlib.run import chosen
 from fvlib.trial import build_trial
@@ -40,8 +41,9 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
     (row,) = chosen([analysis])
     refresh = load_refresh(name, root)
     trial = build_trial(load_extracts(refresh, root), refresh)
+    imputations = draw(trial) if row.imputed else None
     prepared = prepare(row, sample_rows(row, trial))
-    data_sets = complete_data_sets(prepared.rows, prepared.terms)
+    data_sets = complete_data_sets(prepared, imputations)
     complete = next(islice(data_sets, imputation - 1, None), None)
     if complete is None:
         raise Refusal(f"--imputation {imputation}: {analysis} has no such complete data set")

@@ -23,6 +23,7 @@ from fvlib.data.load import load_extracts
 from fvlib.data.synthetic import TRUTH_FILE
 from fvlib.errors import Refusal
 from fvlib.freshness import Fingerprint, differences, fingerprint, read_manifest
+from fvlib.imputations import Imputations, draw
 from fvlib.plan import PLAN, Analysis
 from fvlib.refresh import Refresh, load_refresh, name_of
 from fvlib.side_tables import la_intercepts, trial_tables
@@ -144,8 +145,10 @@ def compute(
     with _timed("derive", stage):
         trial = build_trial(extracts, refresh)
         tables = trial_tables(extracts, trial)
+    with _timed("impute", stage):
+        imputations = draw(trial, jobs=jobs)
     with _timed("fit", stage):
-        results = _analyse_all(plan, trial, jobs)
+        results = _analyse_all(plan, trial, imputations, jobs)
     for result in results:
         stage(f"fit {result.analysis}", result.seconds)
     tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
@@ -219,9 +222,11 @@ def manifest_of(
     return plain
 
 
-def _analyse_all(plan: Sequence[Analysis], trial: Trial, jobs: int) -> list[Result]:
+def _analyse_all(
+    plan: Sequence[Analysis], trial: Trial, imputations: Imputations, jobs: int
+) -> list[Result]:
     """Fit every row, in the plan's order whatever the number of workers."""
-    calls = (delayed(analyse)(row, trial) for row in plan)
+    calls = (delayed(analyse)(row, trial, imputations) for row in plan)
     with _progress(len(plan)) as advance:
         results = []
         for result in Parallel(n_jobs=jobs, return_as="generator")(calls):

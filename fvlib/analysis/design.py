@@ -205,22 +205,24 @@ def _in_span(frame: pd.DataFrame, la_terms: tuple[str, ...]) -> bool:
     )
 
 
-def merge_small_ethnicities(frame: pd.DataFrame) -> tuple[pd.Series, tuple[str, ...]]:
-    """Merge ethnicity levels with too few events or non-events into their main group.
+def small_ethnicities(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Name the ethnicity codes with too few events or non-events to stand alone in a model.
 
-    Returns
-    -------
-    The new categorical, and the codes that were merged.
+    Parameters
+    ----------
+    frame
+        The sample's rows, with `ethnicity` as recorded and a binary `value`.
     """
-    recorded = frame["ethnicity"]
     events = frame.groupby("ethnicity", observed=True)["value"].agg(["sum", "count"])
     few = (events["sum"] < protocol.MINIMUM_EVENTS_PER_LEVEL) | (
         events["count"] - events["sum"] < protocol.MINIMUM_EVENTS_PER_LEVEL
     )
-    merged = tuple(str(code) for code in events.index[few])
-    mapping = {
-        str(code): MAIN_GROUP_OF[str(code)] if str(code) in merged else str(code)
-        for code in recorded.cat.categories
-    }
-    levels = pd.CategoricalDtype(list(dict.fromkeys(mapping.values())))
-    return recorded.map(mapping).astype(levels), merged
+    return tuple(str(code) for code in events.index[few])
+
+
+def merge_ethnicities(ethnicity: pd.Series, small: Sequence[str]) -> pd.Series:
+    """Put the codes of `small` under their main group's name."""
+    codes = [str(code) for code in ethnicity.cat.categories]
+    into = {code: MAIN_GROUP_OF[code] if code in small else code for code in codes}
+    levels = pd.CategoricalDtype(list(dict.fromkeys(into.values())))
+    return ethnicity.map(into).astype(levels)

@@ -45,7 +45,7 @@ def run() -> list[dict[str, object]]:
 
 def _primary(trial: object) -> list[dict[str, object]]:
     prepared = prepare(plan.PRIMARY, sample_rows(plan.PRIMARY, trial))
-    complete = next(iter(complete_data_sets(prepared.rows, prepared.terms)))
+    complete = next(iter(complete_data_sets(prepared, None)))
     design = design_of(complete, prepared.terms)
     ours = statistics.median(_seconds(lambda: LogisticMixed().fit(design)) for _ in range(REPEATS))
     dummies = (design.la[:, None] == np.unique(design.la)[1:]).astype(float)

@@ -1,0 +1,108 @@
+"""Multiple imputation of a trial's covariates: drawn once a refresh, shared by all analyses.
+
+Protocol, Handling missing data. Among the predictors are the design (LA, period, treatment) and
+every outcome, each as its value or why there is none, so that imputed rows keep their associations
+(Moons and others 2006, doi 10.1016/j.jclinepi.2006.01.009). A second set leaves treatment and its
+trace out, for the permutation test, whose null hypothesis must not be undone by the imputations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from fvlib import protocol
+from fvlib.models.imputation import Imputation
+from fvlib.models.impute import impute
+from fvlib.trial import Trial
+from fvlib.trial.covariates import BELOW_SCHOOL_AGE, CHILD_COVARIATES
+
+FIXED_LEVELS: Final = {"fsm": (BELOW_SCHOOL_AGE,)}
+# Upper edges of the classes in which the two linear outcomes are predictors; none is its own.
+DAYS_CLASSES: Final = (0.0, 180.0, 360.0)
+ABSENCE_CLASSES: Final = (0.0, 2.0, 10.0)
+_CLASSES: Final = {"S3": DAYS_CLASSES, "S6": ABSENCE_CLASSES}
+
+
+@dataclass(frozen=True, slots=True)
+class Imputations:
+    """Completed covariates of the cohort.
+
+    Attributes
+    ----------
+    drawn
+        One chained-equations run over the cohort's child covariates, in the cohort's order.
+    position
+        Place of each cohort child in it, by child.
+    """
+
+    drawn: Imputation
+    position: pd.Series
+
+    @property
+    def count(self) -> int:
+        """How many completed copies there are."""
+        return self.drawn.imputations
+
+    def completed(self, number: int, child: np.ndarray) -> pd.DataFrame:
+        """Return the covariates of these children in copy `number`, counted from 0."""
+        return self.drawn.completed(number).iloc[self.position.loc[child].to_numpy()]
+
+
+def draw(trial: Trial, *, with_treatment: bool = True, jobs: int = 1) -> Imputations:
+    """Draw the refresh's imputations.
+
+    Parameters
+    ----------
+    trial
+        The trial; its refresh gives the number of imputations and the seed.
+    with_treatment
+        False draws the permutation test's set: no treatment among the predictors.
+    jobs
+        Threads; the same values come out for any number of them.
+    """
+    cohort = trial.cohort
+    missing = cohort[list(CHILD_COVARIATES)].isna().mean()
+    names = [name for name in CHILD_COVARIATES if missing[name] <= protocol.MISSING_LIMIT]
+    frame = cohort[names].reset_index(drop=True)
+    seeds = np.random.SeedSequence(trial.refresh.seed, spawn_key=(int(with_treatment),))
+    drawn = impute(
+        frame.apply(_used_levels),
+        predictors(trial, with_treatment=with_treatment),
+        imputations=trial.refresh.imputations,
+        seed=seeds,
+        fixed_levels={name: FIXED_LEVELS[name] for name in FIXED_LEVELS if name in names},
+        jobs=jobs,
+    )
+    return Imputations(drawn, pd.Series(np.arange(len(cohort)), index=cohort.index))
+
+
+def predictors(trial: Trial, *, with_treatment: bool) -> pd.DataFrame:
+    """Return design and outcomes as complete categoricals, one row a cohort child."""
+    cohort = trial.cohort
+    columns = {"la": cohort["la"], "period": cohort["period"]}
+    if with_treatment:
+        columns["treated"] = cohort["treated"]
+    for outcome in protocol.OUTCOMES:
+        columns[outcome] = _told(trial.outcomes[outcome], outcome, cohort.index)
+    frame = pd.DataFrame({name: column.astype(str) for name, column in columns.items()})
+    return frame.astype("category").reset_index(drop=True)
+
+
+def _told(outcome: pd.DataFrame, name: str, children: pd.Index) -> pd.Series:
+    """Say what is known of an outcome, by child: its value or class, or why there is none."""
+    analysed = outcome[outcome["state"] == "analysed"]
+    values = analysed.groupby("child")["value"].mean()
+    if name in _CLASSES:
+        edges = [-np.inf, *_CLASSES[name], np.inf]
+        values = pd.cut(values, edges, labels=False)
+    elsewhere = outcome.drop_duplicates("child").set_index("child")["state"].astype(str)
+    known = values.astype(int).astype(str)
+    return known.reindex(children).fillna(elsewhere.reindex(children)).fillna("not in sample")
+
+
+def _used_levels(column: pd.Series) -> pd.Series:
+    return column.cat.remove_unused_categories()
