@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -118,7 +117,7 @@ def _data_hashes(refresh: Refresh, root: Path) -> dict[str, str]:
         owner_only(cache.parent)
         staged = cache.with_suffix(".staged")
         staged.write_text(json.dumps(fresh, indent=1), encoding="utf-8")
-        os.replace(staged, cache)
+        staged.replace(cache)
     return {name: entry[2] for name, entry in sorted(fresh.items())}
 
 

@@ -15,7 +15,14 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.analysis.design import Terms
-from fvlib.analysis.methods import LogisticFixed, LogisticMixed, LogisticNested, Method
+from fvlib.analysis.methods import (
+    LinearMixed,
+    LinearRepeated,
+    LogisticFixed,
+    LogisticMixed,
+    LogisticNested,
+    Method,
+)
 from fvlib.trial import Trial
 
 Role = Literal["primary", "secondary", "sensitivity", "exploratory", "ours"]
@@ -84,8 +91,27 @@ PRIMARY: Final = Analysis(
 
 _ours = partial(replace, PRIMARY, section=NOT_PRE_SPECIFIED, role="ours")
 
+_secondary = partial(
+    replace, PRIMARY, section="Secondary Analysis", role="secondary", changes="the outcome"
+)
+
+SECONDARY: Final = (
+    _secondary(id="S1", outcome="S1"),
+    _secondary(id="S2", outcome="S2"),
+    _secondary(id="S3", outcome="S3", method=LinearMixed()),
+    _secondary(id="S4", outcome="S4"),
+    _secondary(id="S5", outcome="S5"),
+    _secondary(
+        id="S6",
+        outcome="S6",
+        method=LinearRepeated(),
+        terms=Terms(row=("term", "time_since_referral")),
+    ),
+)
+
 PLAN: Final = (
     PRIMARY,
+    *SECONDARY,
     _ours(id="la-period", changes="with an LA x period intercept", method=LogisticNested()),
     _ours(id="complete-cases", changes="complete cases only, no imputation", imputed=False),
     _ours(id="no-covariates", changes="no covariates", terms=Terms((), ())),

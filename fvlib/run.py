@@ -152,7 +152,8 @@ def compute(
     for result in results:
         stage(f"fit {result.analysis}", result.seconds)
     tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
-    frame = estimates.frame_of([row for result in results for row in result.rows])
+    rows = [row for result in results for row in result.rows]
+    frame = estimates.adjust_family(estimates.frame_of(rows))
     if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
         frame[["p_value", "p_adjusted"]] = float("nan")
     return disclosure.Bundle(

@@ -38,10 +38,19 @@ class NotEstimable(Exception):  # noqa: N818  (a status of the plan, not an erro
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Which covariates stand in a model beside treatment and period."""
+    """Which covariates stand in a model beside treatment and period.
+
+    Attributes
+    ----------
+    child, la
+        Covariates of the child and of the LA.
+    row
+        Columns of the outcome's own rows, never missing: S6's term and time since the referral.
+    """
 
     child: tuple[str, ...] = CHILD_COVARIATES
     la: tuple[str, ...] = LA_COVARIATES
+    row: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,6 +62,7 @@ class Terms:
         return Terms(
             tuple(name for name in self.child if name not in names),
             tuple(name for name in self.la if name not in names),
+            self.row,
         )
 
 
@@ -106,19 +116,15 @@ class Design:
         )
 
 
-def fixed_effects(
-    frame: pd.DataFrame, terms: Terms, extra: Sequence[str] = ()
-) -> tuple[Floats, tuple[str, ...]]:
+def fixed_effects(frame: pd.DataFrame, terms: Terms) -> tuple[Floats, tuple[str, ...]]:
     """Build the fixed-effects matrix: intercept, treatment, periods, covariates.
 
     Parameters
     ----------
     frame
-        Complete rows with `treated`, `period`, the covariates of `terms`, and `extra`.
+        Complete rows with `treated`, `period` and the columns of `terms`.
     terms
-        Which covariates to include.
-    extra
-        Further columns: numeric ones as they are, categoricals as indicators.
+        Which columns to include: numeric ones as they are, categoricals as indicators.
     """
     columns: list[Floats] = [np.ones(len(frame)), frame["treated"].to_numpy(np.float64)]
     names = [INTERCEPT, TREATMENT]
@@ -126,7 +132,7 @@ def fixed_effects(
     for t in np.unique(period)[1:]:
         columns.append((period == t).astype(np.float64))
         names.append(f"period[{t}]")
-    for name in (*terms.child, *extra, *terms.la):
+    for name in (*terms.row, *terms.child, *terms.la):
         values = frame[name]
         if not isinstance(values.dtype, pd.CategoricalDtype):
             columns.append(values.to_numpy(np.float64))
@@ -183,7 +189,7 @@ def check_estimable(frame: pd.DataFrame, terms: Terms, *, binary: bool) -> tuple
     if frame["value"].nunique() < 2:
         raise NotEstimable("the outcome is the same for every child in the sample")
     if terms.la and _in_span(frame, terms.la):
-        return Terms(terms.child, ()), [f"{name} (collinear with treatment)" for name in terms.la]
+        return terms.without(terms.la), [f"{name} (collinear with treatment)" for name in terms.la]
     return terms, []
 
 

@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from fvlib import protocol
 from fvlib.analysis.methods import Fit, Quantity
-from fvlib.models.inference import interval, pool_rubin
+from fvlib.models.inference import hochberg, interval, pool_rubin
 
 COLUMNS: Final = (
     "analysis",
@@ -75,13 +75,14 @@ def pool(fits: Sequence[Fit]) -> list[dict[str, Any]]:
 def _rows(same: Sequence[Quantity]) -> list[dict[str, Any]]:
     term, scale = same[0].term, same[0].scale
     estimates = np.array([q.estimate for q in same])
+    df_complete = float(np.mean([q.df for q in same]))
     variances = np.array([q.std_error for q in same]) ** 2
     if np.isnan(variances).any():  # a number without a standard error, such as an ICC
         return [{"term": term, "scale": scale, "estimate": float(estimates.mean())}]
     if len(same) == 1:
-        estimate, error, df = float(estimates[0]), float(variances[0] ** 0.5), same[0].df
+        estimate, error, df = float(estimates[0]), float(variances[0] ** 0.5), df_complete
     else:
-        pooled = pool_rubin(estimates, variances, same[0].df)
+        pooled = pool_rubin(estimates, variances, df_complete)
         estimate, error, df = pooled.estimate, pooled.std_error, pooled.df
     low, high, p = interval(estimate, error, df, alpha=protocol.ALPHA)
     row = {
@@ -114,6 +115,20 @@ def diary(fits: Sequence[Fit]) -> dict[str, Any]:
         "dropped": "; ".join(dict.fromkeys(name for fit in fits for name in fit.dropped)),
         "warnings": "; ".join(warnings),
     }
+
+
+def adjust_family(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the six secondary p-values Hochberg's adjustment, raw and adjusted side by side.
+
+    The family is always six: one that can't be estimated counts as p = 1 (analysis plan).
+    """
+    mine = (frame["role"] == "secondary") & (frame["term"] == "treatment")
+    tested = frame[mine & frame["scale"].isin(TESTED)].drop_duplicates("outcome")
+    raw = tested.set_index("outcome")["p_value"].astype(float)
+    family = raw.reindex(list(protocol.SECONDARY_OUTCOMES)).fillna(1.0)
+    adjusted = pd.Series(hochberg(family.to_numpy()), index=family.index)
+    shown = mine & frame["p_value"].notna()
+    return frame.assign(p_adjusted=frame["outcome"].map(adjusted).where(shown, frame["p_adjusted"]))
 
 
 def frame_of(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -12,10 +12,13 @@ from scipy.special import expit, logit
 
 from fvlib.analysis.design import TREATMENT, Design
 from fvlib.models.mixed import (
+    LinearFit,
     LogisticFit,
+    MixedFit,
     Separation,
     Unidentified,
     average_marginal_effect,
+    fit_linear,
     fit_logistic,
 )
 from fvlib.trial.covariates import LA_COVARIATES
@@ -108,6 +111,64 @@ class LogisticFixed:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class LinearMixed:
+    """Linear, LA random intercept, by REML with Satterthwaite's degrees of freedom."""
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Fit it; see `fvlib.models.mixed.fit_linear`."""
+        fit = _fitted_linear(design)
+        return _told(fit, (_difference(fit), *_spreads(fit, ("la_sd", "residual_sd"))))
+
+
+@dataclass(frozen=True, slots=True)
+class LinearRepeated:
+    """Linear, child random intercepts within LA random intercepts, for rows that repeat a child."""
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Fit it; see `fvlib.models.mixed.fit_linear`."""
+        fit = _fitted_linear(design, subgroups=design.child)
+        return _told(fit, (_difference(fit), *_spreads(fit, ("la_sd", "child_sd", "residual_sd"))))
+
+
+def _fitted_linear(design: Design, subgroups: Any = None) -> LinearFit:
+    try:
+        return fit_linear(
+            design.y,
+            design.X,
+            design.la,
+            subgroups=subgroups,
+            names=design.names,
+            preference=design.drop_first,
+            protected=design.protected,
+        )
+    except Unidentified as told:
+        raise FitFailed(str(told)) from told
+
+
+def _difference(fit: LinearFit) -> Quantity:
+    at = fit.names.index(TREATMENT)
+    return Quantity(
+        TREATMENT,
+        "mean_difference",
+        float(fit.coefficients[at]),
+        float(fit.std_errors[at]),
+        float(fit.df[at]),
+    )
+
+
+def _spreads(fit: LinearFit, names: tuple[str, ...]) -> tuple[Quantity, ...]:
+    """Give the standard deviations on the outcome's scale, and the LAs' share of the variance."""
+    shares = np.square(fit.sigmas) / np.square(fit.sigmas).sum()
+    return (
+        *(
+            Quantity(name, "mean_difference", float(sigma))
+            for name, sigma in zip(names, fit.sigmas, strict=True)
+        ),
+        Quantity("icc", "icc_linear", float(shares[0])),
+    )
+
+
 def cell_df(design: Design, kept: Sequence[str]) -> float:
     """Degrees of freedom of what is compared between LA x period cells.
 
@@ -140,7 +201,7 @@ def _fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit
         raise FitFailed(str(told)) from told
 
 
-def _told(fit: LogisticFit, quantities: tuple[Quantity, ...]) -> Fit:
+def _told(fit: MixedFit, quantities: tuple[Quantity, ...]) -> Fit:
     """Put a fit's numbers together with its diary."""
     return Fit(
         quantities=quantities,
