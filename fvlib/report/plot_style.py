@@ -13,15 +13,10 @@ from math import log
 from typing import Any, Final
 
 from plotnine import (
-    annotate,
     element_blank,
     element_line,
     element_rect,
     element_text,
-    ggplot,
-    labs,
-    scale_x_continuous,
-    scale_y_continuous,
     theme,
     theme_minimal,
 )
@@ -36,16 +31,17 @@ SIZE: Final = 8.5
 INK: Final = "#1f2a37"
 MUTED: Final = "#5b6675"
 GRID: Final = "#e3e7ec"
+PALE: Final = "#f4f6f9"
 PAPER: Final = "#ffffff"
 BEFORE: Final = "#dfe5ec"
 AFTER: Final = "#0072b2"
+BAND: Final = "#e6f1f8"
 AFTER_TINT: Final = "#d3e6f3"
 ALERT: Final = "#d55e00"
 # Where an axis of ratios may be marked.
 RATIOS: Final = (0.1, 0.2, 0.33, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10)
 # Points: geom_text sizes are in millimetres of the theme's own scale.
 TEXT: Final = 7.5
-BASELINE: Final = 0.035  # inches from the middle of a line of text down to its baseline
 
 
 def house_theme(height: float, width: float = WIDTH, **changes: Any) -> theme:
@@ -86,30 +82,6 @@ def months_since(start: date, day: date) -> float:
 def month_label(start: date, months: float) -> str:
     """Write the month that lies so many months after the start: Oct 2019 on two lines."""
     return f"{add_months(start, round(months)):%b\n%Y}"
-
-
-def blank_canvas(bottom: float) -> ggplot:
-    """Return an empty plot of the page's width whose units are inches, y from 0 down."""
-    return (
-        ggplot()
-        + scale_x_continuous(limits=(0, WIDTH), expand=(0, 0), breaks=[])
-        + scale_y_continuous(limits=(bottom - 0.02, 0.02), expand=(0, 0), breaks=[])
-        + labs(x="", y="")
-        + house_theme(0.04 - bottom)
-        + theme(
-            panel_grid=element_blank(),
-            axis_title=element_blank(),
-            axis_text=element_blank(),
-            plot_margin=0,
-        )
-    )
-
-
-def words_only(text: str) -> ggplot:
-    """Return a small figure that holds a line of text in place of a picture."""
-    return blank_canvas(-0.4) + annotate(
-        "text", x=WIDTH / 2, y=-0.2, label=text, size=TEXT, color=MUTED, family=FONT
-    )
 
 
 def ratio_ticks(low: float, high: float, most: int = 6) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fvlib.report import flow_plot, forest_plot, quality_plots, result_plots, trial_plots
 from fvlib.report.bundle import Bundle
-from fvlib.report.plot_style import words_only
+from fvlib.report.canvas import words_only
 
 NOTHING: Final = "Nothing to show in this refresh"
 

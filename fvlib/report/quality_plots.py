@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -17,11 +18,8 @@ from plotnine import (
     facet_grid,
     geom_segment,
     geom_text,
-    geom_tile,
     ggplot,
     labs,
-    scale_color_identity,
-    scale_fill_gradient,
     scale_x_continuous,
     theme,
 )
@@ -29,65 +27,69 @@ from plotnine import (
 from fvlib import protocol
 from fvlib.report import words
 from fvlib.report.bundle import Bundle
+from fvlib.report.canvas import Canvas, words_only
 from fvlib.report.plot_style import (
     AFTER,
     AFTER_TINT,
     ALERT,
     FONT,
     INK,
-    MUTED,
+    PALE,
     PAPER,
     TEXT,
+    WIDTH,
     house_theme,
 )
-from fvlib.report.table_style import ABSENT, MASKED_TEXT, cell
+from fvlib.report.table_style import ABSENT, cell
 
-ROW: Final = 0.2
-PALE: Final = "#f4f6f9"
+ROW: Final = 0.2  # inches
+HEAD: Final = 0.22
+COLUMN: Final = 0.68
+GUTTER: Final = 0.015
+INDENT: Final = 0.1
+MASKED_SHADE: Final = 0.08
 DARK_FROM: Final = 0.6  # share of the darkest shade from which text turns white
+MOST_YEARS: Final = 6
 
 
-def arrivals(bundle: Bundle) -> ggplot:
-    """Draw each file's first to last date by LA, over the trial period."""
+def arrivals(bundle: Bundle) -> Any:
+    """Draw each file's first to last date by LA, over the trial period.
+
+    Files that hold no dates are left out, unless one was not received.
+    """
     table = bundle.table("arrivals").copy()
-    files = words.in_order(table["file"].astype(str), words.FILES)
-    table["file"] = pd.Categorical(
-        table["file"].map(words.file_label), [words.file_label(f) for f in files]
-    )
-    known = [la for la in protocol.LA_KEYS if la in set(table["la"])]
-    table["la"] = pd.Categorical(
-        table["la"].map(words.LAS), [words.LAS[la] for la in reversed(known)]
-    )
     for column in ("first_date", "last_date"):
         table[column] = [_year(value) for value in table[column]]
+    table["arrived"] = table["arrived"].astype(bool)
+    told = table.loc[table["first_date"].notna() | ~table["arrived"], "file"].astype(str)
+    table = table[table["file"].isin(told)]
+    if table.empty:
+        return words_only("No file that was received holds dates")
+    files = [words.file_label(file) for file in words.in_order(told, words.FILES)]
+    table["file"] = pd.Categorical(table["file"].map(words.file_label), files)
+    known = [words.LAS[la] for la in protocol.LA_KEYS if la in set(table["la"])]
+    table["la"] = pd.Categorical(table["la"].map(words.LAS), known[::-1])
     period = bundle.manifest["trial_period"]
     start, end = _year(period["start"]), _year(period["end"])
-    dated = table[table["first_date"].notna()]
-    rest = table[table["first_date"].isna()].copy()
-    rest["label"] = np.where(rest["arrived"], "received; holds no dates", "not received")
-    rest["shade"] = np.where(rest["arrived"], MUTED, ALERT)
-    low = min([start, *dated["first_date"]]) if len(dated) else start
-    high = max([end, *dated["last_date"]]) if len(dated) else end
-    years = range(int(np.ceil(low)), int(np.floor(high)) + 1)
-    step = max(1, len(years) // 7)
+    dated, absent = table[table["first_date"].notna()], table[~table["arrived"]]
+    low, high = min([start, *dated["first_date"]]), max([end, *dated["last_date"]])
+    every = range(int(np.ceil(low)), int(np.floor(high)) + 1)
+    years = list(every)[:: 1 + len(every) // (MOST_YEARS + 1)]
     return (
         ggplot(table, aes(y="la"))
         + annotate("rect", xmin=start, xmax=end, ymin=-np.inf, ymax=np.inf, fill=AFTER_TINT)
-        + geom_segment(
-            aes(x="first_date", xend="last_date", yend="la"), dated, color=INK, size=1.6
-        )
+        + geom_segment(aes(x="first_date", xend="last_date", yend="la"), dated, color=INK, size=1.6)
         + geom_text(
-            aes(x=(start + end) / 2, label="label", color="shade"), rest, size=TEXT - 0.5,
-            family=FONT,
+            aes(y="la"), absent, x=(start + end) / 2,
+            label="not received", color=ALERT, size=TEXT - 0.5, family=FONT,
         )
         + facet_grid("file ~ .")
-        + scale_color_identity()
         + scale_x_continuous(
-            breaks=list(years)[::step], labels=[str(y) for y in list(years)[::step]],
-            limits=(low - 0.1, high + 0.1), expand=(0, 0),
+            breaks=years, labels=[str(year) for year in years], limits=(low - 0.1, high + 0.1),
+            expand=(0, 0),
         )
-        + labs(x="Year (1 January)", y="")
-        + house_theme(0.16 * len(table) + 0.7)
+        + labs(x="1 January of each year", y="")
+        + house_theme(0.16 * len(table) + 0.06 * len(files) + 0.6)
         + theme(
             panel_grid_major_y=element_blank(),
             strip_text_y=element_text(rotation=0, ha="left", weight="bold"),
@@ -102,72 +104,102 @@ def _year(value: Any) -> float:
     return day.year + (day.timetuple().tm_yday - 1) / 365.25
 
 
-def set_aside(bundle: Bundle) -> ggplot:
+def set_aside(bundle: Bundle) -> Any:
     """Draw rows set aside by rule and LA; darker cells hold more."""
-    table = bundle.table("set_aside").copy()
-    table["file"] = table["file"].map(words.file_label)
-    table["line"] = table["rule"].map(words.rule_label)
-    keys = table[["file", "line"]].drop_duplicates()
-    grid = keys.merge(pd.DataFrame({"la": list(protocol.LA_KEYS)}), how="cross")
-    table["text"] = cell(table, "rows")
-    grid = grid.merge(table[["file", "line", "la", "rows", "text"]], how="left")
-    # No row of an LA under a rule is a true zero: shown as a dash, to keep the eye on the rest.
-    grid["text"] = grid["text"].fillna(ABSENT)
-    shown = grid["rows"].astype(float)
-    top = np.log1p(shown.max()) if shown.notna().any() else 1.0
-    grid["share"] = np.where(
-        grid["text"] == MASKED_TEXT, 0.08, np.log1p(shown.fillna(0)) / (top or 1.0)
-    )
-    order = words.in_order(grid["file"], words.FILES.values())
-    grid["file"] = pd.Categorical(grid["file"], order)
-    return _grid(grid, "line", facet="file") + labs(x="", y="")
+    return set_aside_grid(bundle).plot()
 
 
-def missingness(bundle: Bundle) -> ggplot:
+def set_aside_grid(bundle: Bundle) -> Grid:
+    """Lay out rows set aside, file by file."""
+    table = bundle.table("set_aside").reset_index(drop=True)
+    texts = cell(table, "rows")
+    top = np.log1p(float(table["rows"].max())) if table["rows"].notna().any() else 1.0
+    grid = Grid(list(protocol.LA_KEYS))
+    for file in words.in_order(table["file"].astype(str), words.FILES):
+        grid.heading(words.file_label(file))
+        of_file = table[table["file"] == file]
+        for rule, part in of_file.groupby("rule", sort=False):
+            shown = {
+                str(la): Shade(texts[place], MASKED_SHADE if pd.isna(n) else np.log1p(n) / top)
+                for place, la, n in zip(part.index, part["la"], part["rows"], strict=True)
+            }
+            grid.row(words.rule_label(str(rule)), shown, indent=True)
+    return grid
+
+
+def missingness(bundle: Bundle) -> Any:
     """Draw the share missing by covariate and LA; cells over the protocol's limit outlined."""
+    return missingness_grid(bundle).plot()
+
+
+def missingness_grid(bundle: Bundle) -> Grid:
+    """Lay out the percentages missing, covariate by covariate."""
     table = bundle.table("missingness")
     table = table[table["condition"] == "all"].reset_index(drop=True)
-    order = words.in_order(table["covariate"].astype(str), words.COVARIATES)
-    grid = table[["la"]].copy()
-    grid["line"] = pd.Categorical(
-        table["covariate"].map(lambda name: words.label(words.COVARIATES, name)),
-        [words.label(words.COVARIATES, name) for name in reversed(order)],
-    )
-    grid["text"] = cell(table, "share", lambda share: words.number(100 * share, 1))
-    grid["share"] = table["share"].astype(float).fillna(0.0)
-    grid["over"] = table["share"].astype(float) > protocol.MISSING_LIMIT
-    return _grid(grid, "line", outlined="over") + labs(x="", y="")
+    texts = cell(table, "share", lambda share: words.number(100 * share, 1))
+    grid = Grid([*protocol.LA_KEYS, "all"])
+    for covariate in words.in_order(table["covariate"].astype(str), words.COVARIATES):
+        part = table[table["covariate"] == covariate]
+        shown = {
+            str(la): Shade(
+                texts[place], 0.0 if pd.isna(share) else share, share > protocol.MISSING_LIMIT
+            )
+            for place, la, share in zip(part.index, part["la"], part["share"], strict=True)
+        }
+        grid.row(words.label(words.COVARIATES, covariate), shown)
+    return grid
 
 
-def _grid(grid: pd.DataFrame, line: str, *, facet: str = "", outlined: str = "") -> ggplot:
-    """Draw a grid of shaded cells with their text, one column an LA."""
-    las = [la for la in (*protocol.LA_KEYS, "all") if la in set(grid["la"])]
-    grid = grid.assign(
-        la=pd.Categorical(grid["la"].map(words.LAS), [words.LAS[la] for la in las]),
-        ink=np.where(grid["share"] > DARK_FROM, PAPER, INK),
-    )
-    if not isinstance(grid[line].dtype, pd.CategoricalDtype):
-        grid[line] = pd.Categorical(grid[line], sorted(set(grid[line]), reverse=True))
-    lines = len(grid[[line, *([facet] if facet else [])]].drop_duplicates())
-    plot = (
-        ggplot(grid, aes("0", line))
-        + geom_tile(aes(fill="share"), color=PAPER, size=1.2)
-        + scale_fill_gradient(low=PALE, high=AFTER, limits=(0, 1), guide=None)
-        + scale_color_identity()
-        + scale_x_continuous(breaks=[], expand=(0, 0))
-        + facet_grid(f"{facet or '.'} ~ la", scales="free_y", space="free_y")
-    )
-    if outlined and grid[outlined].any():
-        plot = plot + geom_tile(data=grid[grid[outlined]], fill="none", color=ALERT, size=1.0)
-    plot = plot + geom_text(aes(label="text", color="ink"), size=TEXT, family=FONT)
-    groups = grid[facet].nunique() if facet else 1
-    return (
-        plot
-        + house_theme(ROW * lines + 0.06 * groups + 0.45)
-        + theme(
-            panel_grid_major=element_blank(),
-            panel_spacing_x=0.005,
-            strip_text_x=element_text(ha="center", size=7, weight="normal"),
-            strip_text_y=element_text(rotation=0, ha="left", weight="bold"),
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class Shade:
+    """One cell of a grid: its text, its shade from 0 to 1, and whether it is outlined."""
+
+    text: str
+    share: float
+    outlined: bool = False
+
+
+class Grid:
+    """A grid of shaded cells with their text, one column an LA."""
+
+    def __init__(self, las: list[str]) -> None:
+        self.canvas = Canvas()
+        self.left = WIDTH - COLUMN * len(las) - 0.02
+        self.middle = {la: self.left + COLUMN * (place + 0.5) for place, la in enumerate(las)}
+        for la, x in self.middle.items():
+            name = words.LAS[la] if la != "all" else "All"
+            self.canvas.text(x, -0.1, name, ha="center", size=TEXT - 0.4)
+        self.y = -HEAD
+
+    def heading(self, label: str) -> None:
+        """Add a line that heads the rows under it."""
+        self.canvas.text(0.0, self.y - ROW / 2, label, bold=True)
+        self.y -= ROW
+
+    def row(self, label: str, shown: dict[str, Shade], *, indent: bool = False) -> None:
+        """Add a row; an LA without a cell has a true zero, drawn as a dash."""
+        middle = self.y - ROW / 2
+        self.canvas.text(INDENT if indent else 0.0, middle, label)
+        for la, x in self.middle.items():
+            shade = shown.get(la, Shade(ABSENT, 0.0))
+            self.canvas.box(
+                (x - COLUMN / 2 + GUTTER, x + COLUMN / 2 - GUTTER),
+                (self.y - ROW + GUTTER, self.y - GUTTER),
+                tint(shade.share),
+                ALERT if shade.outlined else "",
+            )
+            ink = PAPER if shade.share > DARK_FROM else INK
+            self.canvas.text(x, middle, shade.text, ha="center", color=ink, size=TEXT - 0.4)
+        self.y -= ROW
+
+    def plot(self) -> Any:
+        """Draw the grid."""
+        return self.canvas.plot(self.y)
+
+
+def tint(share: float) -> str:
+    """Mix the pale ground and the dark of the palette: 0 is pale, 1 dark."""
+    ends = [[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in (PALE, AFTER)]
+    weight = min(max(share, 0.0), 1.0)
+    mixed = (round(a + (b - a) * weight) for a, b in zip(*ends, strict=True))
+    return "#" + "".join(f"{value:02x}" for value in mixed)

@@ -23,13 +23,13 @@ from plotnine import (
 from fvlib import protocol
 from fvlib.report import words
 from fvlib.report.bundle import Bundle
+from fvlib.report.canvas import words_only
 from fvlib.report.plot_style import (
     AFTER,
     INK,
     house_theme,
     ratio_tick,
     ratio_ticks,
-    words_only,
 )
 
 
@@ -39,6 +39,8 @@ def la_intercepts(bundle: Bundle) -> ggplot:
     table = table[table["analysis"] == protocol.PRIMARY_OUTCOME].copy()
     if table.empty:
         return words_only("No result, and so no intercepts")
+    if not table["std_error"].any():
+        return words_only("The variance between local authorities was estimated at zero")
     known = [la for la in protocol.LA_KEYS if la in set(table["la"])]
     table["name"] = pd.Categorical(
         table["la"].map(words.LAS), [words.LAS[la] for la in reversed(known)]

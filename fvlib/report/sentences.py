@@ -77,25 +77,20 @@ def judge(bundle: Bundle, outcome: str) -> Judgement:
     permutation test is there and both intervals lie on the same side of no effect; else
     `unclear`, with every reason.
     """
-    if bundle.interim or bundle.effect(outcome) is None:
-        return Judgement("none")
     main, nested = bundle.effect(outcome), bundle.effect(nested_of(outcome))
-    assert main is not None
+    if bundle.interim or main is None:
+        return Judgement("none")
     reasons = []
     if side(main) == 0:
         reasons.append("the interval of the protocol\u2019s model includes no effect")
     if nested is None:
-        reasons.append(
-            f"the LA \u00d7 period model has no result ({_why(bundle, nested_of(outcome))})"
-        )
+        reasons.append("the LA \u00d7 period model has no result")
     elif side(nested) == 0:
         reasons.append("the interval of the LA \u00d7 period model includes no effect")
     elif side(main) not in (0, side(nested)):
         reasons.append("the two models\u2019 intervals lie on opposite sides of no effect")
     if permutation_p(bundle, outcome) is None:
-        reasons.append(
-            f"the permutation test has no result ({_why(bundle, permutation_of(outcome))})"
-        )
+        reasons.append("the permutation test has no result")
     if reasons:
         return Judgement("unclear", tuple(reasons))
     return Judgement("reduced" if side(main) < 0 else "increased")
@@ -277,6 +272,12 @@ def clustering(bundle: Bundle, outcome: str) -> str:
     told = f"LAs differ with a standard deviation of {words.number(sd['estimate'], 2)} log-odds"
     if probability is None or latent is None:
         return f"{told}."
+    if sd["estimate"] == 0:
+        return (
+            "The variance between LAs is estimated at zero, and with it the intracluster "
+            f"correlation, for which the protocol assumed "
+            f"{words.number(protocol.INTRACLUSTER_CORRELATION, 5)} on the probability scale."
+        )
     return (
         f"{told}, an intracluster correlation of {words.number(probability['estimate'], 5)} on "
         f"the probability scale, where the protocol assumed "

@@ -156,7 +156,7 @@ def crude_rate(bundle: Bundle) -> ggplot:
     shade["end"] = periods * protocol.PERIOD_MONTHS
     top = max(1.0, float(shown["rate"].max()) * 1.15) if len(shown) else 1.0
     shade["top"], hidden = top, hidden.assign(floor=top * 0.05)
-    breaks = [period * protocol.PERIOD_MONTHS for period in range(0, periods + 1, 2)]
+    breaks = [period * protocol.PERIOD_MONTHS for period in range(1, periods + 1, 2)]
     plot = (
         ggplot(shown, aes("middle", "rate"))
         + geom_rect(
@@ -172,14 +172,17 @@ def crude_rate(bundle: Bundle) -> ggplot:
         + facet_wrap("name", ncol=5)
         + scale_shape_manual(values=["o", "s"])
         + scale_fill_manual(values=[PAPER, AFTER])
-        + scale_x_continuous(breaks=breaks, labels=[month_label(start, b) for b in breaks])
+        + scale_x_continuous(
+            breaks=breaks, labels=[month_label(start, b) for b in breaks],
+            limits=(0, periods * protocol.PERIOD_MONTHS), expand=(0.02, 0),
+        )
         + scale_y_continuous(limits=(0, top), expand=(0, 0))
         + labs(x="Date of referral", y="Became looked after, %")
         + house_theme(2.6, axis_text_x=element_text(size=6.5, color=INK))
     )  # fmt: skip
     if len(hidden):
         plot = plot + geom_text(
-            aes(x="middle", y="floor"), hidden, label=MASKED_TEXT, size=TEXT, color=MUTED,
+            aes(x="middle", y="floor"), hidden, label=MASKED_TEXT, size=TEXT - 2, color=MUTED,
             family=FONT, inherit_aes=False,
         )  # fmt: skip
     return plot

@@ -8,7 +8,7 @@ import pytest
 from report_bundles import Contents, first_slice, fitted, guards, without_result
 
 from fvlib import protocol
-from fvlib.report import forest_plot, quality_plots, trial_plots
+from fvlib.report import forest_plot, quality_plots, trial_plots, words
 from fvlib.report.arrangement import BESIDE, arranged
 from fvlib.report.plots import PLOTS
 from fvlib.report.report import Report
@@ -70,13 +70,35 @@ def test_the_wedge_shows_a_changed_date_where_it_lies(opened: Open) -> None:
     assert (control["xmin"], treatment["xmax"]) == (18, 24)
 
 
+def cells_of(grid: quality_plots.Grid, label: str) -> list[str]:
+    """The texts of a grid's row, from left to right."""
+    texts = grid.canvas.texts
+    y = next(text["y"] for text in texts if text["label"] == label)
+    row = [text for text in texts if text["y"] == y and text["label"] != label]
+    return [text["label"] for text in sorted(row, key=lambda text: text["x"])]
+
+
 def test_masked_cells_of_a_grid_carry_the_mark(opened: Open) -> None:
-    data = quality_plots.missingness(opened().bundle).data
-    masked = data[data["line"] == "Unaccompanied asylum seeker"]
-    assert list(masked["text"])[:5] == [MASKED_TEXT] * 5
-    aside = quality_plots.set_aside(opened(Contents(), "second").bundle).data
-    assert (aside["text"] == MASKED_TEXT).sum() == 2
-    assert not (aside["text"] == "0").any()
+    bundle = opened().bundle
+    missing = cells_of(quality_plots.missingness_grid(bundle), "Unaccompanied asylum seeker")
+    assert missing == [MASKED_TEXT] * 5 + ["0.1"]
+    aside = quality_plots.set_aside_grid(bundle)
+    assert cells_of(aside, "Duplicate key") == ["\u2013", MASKED_TEXT, "\u2013", "\u2013", "\u2013"]
+    assert cells_of(aside, "End before start") == ["45", "\u2013", "60", "\u2013", "\u2013"]
+
+
+def test_only_cells_over_the_limit_are_outlined(opened: Open) -> None:
+    boxes = quality_plots.missingness_grid(opened().bundle).canvas.boxes
+    assert sum(box["color"] != box["fill"] for box in boxes) == 3  # 30.8, 37.4 and 100.0
+
+
+def test_a_label_too_long_for_its_column_is_shortened(opened: Open) -> None:
+    long = "a very long name for an analysis that nobody has a label for yet"
+    rows = first_slice() + fitted("new", -0.1, 0.1)
+    bundle = opened(Contents(rows=rows, manifest={"plan": [{"id": "new", "changes": long}]})).bundle
+    labels = [text["label"] for text in forest_plot.laid_out(bundle)[0].texts]
+    assert "A very long name for an analysis\u2026" in labels
+    assert all(len(label) <= forest_plot.LONGEST for label in words.ANALYSES.values())
 
 
 def test_a_new_analysis_joins_the_forest(opened: Open) -> None:
