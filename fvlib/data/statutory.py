@@ -323,8 +323,8 @@ def _empty_columns(
         told.append(
             (
                 "children.csv, uasc",
-                f"empty for {unknown:,} children: the returns that list asylum seekers don't cover "
-                "their years",
+                "empty where the returns that list asylum seekers don't cover the child's years "
+                f"(children: {unknown:,})",
             )
         )
     without = int((referrals["n_previous_cpp"] == "").sum())
@@ -332,7 +332,8 @@ def _empty_columns(
         told.append(
             (
                 "referrals.csv, n_previous_cpp",
-                f"empty for {without:,} referrals: no child protection plan at or before them",
+                "empty where no child protection plan starts at or before the referral "
+                f"(referrals: {without:,})",
             )
         )
     return tuple(told)

@@ -18,7 +18,7 @@ from typing import Final, TextIO
 import numpy as np
 import pandas as pd
 
-from fvlib.data.contract import CARE_EPISODES, CHILDREN
+from fvlib.data.contract import CARE_EPISODES, CHILDREN, EARLIEST_START
 from fvlib.data.pseudonym import Pseudonyms
 from fvlib.data.source import SAVE_AS_UTF8
 from fvlib.data.statutory_return import (
@@ -27,6 +27,7 @@ from fvlib.data.statutory_return import (
     Kind,
     Return,
     RowBuffer,
+    days_of,
 )
 from fvlib.data.statutory_values import CodeReader, DateReader, MonthReader, read_flag
 from fvlib.data.statutory_xml import Opening, parts, records
@@ -36,6 +37,7 @@ YEAR_END: Final = (3, 31)
 # A year's return holds the dates of a year and before. A stray later date doesn't make it later:
 # a year counts when at least this share of the return's dates lie in it.
 LEAST_SHARE_OF_DATES: Final = 0.01
+LATEST_YEAR: Final = 2099  # some systems write an open end as 31/12/9999
 _YEAR: Final = "YEAR"  # a column of files that stack several years
 _OTHER_NAMES: Final = MappingProxyType({"CHILDID": "CHILD", "PL": "PLACE"})  # the XML form's
 _OPTIONAL: Final = frozenset({"PLACE_PROVIDER", "REASON_PLACE_CHANGE"})
@@ -146,7 +148,7 @@ def read_csv(path: Path, name: str, kind: Kind, ids: Pseudonyms) -> Return:
                 reader.child(dict(zip(columns, row, strict=True)))
     reader.finish()
     if empty_rows:
-        read.notes.append(f"{empty_rows:,} rows without any value were passed over")
+        read.notes.append(f"rows without any value, passed over: {empty_rows:,}")
     read.lists_uasc = kind == "SSDA903 UASC" or "UASC" in columns
     if kind == "SSDA903 Episodes":
         _date_episodes(read)
@@ -370,8 +372,8 @@ def _date_episodes(read: Return) -> None:
         read.collected = int(read.episodes["collected"].max())
         read.dated_by = "its YEAR column"
         return
-    texts = pd.concat([read.episodes["DECOM"], read.episodes["DEC"]])
-    days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce").dropna()
+    days = pd.concat([days_of(read.episodes[column]) for column in ("DECOM", "DEC")]).dropna()
+    days = days[days.dt.year.between(EARLIEST_START.year, LATEST_YEAR)]
     if days.empty:
         read.notes.append("no date in it tells its year; taken as older than every dated return")
         return

@@ -191,11 +191,11 @@ class _CensusReader:
     def _note(self) -> None:
         notes = self._read.notes
         if self._expected:
-            notes.append(f"{self._expected:,} children were expected, not born, at the collection")
+            notes.append(f"children expected, but not born at the collection: {self._expected:,}")
         if self._unknown:
             notes.append(
-                f"{self._unknown:,} children have no birth date and no expected one: empty, "
-                "which reads as not born"
+                "children with neither a birth date nor an expected one (empty, which reads as not "
+                f"born): {self._unknown:,}"
             )
         if "CIN" not in self._kinds:
             notes.append("has no CIN plans (the census asks for them from 2022)")

@@ -16,13 +16,12 @@ from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from fvlib.data.contract import CARE_EPISODES, PLANS
 from fvlib.data.statutory_return import (
-    CHILD_COLUMNS,
     UNDATED,
     Return,
+    days_of,
 )
 from fvlib.data.statutory_values import UNREADABLE
 
@@ -91,8 +90,9 @@ def merge(returns: Sequence[Return]) -> Merged:
         "care_episodes", _stacked(returns, "episodes"), CARE_EPISODES.key, resolved, passed_on
     )
     referrals[_PREVIOUS] = _previous_plans(referrals, plans)
-    known = episodes["CHILD"].isin(children["child_id"]) | (episodes["CHILD"] == "")
-    passed_on["care_episodes", ORPHAN] += int((~known).sum())
+    if len(episodes):
+        known = episodes["CHILD"].isin(children["child_id"]) | (episodes["CHILD"] == "")
+        passed_on["care_episodes", ORPHAN] += int((~known).sum())
     return Merged(children, referrals, plans, episodes, +resolved, +passed_on)
 
 
@@ -109,12 +109,25 @@ def _stacked(
     for position, read in enumerate(returns):
         frame: pd.DataFrame = getattr(read, rows)
         if "collected" not in frame:
-            frame = frame.assign(collected=np.int64(read.collected))
+            frame = frame.assign(collected=np.int32(read.collected))
         within_day = len(written) * (not read.in_care) + written.index(read.exported)
-        age = frame["collected"] * 2 * len(written) + within_day
-        frames.append(frame.assign(file=np.int64(position), age=age))
+        age = frame["collected"].astype(np.int64) * 2 * len(written) + within_day
+        frames.append(frame.assign(file=np.int16(position), age=age))
         setattr(read, rows, pd.DataFrame(columns=frame.columns, dtype="str"))
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(_alike(frames), ignore_index=True)
+
+
+def _alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Give the frames' columns the same categories, in alphabetical order."""
+    shared = {
+        str(name): pd.Index(sorted(set().union(*(frame[name].cat.categories for frame in frames))))
+        for name, kind in frames[0].dtypes.items()
+        if isinstance(kind, pd.CategoricalDtype)
+    }
+    return [
+        frame.assign(**{name: frame[name].cat.set_categories(all) for name, all in shared.items()})
+        for frame in frames
+    ]
 
 
 def _latest(
@@ -122,21 +135,30 @@ def _latest(
 ) -> pd.DataFrame:
     """Keep, of each key, the rows of the latest collection that has it, in the key's order."""
     columns = [column for column in rows.columns if column not in _ORDER]
-    keyed = _keyed(rows, key)
-    newest = rows.groupby(list(key), sort=False)["age"].transform("max")
-    older = keyed & (rows["age"] < newest)
-    kept = rows[~older]
-    if older.any():
-        alike = rows[older].merge(kept[columns].drop_duplicates(), on=columns, how="inner")
+    if rows["age"].max() > rows["age"].min():
+        newest = rows.groupby(list(key), sort=False)["age"].transform("max")
+        older = _keyed(rows, key) & (rows["age"] < newest)
+        dropped, rows = rows[older], rows[~older]
+        alike = dropped.merge(rows[columns].drop_duplicates(), on=columns, how="inner")
         resolved[name, UNCHANGED] += len(alike)
-        resolved[name, REPLACED] += int(older.sum()) - len(alike)
-    again = _again(kept, columns)
+        resolved[name, REPLACED] += len(dropped) - len(alike)
+    again = _again(rows, columns)
     resolved[name, TWICE] += int(again.sum())
-    kept = kept[~again]
-    written = [column for column in columns if column != _PREVIOUS]
-    distinct = kept[_keyed(kept, key)].drop_duplicates(written)
+    kept = rows.loc[~again, columns]
+    repeated = kept[kept.duplicated(list(key), keep=False)]
+    distinct = repeated[_keyed(repeated, key)]
+    distinct = distinct.drop_duplicates([column for column in columns if column != _PREVIOUS])
     passed_on[name, DIFFERS] += int(distinct.duplicated(list(key), keep=False).sum())
-    return kept[columns].sort_values([*key, *columns], kind="stable", ignore_index=True)
+    return _in_order(kept, key)
+
+
+def _in_order(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    """Sort by the key, and rows that share one by what they hold, wherever they were read."""
+    shared = rows.duplicated(list(key), keep=False)
+    if shared.any():
+        ordered = rows[shared].sort_values(list(rows.columns))
+        rows = pd.concat([rows[~shared], ordered], ignore_index=True)
+    return rows.sort_values(list(key), kind="stable", ignore_index=True)
 
 
 def _keyed(rows: pd.DataFrame, key: Iterable[str]) -> pd.Series[bool]:
@@ -160,32 +182,40 @@ def _again(rows: pd.DataFrame, columns: list[str]) -> pd.Series[bool]:
 def _previous_plans(referrals: pd.DataFrame, plans: pd.DataFrame) -> pd.Series[str]:
     """Return the number of previous CPPs at each referral, empty where no plan tells."""
     groups = plans[plans["plan_type"] == "CPP"]
-    groups = groups.assign(day=_days(groups["start_date"]))[["child_id", "day", _PREVIOUS]]
+    if groups.empty:
+        return pd.Series("", index=referrals.index, dtype="str")
+    groups = groups.assign(day=days_of(groups["start_date"]))[["child_id", "day", _PREVIOUS]]
     groups = groups.dropna(subset="day").drop_duplicates()
     # Two groups of one day that give two numbers tell nothing.
     unclear = groups.duplicated(["child_id", "day"], keep=False)
     groups.loc[unclear, _PREVIOUS] = ""
     groups = groups.drop_duplicates().sort_values("day")
-    asked = referrals[["child_id"]].assign(day=_days(referrals["referral_date"]))
+    asked = referrals[["child_id"]].assign(day=days_of(referrals["referral_date"]))
     asked = asked.dropna(subset="day").sort_values("day", kind="stable")
     found = pd.merge_asof(asked, groups, on="day", by="child_id").set_axis(asked.index)
-    return found[_PREVIOUS].reindex(referrals.index).fillna("").astype("str")
-
-
-def _days(texts: pd.Series[str]) -> pd.Series[pd.Timestamp]:
-    days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce")
-    return days.astype("datetime64[s]")
+    return found[_PREVIOUS].reindex(referrals.index).fillna("")
 
 
 def _merged_children(
     returns: Sequence[Return], resolved: Counts, passed_on: Counts
 ) -> pd.DataFrame:
-    stacked = _stacked(returns, "children")
-    nameless = stacked[stacked["child_id"] == ""]  # no two of them are known to be one child
-    rows = stacked[stacked["child_id"] != ""]
-    children = pd.DataFrame(
-        index=pd.Index(rows["child_id"].unique(), name="child_id").sort_values()
-    )
+    rows = _stacked(returns, "children")
+    uasc = _uasc(returns, rows)
+    # No two rows without an id are known to be one child.
+    several = rows["child_id"].duplicated(keep=False) & (rows["child_id"] != "")
+    columns = ["child_id", *_CHARACTERISTICS]
+    children = rows.loc[~several, columns]
+    if several.any():
+        one_each = _one_each(rows[several], resolved, passed_on)
+        children = pd.concat([children, one_each[columns]], ignore_index=True)
+    found = uasc.reindex(children["child_id"], fill_value="")
+    children["uasc"] = found.set_axis(children.index)
+    return _in_order(children, ("child_id",))
+
+
+def _one_each(rows: pd.DataFrame, resolved: Counts, passed_on: Counts) -> pd.DataFrame:
+    """Make one row of each child's rows; as many as tell apart what one collection says twice."""
+    children = pd.DataFrame(index=pd.Index(rows["child_id"].unique(), name="child_id"))
     others: dict[str, pd.DataFrame] = {}
     changed: set[str] = set()
     for column in _CHARACTERISTICS:
@@ -200,48 +230,48 @@ def _merged_children(
         several = set(values.loc[values.duplicated("child_id"), "child_id"])
         changed |= several - set(others[column]["child_id"])
     children = children.fillna("")
-    children["uasc"] = _uasc(returns, rows, children.index)
     variants = [
         children.loc[other["child_id"]].assign(**{column: other[column].to_numpy()})
         for column, other in others.items()
     ]
-    unclear = sum(len(variant) for variant in variants)
-    if unclear:
+    resolved["children", MERGED] += len(rows) - len(children)
+    resolved["children", CHANGED] += len(changed)
+    if any(len(variant) for variant in variants):
         children = pd.concat([children, *variants])
         passed_on["children", DIFFERS] += int(children.index.duplicated(keep=False).sum())
-    resolved["children", MERGED] += len(rows) + unclear - len(children)
-    resolved["children", CHANGED] += len(changed)
-    columns = list(CHILD_COLUMNS)
-    together = pd.concat([children.reset_index()[columns], nameless[columns]], ignore_index=True)
-    return together.sort_values(columns, kind="stable", ignore_index=True)
+    return children.reset_index()
 
 
-def _uasc(returns: Sequence[Return], rows: pd.DataFrame, children: pd.Index[str]) -> pd.Series[str]:
+def _uasc(returns: Sequence[Return], rows: pd.DataFrame) -> pd.Series[str]:
     """Unaccompanied asylum seeker: 1 where any return says so, 0 where one would have.
 
     Such children are looked after, so a return that lists them says of every other child of its
     years that it is none: of those in the SSDA903, and of those last seen in a CIN census of the
     years that the SSDA903 returns cover.
+
+    Returns
+    -------
+    pandas.Series
+        0, 1 or `unreadable` by child; a child of whom nothing is known has no entry.
     """
-    said = rows.loc[rows["uasc"] != "", ["child_id", "uasc"]].drop_duplicates()
-    flag = pd.Series("", index=children, dtype="str")
     in_care = [read for read in returns if read.in_care]
+    flags = [pd.Series(dtype="str")]
     if any(read.lists_uasc for read in in_care):
-        flag[_would_be_listed(in_care, returns, rows, children)] = "0"
+        flags.append(pd.Series("0", index=_would_be_listed(in_care, returns, rows), dtype="str"))
+    said = rows.loc[(rows["uasc"] != "") & (rows["child_id"] != ""), ["child_id", "uasc"]]
     for value in ("0", UNREADABLE, "1"):
-        flag[children.isin(said.loc[said["uasc"] == value, "child_id"])] = value
-    return flag
+        children = said.loc[said["uasc"] == value, "child_id"]
+        flags.append(pd.Series(value, index=pd.Index(children), dtype="str"))
+    every = pd.concat(flags)
+    last: pd.Series[str] = every[~every.index.duplicated(keep="last")]
+    return last
 
 
 def _would_be_listed(
-    in_care: Sequence[Return],
-    returns: Sequence[Return],
-    rows: pd.DataFrame,
-    children: pd.Index[str],
-) -> NDArray[np.bool_]:
+    in_care: Sequence[Return], returns: Sequence[Return], rows: pd.DataFrame
+) -> pd.Index[str]:
+    """Children whom a list of asylum seekers would hold if they were any."""
     census = np.array([not read.in_care for read in returns])[rows["file"].to_numpy()]
-    looked_after = children.isin(rows.loc[~census, "child_id"])
-    last_seen = rows[census].groupby("child_id")["collected"].max().reindex(children, fill_value=0)
     days = [
         day
         for read in in_care
@@ -251,8 +281,11 @@ def _would_be_listed(
         )
         if day != UNDATED
     ]
-    if not days:
-        return looked_after
-    covered = (last_seen > min(days) - DAYS_A_COLLECTION) & (last_seen <= max(days))
-    listed: NDArray[np.bool_] = np.logical_or(looked_after, covered.to_numpy())
-    return listed
+    listed = [rows.loc[~census, "child_id"]]
+    if days:
+        seen = rows[census]
+        newest = seen.groupby("child_id", sort=False)["collected"].transform("max")
+        covered = newest.between(min(days) - DAYS_A_COLLECTION + 1, max(days))
+        listed.append(seen.loc[covered, "child_id"])
+    children: pd.Index[str] = pd.Index(pd.concat(listed).unique())
+    return children

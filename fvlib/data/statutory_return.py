@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fvlib.data.statutory_values import Unfit
 
@@ -43,12 +45,16 @@ EPISODE_COLUMNS: Final = (
 
 
 class RowBuffer:
-    """Collects rows of text in little memory."""
+    """Collects rows of text in little memory: codes and dates as categories, ids as text."""
 
     def __init__(self, columns: Sequence[str]) -> None:
-        self._columns = list(columns)
+        self._columns = tuple(columns)
         self._rows: list[tuple[str, ...]] = []
-        self._frames: list[pd.DataFrame] = []
+        self._ids: dict[str, list[pd.Series[str]]] = {name: [] for name in columns if _is_id(name)}
+        self._codes: dict[str, list[NDArray[np.int32]]] = {
+            name: [] for name in columns if not _is_id(name)
+        }
+        self._numbers: dict[str, dict[str, int]] = {name: {"": 0} for name in self._codes}
 
     def append(self, row: tuple[str, ...]) -> None:
         """Add a row, its values in the order of the columns."""
@@ -57,13 +63,47 @@ class RowBuffer:
             self._put_away()
 
     def frame(self) -> pd.DataFrame:
-        """Return all rows as text; an empty frame has its columns too."""
+        """Return all rows. Categories are in alphabetical order and have the empty text."""
         self._put_away()
-        return pd.concat(self._frames, ignore_index=True)
+        columns: dict[str, pd.Series[str] | pd.Categorical] = {}
+        for name in self._columns:
+            if name in self._ids:
+                columns[name] = pd.concat(self._ids[name], ignore_index=True)
+            else:
+                columns[name] = _categorical(self._codes[name], list(self._numbers[name]))
+        return pd.DataFrame(columns)
 
     def _put_away(self) -> None:
-        self._frames.append(pd.DataFrame(self._rows, columns=self._columns, dtype="str"))
+        values = zip(*self._rows, strict=True) if self._rows else [()] * len(self._columns)
+        for name, texts in zip(self._columns, values, strict=True):
+            if name in self._ids:
+                self._ids[name].append(pd.Series(texts, dtype="str"))
+            else:
+                numbers = self._numbers[name]
+                codes = (numbers.setdefault(text, len(numbers)) for text in texts)
+                self._codes[name].append(np.fromiter(codes, np.int32, len(texts)))
         self._rows = []
+
+
+def _is_id(column: str) -> bool:
+    return column in ("child_id", "referral_id", "CHILD")
+
+
+def _categorical(codes: list[NDArray[np.int32]], texts: list[str]) -> pd.Categorical:
+    order = np.argsort(np.array(texts, dtype=object))
+    rank = np.empty(len(texts), np.int32)
+    rank[order] = np.arange(len(texts), dtype=np.int32)
+    return pd.Categorical.from_codes(
+        rank[np.concatenate(codes)], categories=pd.Index([texts[at] for at in order], dtype="str")
+    )
+
+
+def days_of(column: pd.Series[str]) -> pd.Series[pd.Timestamp]:
+    """Return a column of written dates as dates, missing where a text is none."""
+    days = pd.to_datetime(column.cat.categories, format="%Y-%m-%d", errors="coerce")
+    return pd.Series(
+        days.astype("datetime64[s]").take(column.cat.codes.to_numpy()), index=column.index
+    )
 
 
 @dataclass(slots=True)
@@ -84,8 +124,8 @@ class Return:
         When the return was written, in seconds, where it says so: of two of one day the one
         written later holds.
     children, referrals, plans, episodes
-        Rows of text with the columns above. Episodes of a file that says each row's year have a
-        column `collected` of their own.
+        Rows with the columns above, as `RowBuffer.frame` gives them. Episodes of a file that says
+        each row's year have a column `collected` of their own.
     in_care
         Whether the return describes children looked after.
     lists_uasc
