@@ -7,8 +7,8 @@ fitted is an estimate row with a status and a reason; it never takes the report 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class Result:
         Estimate rows, columns as in `estimates.COLUMNS`.
     intercepts
         `(la, mode, standard deviation)` of the LA intercepts, on the model's scale.
+    tables
+        What is no scalar (curves, permutation draws), by side table's name.
     seconds
         Time taken; for `timings.csv` only.
     """
@@ -50,6 +52,7 @@ class Result:
     analysis: str
     rows: tuple[dict[str, Any], ...]
     intercepts: tuple[tuple[str, float, float], ...] = ()
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -107,7 +110,7 @@ def analyse(analysis: Analysis, trial: Trial, imputations: Imputations | None = 
         analysis.id,
         tuple(base | row for row in pooled),
         intercepts,
-        time.perf_counter() - begun,
+        seconds=time.perf_counter() - begun,
     )
 
 

@@ -19,7 +19,11 @@ from fvlib.data.load import data_files
 from fvlib.refresh import Refresh
 
 # Floors 0 to 7: what can change a number. The report and the renderer can't.
-ABOVE_THE_GATE: Final = ("report", "render", "cli.py")
+ABOVE_THE_GATE: Final = frozenset({"report", "render", "cli.py", "export.py"})
+# Of these floors, what doesn't enter a single analysis's numbers.
+BESIDE_THE_ENGINE: Final = frozenset(
+    {"plan.py", "side_tables.py", "disclosure.py", "run.py", "result_cache.py", "freshness.py"}
+)
 CACHE: Final = ".cache"
 HASHES: Final = "hashes.json"
 _BLOCK: Final = 1 << 20
@@ -27,10 +31,15 @@ _BLOCK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Hashes of everything that a bundle of results follows from."""
+    """Hashes of everything that a bundle of results follows from.
+
+    `code` is floors 0 to 7; `engine` is what of it can change one analysis's numbers, so all but
+    the plan, the side tables, the gate and the run.
+    """
 
     params: str
     code: str
+    engine: str
     data: Mapping[str, str]
 
     def as_manifest(self) -> dict[str, Any]:
@@ -42,18 +51,17 @@ def fingerprint(refresh: Refresh, root: Path) -> Fingerprint:
     """Hash params, data and code of a refresh."""
     return Fingerprint(
         params=_hash_file(root / "params" / f"{refresh.refresh}.yml"),
-        code=code_hash(),
+        code=code_hash(ABOVE_THE_GATE),
+        engine=code_hash(ABOVE_THE_GATE | BESIDE_THE_ENGINE),
         data=_data_hashes(refresh, root),
     )
 
 
-def code_hash() -> str:
-    """Hash the source of floors 0 to 7 of this package."""
+def code_hash(without: frozenset[str]) -> str:
+    """Hash the package's source, less the folders and files of `without`."""
     package = Path(__file__).parent
     sources = sorted(
-        path
-        for path in package.rglob("*.py")
-        if path.relative_to(package).parts[0] not in ABOVE_THE_GATE
+        path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in without
     )
     return hash_sources(package, sources)
 

@@ -23,28 +23,15 @@ from fvlib.analysis.methods import (
     LogisticNested,
     Method,
 )
+from fvlib.analysis.samples import everyone, without_la
 from fvlib.trial import Trial
+from fvlib.trial.exposure import as_referred
 
 Role = Literal["primary", "secondary", "sensitivity", "exploratory", "ours"]
 # Which rows of the outcome's frame (joined with the cohort) are analysed.
 Sample = Callable[[pd.DataFrame], pd.DataFrame]
 # Who counts as treated, by child: a frame with `treated` and `period`.
 Exposure = Callable[[Trial], pd.DataFrame]
-
-
-def as_referred(trial: Trial) -> pd.DataFrame:
-    """Intention to treat: the condition of the LA on the day of the index referral."""
-    return trial.cohort[["treated", "period"]]
-
-
-def everyone(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep the outcome's whole sample."""
-    return frame
-
-
-def without_la(la: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Leave one LA out."""
-    return frame[frame["la"] != la]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from fvlib.freshness import Fingerprint, differences, fingerprint, read_manifest
 from fvlib.imputations import Imputations, draw
 from fvlib.plan import PLAN, Analysis
 from fvlib.refresh import Refresh, load_refresh, name_of
+from fvlib.result_cache import ResultCache
 from fvlib.side_tables import la_intercepts, trial_tables
 from fvlib.trial import Trial, build_trial
 
@@ -68,8 +69,10 @@ def run(
     with FileLock(to.with_name(f".{to.name}.lock")):
         disclosure.settle(to)
         now = fingerprint(refresh, root)
-        if is_fresh(read_manifest(to), now, plan):
+        manifest = read_manifest(to)
+        if is_fresh(manifest, now, plan):
             return to
+        plan = with_kept(plan, ResultCache(root / refresh.data, now))
         bundle = compute(refresh, root, plan, now, jobs=jobs, stage=stage)
         disclosure.release(bundle, to, refresh.disclosure)
     return to
@@ -123,6 +126,12 @@ def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
     return tuple(row for row in PLAN if row.id in only)
 
 
+def with_kept(plan: Sequence[Analysis], cache: ResultCache) -> tuple[Analysis, ...]:
+    """Add the rows whose results are still fresh: `--only` drops no row that it needn't."""
+    asked = {row.id for row in plan}
+    return tuple(row for row in PLAN if row.id in asked or cache.get(row) is not None)
+
+
 def is_fresh(manifest: dict[str, Any] | None, now: Fingerprint, plan: Sequence[Analysis]) -> bool:
     """Whether a bundle belongs to this data, params and code, and holds these analyses."""
     if manifest is None or differences(manifest, now):
@@ -145,12 +154,19 @@ def compute(
     with _timed("derive", stage):
         trial = build_trial(extracts, refresh)
         tables = trial_tables(extracts, trial)
-    with _timed("impute", stage):
-        imputations = draw(trial, jobs=jobs)
-    with _timed("fit", stage):
-        results = _analyse_all(plan, trial, imputations, jobs)
-    for result in results:
-        stage(f"fit {result.analysis}", result.seconds)
+    cache = ResultCache(root / refresh.data, now)
+    known = {row.id: kept for row in plan if (kept := cache.get(row)) is not None}
+    stale = [row for row in plan if row.id not in known]
+    if stale:
+        with _timed("impute", stage):
+            imputations = draw(trial, jobs=jobs)
+        with _timed("fit", stage):
+            for row, result in zip(stale, _fits(stale, trial, imputations, jobs), strict=True):
+                stage(f"fit {row.id}", result.seconds)
+                cache.put(row, result)
+                known[row.id] = result
+    cache.sweep(PLAN)
+    results = [known[row.id] for row in plan]
     tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
     rows = [row for result in results for row in result.rows]
     frame = estimates.adjust_family(estimates.frame_of(rows))
@@ -223,17 +239,15 @@ def manifest_of(
     return plain
 
 
-def _analyse_all(
+def _fits(
     plan: Sequence[Analysis], trial: Trial, imputations: Imputations, jobs: int
-) -> list[Result]:
+) -> Iterator[Result]:
     """Fit every row, in the plan's order whatever the number of workers."""
     calls = (delayed(analyse)(row, trial, imputations) for row in plan)
     with _progress(len(plan)) as advance:
-        results = []
         for result in Parallel(n_jobs=jobs, return_as="generator")(calls):
-            results.append(result)
             advance(result.analysis)
-    return results
+            yield result
 
 
 @contextmanager

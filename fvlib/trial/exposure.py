@@ -30,6 +30,11 @@ class DatesNeeded(Exception):  # noqa: N818  (not an error: the analysis is not 
     """Dates that the params file doesn't give; the message is the reason in words."""
 
 
+def as_referred(trial: Trial) -> pd.DataFrame:
+    """P1, intention to treat: the condition of the LA on the day of the index referral."""
+    return trial.cohort[["treated", "period"]]
+
+
 def open_referral_days(trial: Trial) -> pd.DataFrame:
     """Count each cohort child's open-referral days inside the trial period.
 

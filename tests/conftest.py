@@ -1,0 +1,37 @@
+"""A small synthetic refresh in a project folder of its own, made once a test run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fvlib.data.synthetic import simulate
+
+ROOT = Path(__file__).parents[1]
+CHILDREN = 3000
+
+
+@pytest.fixture(scope="session")
+def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with the refresh `small`: 3,000 children, realistic dirt, three imputations."""
+    root = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "_quarto.yml", root)
+    shutil.copy(ROOT / "index.qmd", root)
+    shutil.copytree(ROOT / "chapters", root / "chapters")
+    (root / "params").mkdir()
+    simulate("small", root, children=CHILDREN, seed=7)
+    params = root / "params" / "small.yml"
+    text = params.read_text(encoding="utf-8")
+    params.write_text(text.replace("imputations: 20", "imputations: 3"), encoding="utf-8")
+    return root
+
+
+@pytest.fixture()
+def project(small_project: Path, tmp_path: Path) -> Path:
+    """A copy of the small project, nothing run yet, that a test may change."""
+    root = tmp_path / "project"
+    left_out = shutil.ignore_patterns("results", "_report", ".cache", "set-aside")
+    shutil.copytree(small_project, root, ignore=left_out)
+    return root
