@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 # without it is fitted, and `singular` says so.
 SINGULAR = 1e-4
 # Above this one the data put no upper limit on it.
-DIVERGED = 1e3
+DIVERGED = 100.0
 # Longest move in one step: of a standardised coefficient, of the variance scale.
 _BETA_CAP, _T_CAP = 4.0, 2.0
 # Decrement to which the model without intercepts is climbed when it is only a start.
@@ -31,8 +31,9 @@ _ROUGH = 0.1
 _SECOND_START = 0.7
 # The second climb's maximum replaces the first when it is higher by this much.
 _HIGHER = 1e-8
-# Times that the outer nodes of the nested quadrature are laid again.
-_LAYINGS = 30
+# Times that the outer nodes of the nested quadrature are laid, at most, and the move of the
+# parameters, in standard errors, at which they have settled.
+_LAYINGS, _SETTLED = 40, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def climb(problem: Identified, begin: tuple[Floats, Floats] | None) -> Estimate:
         quadratic = Quadratic.of(rows, group, beta)
     scale = quadratic.scale(nested)
     first = _climb_active(problem, beta, sigmas, scale)
-    if all(first.active):
+    if all(first.active[int(group[-1] == 0) :]):
         return first
     second = _climb_active(problem, beta, np.full(len(sigmas), _SECOND_START), scale)
     return second if second.value > first.value + _HIGHER and second.converged else first
@@ -98,6 +99,7 @@ def _climb_active(
     problem: Identified, beta: Floats, sigmas: Floats, scale: VarianceScale
 ) -> Estimate:
     active = np.ones(len(sigmas), dtype=bool)
+    active[0] = problem.group[-1] > 0  # one group's deviation is the constant's
     sigmas, iterations = sigmas.copy(), 0
     while active.any():
         found = _climb_smooth(problem, beta, sigmas[active], tuple(active), scale)
@@ -152,42 +154,39 @@ def _climb_smooth(
         rho = own.rho(theta[p:])
         return bool((rho < np.log(SINGULAR)).any() or (rho > np.log(DIVERGED)).any())
 
-    def ascend(likelihood: Callable[[Floats], Point], begin: Floats) -> Optimum:
+    def ascend(function: Callable[[Floats], Point], begin: Floats) -> Optimum:
         def evaluate(theta: Floats) -> Point:
             rho = own.rho(theta[p:])
-            return own.point(rho, likelihood(np.append(theta[:p], rho)))
+            return own.point(rho, function(np.append(theta[:p], rho)))
 
         return maximise(evaluate, begin, cap, lower=lower, stop=outside)
 
     theta = np.append(beta, own.t(np.log(sigmas)))
     if not (problem.nested and problem.nodes > 1 and all(active)):
-        return ascend(_likelihood(problem, active), theta)
-    iterations = 0
+        return ascend(likelihood(problem, active), theta)
+    found = ascend(Nested.of(problem.rows, problem.group), theta)
+    iterations = found.iterations
     for _ in range(_LAYINGS):
-        rho = own.rho(theta[p:])
-        tree = Tree.of(problem.rows, problem.group, problem.nodes, np.append(theta[:p], rho))
-        found = ascend(tree, theta)
-        iterations += found.iterations
-        theta = found.theta
-        if not found.converged or found.iterations == 1:
+        if not found.converged or outside(found.theta):
             break
-    return Optimum(
-        theta,
-        found.point,
-        found.step,
-        iterations,
-        found.decrement,
-        found.converged,
-        found.reason,
-    )
+        at = np.append(found.theta[:p], own.rho(found.theta[p:]))
+        last, found = (
+            found,
+            ascend(Tree.of(problem.rows, problem.group, problem.nodes, at), found.theta),
+        )
+        iterations += found.iterations
+        move = found.theta - last.theta
+        if move @ found.point.information @ move <= _SETTLED**2:
+            break
+    else:
+        found = replace(found, converged=False, reason="the outer nodes don't settle")
+    return replace(found, iterations=iterations)
 
 
-def _likelihood(problem: Identified, active: tuple[bool, ...]) -> Callable[[Floats], Point]:
+def likelihood(problem: Identified, active: tuple[bool, ...]) -> Callable[[Floats], Point]:
     """Choose the approximation: which levels have an intercept, and how many nodes."""
-    if not problem.nested:
-        return OneLevel.of(problem.rows, problem.nodes)
-    if problem.nodes == 1:
-        return Nested.of(problem.rows, problem.group, (active[0], active[1]))
-    if active[0]:
+    if problem.nodes == 1 or not any(active):
+        return Nested.of(problem.rows, problem.group, (active[0], len(active) > 1 and active[1]))
+    if active[0] and problem.nested:
         return OneLevel.of(problem.rows.joined(problem.group), problem.nodes)
     return OneLevel.of(problem.rows, problem.nodes)

@@ -24,7 +24,7 @@ _HASH_BITS = 40
 _CHUNK = 1 << 16
 # Rows of a block: its arrays at seven nodes stay in the processor's cache.
 _BLOCK = 8192
-# Up to this many products are summed as they are; beyond, a sparse matrix sums without storing them.
+# Up to this many products are stored and summed; beyond, a sparse matrix sums without storing.
 _SMALL = 1 << 16
 # A cell with at least this many rows has blocks of its own, which BLAS multiplies.
 _LARGE = 256
@@ -123,7 +123,7 @@ class Rows:
         """Keep some rows; a cell without any goes."""
         cells, starts = np.unique(np.repeat(self.cells, self.sizes)[keep], return_index=True)
         return Rows(
-            self.X[keep],
+            np.ascontiguousarray(self.X[keep]),
             self.successes[keep],
             self.trials[keep],
             self.offset[keep],
@@ -171,10 +171,11 @@ def _blocks(starts: Integers, sizes: Integers) -> tuple[Block, ...]:
 
 def collapse(
     X: Floats,
+    cells: Integers,
+    *,
     successes: Floats,
     trials: Floats,
     offset: Floats,
-    cells: Integers,
     keep: NDArray[np.bool_] | None = None,
 ) -> Rows:
     """Sort rows by cell and join those that agree in every column and in the offset.

@@ -28,11 +28,11 @@ _NULL = 1e-10
 _SEPARATED = 1e-6
 
 
-class Separation(ValueError):
+class Separation(ValueError):  # noqa: N818  (the field's own name for it)
     """A protected column separates the outcome: its coefficient has no finite estimate."""
 
 
-class Unidentified(ValueError):
+class Unidentified(ValueError):  # noqa: N818  (likewise)
     """A protected column can't be told apart from the other protected ones."""
 
 
@@ -46,7 +46,7 @@ class Direction:
         Over all columns of X as passed. A row with ``x @ slopes`` above zero has, in the limit, the
         event for certain; one below zero has it never; one at zero is not touched.
     names : tuple of str
-        The columns that take part.
+        The columns that take part, the constant one aside.
     rows : int
         Rows (as passed) that were left out for it.
     """
@@ -181,6 +181,11 @@ def independent(X: Floats, order: Sequence[int]) -> list[int]:
     return sorted(kept)
 
 
+def moved_by(X: Floats, slopes: Floats) -> NDArray[np.bool_]:
+    """Tell which rows a separating direction moves, and so settles."""
+    return np.asarray(np.abs(X @ slopes) > _SEPARATED)
+
+
 def settled_by_a_column(rows: Rows, order: Sequence[int]) -> Floats | None:
     """Look for a column beyond whose lowest or highest value the outcome never or always happens.
 
@@ -212,7 +217,7 @@ def settled_by_a_column(rows: Rows, order: Sequence[int]) -> Floats | None:
 
 
 def settled_by_a_combination(rows: Rows) -> Floats | None:
-    """Look for a direction along which the likelihood never falls (Konis 2007), by linear programme.
+    """Look for a direction along which the likelihood never falls: a linear programme (Konis).
 
     The columns must be linearly independent and of similar length. Rows with both outcomes must
     not move along the direction, so it lies in the null space of their columns: where there are

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -59,12 +59,17 @@ def interval(estimate: float, std_error: float, df: float = math.inf, *, alpha: 
         raise ValueError(f"df: {df!r} is not positive")
     if math.isnan(estimate) or math.isnan(std_error) or math.isnan(df):
         return Interval(math.nan, math.nan, math.nan)
-    law = stats.norm() if math.isinf(df) else stats.t(df)
-    reach = float(law.isf(alpha / 2.0)) * std_error
+    quantile = special.ndtri(alpha / 2.0) if math.isinf(df) else special.stdtrit(df, alpha / 2.0)
+    reach = -float(quantile) * std_error
+    return Interval(estimate - reach, estimate + reach, _two_sided(estimate, std_error, df))
+
+
+def _two_sided(estimate: float, std_error: float, df: float) -> float:
+    """P of a value as far from zero, under t with ``df`` degrees of freedom."""
     if std_error == 0.0:
-        return Interval(estimate, estimate, 1.0 if estimate == 0.0 else 0.0)
-    p = 2.0 * float(law.sf(abs(estimate) / std_error))
-    return Interval(estimate - reach, estimate + reach, p)
+        return 1.0 if estimate == 0.0 else 0.0
+    t = -abs(estimate) / std_error
+    return 2.0 * float(special.ndtr(t) if math.isinf(df) else special.stdtr(df, t))
 
 
 def pool_rubin(estimates: ArrayLike, variances: ArrayLike, df_complete: float = math.inf) -> Pooled:
@@ -108,12 +113,7 @@ def pool_rubin(estimates: ArrayLike, variances: ArrayLike, df_complete: float = 
     r = share / (1.0 - share) if share < 1 else math.inf
     fmi = (r + 2.0 / (df + 3.0)) / (r + 1.0) if math.isfinite(r) else 1.0
     error = math.sqrt(total)
-    if error == 0.0:
-        p = 1.0 if mean == 0.0 else 0.0
-    else:
-        law = stats.norm() if math.isinf(df) else stats.t(df)
-        p = 2.0 * float(law.sf(abs(mean) / error))
-    return Pooled(mean, error, df, fmi, p)
+    return Pooled(mean, error, df, fmi, _two_sided(mean, error, df))
 
 
 def hochberg(p_values: ArrayLike) -> Floats:
@@ -172,4 +172,25 @@ def inverse_variance(
     spread = contrast @ between @ contrast.T
     apart = contrast @ b
     q = float(apart @ np.linalg.pinv(spread) @ apart)
-    return Combined(mean, math.sqrt(max(variance, 0.0)), q, float(stats.chi2.sf(q, len(b) - 1)))
+    return Combined(mean, math.sqrt(max(variance, 0.0)), q, float(special.chdtrc(len(b) - 1, q)))
+
+
+def cell_df(cells: int, clusters: int, periods: int, cluster_covariates: int = 0) -> int:
+    """Degrees of freedom for an effect that is compared between cluster-period cells.
+
+    Cells, less one for each cluster, each period but the first, the treatment, and each covariate
+    that belongs to clusters: what is left when cell means are regressed on them (the analysis
+    plan's rule for the model with a cluster-period intercept; 19 for 5 clusters in 6 periods).
+
+    Raises
+    ------
+    ValueError
+        When nothing is left.
+    """
+    df = cells - clusters - (periods - 1) - 1 - cluster_covariates
+    if df < 1:
+        raise ValueError(
+            f"cells: {cells} cells of {clusters} clusters in {periods} periods, with "
+            f"{cluster_covariates} cluster covariates, leave no degree of freedom"
+        )
+    return df

@@ -67,12 +67,12 @@ class _Sums(NamedTuple):
 
 
 class _Determinant(NamedTuple):
-    """log det of the modes' information, per group, and its derivatives (see the derivation)."""
+    """Parts of the log determinant of the modes' information; ``slope`` is its derivative by W."""
 
     d: Floats
     M: Floats
     E: Floats
-    by_W: Floats
+    slope: Floats
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class Nested:
         return cls(rows, group, starts, active, np.zeros(len(starts)), np.zeros(len(group)))
 
     def __call__(self, theta: Floats) -> Point:
-        """Value, gradient, information at (beta, the active log sigmas); scores by group as state."""
+        """Value, gradient, information at (beta, active log sigmas); scores by group as state."""
         p = self.rows.X.shape[1]
         V = self._variances(theta)
         eta = self.rows.offset + self.rows.X @ theta[:p]
@@ -227,7 +227,7 @@ class Nested:
         return _Determinant(d, M, E, V[1] / d + (V[0] / E)[self.group] / d**2)
 
     def _slopes(self, f: _Sums, det: _Determinant, V: Floats) -> Floats:
-        """Derivative of each cell's intercept a = V1 sum S + V2 S by (beta, V1, V2)."""
+        """Differentiate each cell's intercept a = V1 sum S + V2 S by (beta, V1, V2)."""
         group = self.group
         total = self._over_groups(f.S)[group]
         pull = V[0] * self._over_groups(f.Wb)[group] + V[1] * f.Wb
@@ -236,7 +236,7 @@ class Nested:
         return np.asarray((right - V[0] * Q[group]) / det.d[:, None])
 
     def _group_slopes(self, f: _Sums, V: Floats, a: Floats) -> Floats:
-        """Derivative of each group's intercept V1 sum S by (beta, V1, V2)."""
+        """Differentiate each group's intercept V1 sum S by (beta, V1, V2)."""
         p = f.Sb.shape[1]
         S_theta = -f.W[:, None] * a
         S_theta[:, :p] -= f.Wb
@@ -251,7 +251,7 @@ class Nested:
         sum_M, sum_M2 = self._over_groups(M), self._over_groups(M**2)
         W_theta = f.T[:, None] * a
         W_theta[:, :p] += f.Tb
-        out = -0.5 * self._over_groups(det.by_W[:, None] * W_theta)
+        out = -0.5 * self._over_groups(det.slope[:, None] * W_theta)
         out[:, :p] += self._over_groups(f.Sb)
         out[:, p] += 0.5 * self._over_groups(f.S) ** 2 - 0.5 * sum_M / E
         out[:, p + 1] += 0.5 * self._over_groups(f.S**2)

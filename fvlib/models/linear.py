@@ -32,6 +32,19 @@ _EXACT = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
+class _Problem:
+    """Standardised columns' and scaled residuals' sums, and the way back: y = Z ols + unit r."""
+
+    names: tuple[str, ...]
+    clusters: Clusters
+    standard: Standard
+    moments: Moments
+    ols: Floats
+    unit: float
+    reml: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Maximum:
     """Ratios of the intercepts' standard deviations to the residual's, and the climb's diary."""
 
@@ -59,11 +72,11 @@ def fit(
     """
     X, names = arguments.design(X, names)
     n = len(X)
-    y = arguments.vector("y", y, n)
+    outcome = arguments.vector("y", y, n)
     clusters = nest(groups, subgroups, n)
     _tell_apart(clusters, n)
     standard = standardise(X, keep_order(names, preference, protected))
-    lost = [n for j, n in enumerate(names) if n in protected and j not in standard.kept]
+    lost = [c for j, c in enumerate(names) if c in protected and j not in standard.kept]
     if lost:
         raise Unidentified(f"{', '.join(lost)}: a combination of the other protected columns")
     Z, p = standard.X, len(standard.kept)
@@ -71,10 +84,10 @@ def fit(
         raise Unidentified(f"X: {n} rows for {p} columns leave nothing to estimate variances from")
 
     # Residuals of least squares stand for y: sums of squares then lose no digits to its mean.
-    ols = np.linalg.solve(Z.T @ Z, Z.T @ y)
-    residual = y - Z @ ols
+    ols = np.asarray(np.linalg.solve(Z.T @ Z, Z.T @ outcome), dtype=np.float64)
+    residual = outcome - Z @ ols
     unit = float(np.sqrt(residual @ residual / (n - p)))
-    if unit <= _EXACT * float(np.sqrt(y @ y / n)):
+    if unit <= _EXACT * float(np.sqrt(outcome @ outcome / n)):
         raise Unidentified(
             "y: the columns of X fit it exactly, so there is no variance to estimate"
         )
@@ -84,7 +97,7 @@ def fit(
         clusters.group_of if clusters.nested else None,
     )
     best = _climb(m, len(clusters.groups) > 1, reml)
-    return _record(names, clusters, standard, m, best, ols, unit, reml)
+    return _record(_Problem(names, clusters, standard, m, ols, unit, reml), best)
 
 
 def _tell_apart(clusters: Clusters, rows: int) -> None:
@@ -170,17 +183,10 @@ def _modes(m: Moments, gamma: Floats, beta: Floats) -> tuple[Floats, Floats, Flo
     return modes, np.sqrt(variance), inner, np.sqrt(inner_variance)
 
 
-def _record(
-    names: Sequence[str],
-    clusters: Clusters,
-    standard: Standard,
-    m: Moments,
-    best: _Maximum,
-    ols: Floats,
-    unit: float,
-    reml: bool,
-) -> LinearFit:
+def _record(problem: _Problem, best: _Maximum) -> LinearFit:
     """Turn standardised columns and units into those given."""
+    names, clusters, standard = problem.names, problem.clusters, problem.standard
+    m, unit, reml = problem.moments, problem.unit, problem.reml
     back, gamma = standard.back, best.ratios**2
     at = profile(m, gamma, reml)
     df_total = m.rows - (len(at.beta) if reml else 0)
@@ -201,7 +207,7 @@ def _record(
         )
     return LinearFit(
         names=tuple(names[j] for j in standard.kept),
-        coefficients=back @ (ols + unit * at.beta),
+        coefficients=back @ (problem.ols + unit * at.beta),
         std_errors=np.sqrt(np.diag(covariance)),
         covariance=covariance,
         df=_satterthwaite(at, best.ratios, back),
@@ -221,7 +227,7 @@ def _record(
         iterations=best.iterations,
         gradient_norm=best.gradient_norm,
         condition_number=float(np.linalg.cond(at.inverse / np.outer(scale, scale))),
-        columns=tuple(names),
+        columns=names,
         rows=m.rows,
         used=np.ones(m.rows, dtype=bool),
         reml=reml,

@@ -18,7 +18,10 @@ from fvlib.models.identify import (
     Direction,
     Separation,
     Unidentified,
+    column_range,
+    constant_column,
     keep_order,
+    moved_by,
     settled_by_a_column,
     settled_by_a_combination,
     standardise,
@@ -31,10 +34,10 @@ Floats = NDArray[np.float64]
 
 # A fitted probability this close to 0 or 1 calls for the full search for separation.
 _SUSPICIOUS = 1e-5
+# Nodes for one intercept; a nested model is fitted with one node, Laplace's approximation.
+QUADRATURE = 7
 # Why a column that separates the outcome was left out.
 SETTLED = "the outcome never or always happens at one of its levels"
-# A row is moved by a direction when its predictor changes by more than this.
-_MOVED = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def prepare(
     successes: ArrayLike,
     X: Any,
     groups: Any,
+    *,
     trials: ArrayLike | None = None,
     subgroups: Any = None,
     offset: ArrayLike | None = None,
@@ -89,53 +93,104 @@ def prepare(
         limit = "1 (no trials given)" if trials is None else "the row's trials"
         raise ValueError(f"successes: {outside} of {n} rows lie outside 0 to {limit}")
     clusters = nest(groups, subgroups, n)
+    if clusters.nested and len(clusters.cells) == len(clusters.groups):
+        raise Unidentified("subgroups: each group has one, so its deviation is the group's")
     live = m * w > 0
     if not live.any():
         raise ValueError("weights, trials: no row has any weight")
     log_coefficient = 0.0
     if trials is not None:
         log_coefficient = float(w @ (gammaln(m + 1) - gammaln(y + 1) - gammaln(m - y + 1)))
-    rows = collapse(X, w * y, w * m, o, clusters.cell, None if live.all() else live)
+    rows = collapse(
+        X,
+        clusters.cell,
+        successes=w * y,
+        trials=w * m,
+        offset=o,
+        keep=None if live.all() else live,
+    )
     return BinomialData(names, X, live, rows, clusters, log_coefficient)
+
+
+def nodes(quadrature: int | None, nested: bool) -> int:
+    """Nodes of the quadrature: as asked, else the default.
+
+    Raises
+    ------
+    ValueError
+        When the number is not odd and positive.
+    """
+    if quadrature is None:
+        return 1 if nested else QUADRATURE
+    if isinstance(quadrature, bool) or quadrature != int(quadrature) or quadrature % 2 != 1:
+        raise ValueError(f"quadrature: {quadrature!r} is not an odd number of nodes")
+    return int(quadrature)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """An identified problem, its maximum, and what was left out on the way to it."""
+
+    problem: Identified
+    estimate: Estimate
+    directions: tuple[Direction, ...]
+    used: NDArray[np.bool_]
 
 
 def fit(
     data: BinomialData,
-    nodes: int,
+    quadrature: int,
     start: Any = None,
     preference: Sequence[str] = (),
     protected: Sequence[str] = (),
 ) -> LogisticFit:
-    """Fit prepared data; leave out what separates, name it, and fit the rest."""
+    """Fit prepared data."""
+    return record(data, solve(data, quadrature, start, preference, protected))
+
+
+def solve(
+    data: BinomialData,
+    quadrature: int,
+    start: Any = None,
+    preference: Sequence[str] = (),
+    protected: Sequence[str] = (),
+) -> Solution:
+    """Climb; what separates the outcome is left out and named, and the rest climbed again."""
     names, rows = data.names, data.rows
     order = keep_order(names, preference, protected)
-    events, total = float(rows.successes.sum()), float(rows.trials.sum())
-    if events in (0.0, total):
-        word = "never" if events == 0.0 else "always"
-        raise Separation(f"successes: the outcome {word} happens, so no coefficient can be fitted")
+    _refuse_constant(rows, "")
     directions: list[Direction] = []
-    used = data.live.copy()
+    used = data.live
     while True:
         slopes = settled_by_a_column(rows, order)
         if slopes is None:
-            problem = _identify(data, rows, order, protected, nodes, bool(directions))
+            problem = _identify(data, rows, order, protected, quadrature)
             estimate = climb(problem, _begin(start, problem, names))
             slopes = _search(problem, estimate, len(names))
             if slopes is None:
-                return _record(data, problem, estimate, directions, used)
-        touched = tuple(names[j] for j in np.flatnonzero(slopes))
+                return Solution(problem, estimate, tuple(directions), used)
+        constant = constant_column(*column_range(rows.X), order)
+        touched = tuple(names[j] for j in np.flatnonzero(slopes) if j != constant)
         if shared := [name for name in touched if name in protected]:
             raise Separation(
                 f"{', '.join(shared)}: the outcome never or always happens at one of the levels, "
                 "so there is no finite estimate"
             )
-        moved = np.abs(data.X @ slopes) > _MOVED
+        moved = moved_by(data.X, slopes)
         directions.append(Direction(slopes, touched, int((moved & used).sum())))
-        used &= ~moved
-        stay = np.abs(rows.X @ slopes) <= _MOVED
-        if not stay.any():
-            raise Separation("X: no row is left once the separated ones are left out")
-        rows = rows.subset(stay)
+        used = used & ~moved
+        rows = rows.subset(~moved_by(rows.X, slopes))
+        _refuse_constant(rows, "once the separated rows are left out, ")
+
+
+def _refuse_constant(rows: Rows, when: str) -> None:
+    """Refuse an outcome that doesn't vary."""
+    events, total = float(rows.successes.sum()), float(rows.trials.sum())
+    if total == 0.0:
+        raise Separation("X: no row is left once the separated ones are left out")
+    if events in (0.0, total):
+        word = "never" if events == 0.0 else "always"
+        raise Separation(f"successes: {when}the outcome {word} happens: nothing can be fitted")
 
 
 def _identify(
@@ -143,14 +198,13 @@ def _identify(
     rows: Rows,
     order: Sequence[int],
     protected: Sequence[str],
-    nodes: int,
-    after_separation: bool,
+    quadrature: int,
 ) -> Identified:
     standard = standardise(rows.X, order)
     lost = [
         name for j, name in enumerate(data.names) if name in protected and j not in standard.kept
     ]
-    if lost and after_separation:
+    if lost and rows is not data.rows:
         raise Separation(
             f"{', '.join(lost)}: not identified once the rows in which the outcome never or "
             "always happens are left out"
@@ -158,7 +212,9 @@ def _identify(
     if lost:
         raise Unidentified(f"{', '.join(lost)}: a combination of the other protected columns")
     group = np.unique(data.clusters.group_of[rows.cells], return_inverse=True)[1].astype(np.int64)
-    return Identified(rows.with_columns(standard.X), group, standard, data.clusters.nested, nodes)
+    return Identified(
+        rows.with_columns(standard.X), group, standard, data.clusters.nested, quadrature
+    )
 
 
 def _begin(start: Any, problem: Identified, names: Sequence[str]) -> tuple[Floats, Floats] | None:
@@ -197,14 +253,9 @@ def _search(problem: Identified, estimate: Estimate, columns: int) -> Floats | N
     return slopes
 
 
-def _record(
-    data: BinomialData,
-    problem: Identified,
-    estimate: Estimate,
-    directions: Sequence[Direction],
-    used: NDArray[np.bool_],
-) -> LogisticFit:
+def record(data: BinomialData, solution: Solution) -> LogisticFit:
     """Turn standardised parameters and present cells into named columns and all labels."""
+    problem, estimate, used = solution.problem, solution.estimate, solution.used
     names, kept, p = data.names, problem.standard.kept, len(problem.standard.kept)
     theta = np.append(estimate.beta, estimate.rho)
     active = (estimate.active[0], len(estimate.active) > 1 and estimate.active[1])
@@ -238,7 +289,7 @@ def _record(
     )
     nested = data.clusters.nested
     variances = np.diag(covariance)[:p]
-    separated = {name for direction in directions for name in direction.names}
+    separated = {name for direction in solution.directions for name in direction.names}
     dropped = [j for j in range(len(names)) if j not in kept]
     return LogisticFit(
         names=tuple(names[j] for j in kept),
@@ -271,7 +322,7 @@ def _record(
         parameters_covariance=covariance,
         intercepts=intercepts,
         intercept_slopes=slopes @ np.linalg.inv(full),
-        separated=tuple(directions),
+        separated=solution.directions,
     )
 
 

@@ -1,4 +1,9 @@
-"""Adjusted risks and the average marginal effect of a logistic fit, with delta-method variances."""
+"""Adjusted risks and average marginal effects of a logistic fit, with delta-method variances.
+
+With theta = (beta, log sigmas) and C its covariance, a mean risk r(theta) has variance g'Cg, g its
+gradient. At the conditional modes a(theta), r is the mean of expit(x beta + a), and g takes in
+how the modes move: a was differentiated implicitly in the fit (``intercept_slopes``).
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from fvlib.models import arguments
 from fvlib.models.clusters import nest
-from fvlib.models.quadrature import bernoulli
+from fvlib.models.identify import moved_by
+from fvlib.models.quadrature import bernoulli, hermite
 from fvlib.models.records import LogisticFit
 
 Floats = NDArray[np.float64]
 
-_MOVED = 1e-6
+# Nodes for the law of a new cluster's intercept, and rows integrated at a time.
+_NODES = 31
+_CHUNK = 1 << 16
 
 
 class MarginalEffect(NamedTuple):
@@ -39,25 +47,77 @@ def average_marginal_effect(
     subgroups: Any = None,
     offset: ArrayLike | None = None,
 ) -> MarginalEffect:
-    """Mean over the sample of the difference in risk at the groups' conditional modes.
+    """Mean over the sample of the difference in risk, at the clusters' conditional modes.
 
-    Delta method over (beta, log sigma) jointly, the modes moving with them.
+    Parameters
+    ----------
+    fit
+        A logistic fit.
+    X_treated, X_control : (rows, columns) arrays
+        The sample under each condition: all the columns that were passed to the fit, in that
+        order, those that it dropped too. Rows of a level in which the outcome never or always
+        happens have a risk of 0 or 1 and a change of zero.
+    groups, subgroups
+        The rows' clusters, each known to the fit; ``subgroups`` when the fit has them.
+    weights : (rows,) array, optional
+    offset : (rows,) array, optional
+
+    Returns
+    -------
+    MarginalEffect
+        Proportions. Delta method over (beta, log sigma) jointly, the modes moving with them.
+
+    Raises
+    ------
+    ValueError
+        When shapes differ, values are not finite, or a cluster is unknown to the fit.
     """
+    treated, control, w, o = _sample(fit, X_treated, X_control, weights, offset)
+    cell = _cells(fit, groups, subgroups, len(w))
+    return _contrast(fit, *(_conditional_risk(fit, X, o, cell, w) for X in (treated, control)))
+
+
+def population_average_effect(
+    fit: LogisticFit,
+    X_treated: Any,
+    X_control: Any,
+    weights: ArrayLike | None = None,
+    *,
+    offset: ArrayLike | None = None,
+) -> MarginalEffect:
+    """Mean difference in risk over the sample's covariates in clusters like those of the fit.
+
+    As :func:`average_marginal_effect`, but each row's risk is the mean over the normal law of a new
+    cluster's intercept (group and subgroup together) in place of the risk at a known one's mode.
+    """
+    treated, control, w, o = _sample(fit, X_treated, X_control, weights, offset)
+    return _contrast(fit, *(_marginal_risk(fit, X, o, w) for X in (treated, control)))
+
+
+def _sample(
+    fit: LogisticFit,
+    X_treated: Any,
+    X_control: Any,
+    weights: ArrayLike | None,
+    offset: ArrayLike | None,
+) -> tuple[Floats, Floats, Floats, Floats]:
     treated, _ = arguments.design(X_treated, fit.columns)
     control, _ = arguments.design(X_control, fit.columns)
     if treated.shape != control.shape:
         raise ValueError(f"X_treated, X_control: shapes {treated.shape} and {control.shape} differ")
-    n = len(treated)
-    w = arguments.vector("weights", weights, n, 1.0)
-    o = arguments.vector("offset", offset, n)
-    cell = _cells(fit, groups, subgroups, n)
-    w = w / w.sum()
-    risk_1, slope_1 = _risk(fit, treated, o, cell, w)
-    risk_0, slope_0 = _risk(fit, control, o, cell, w)
-    V = fit.parameters_covariance
+    w = arguments.vector("weights", weights, len(treated), 1.0)
+    if (w < 0).any() or not w.any():
+        raise ValueError("weights: they must not be negative, nor all zero")
+    return treated, control, w / w.sum(), arguments.vector("offset", offset, len(treated))
+
+
+def _contrast(
+    fit: LogisticFit, treated: tuple[float, Floats], control: tuple[float, Floats]
+) -> MarginalEffect:
+    (risk_1, slope_1), (risk_0, slope_0) = treated, control
 
     def error(slope: Floats) -> float:
-        return float(np.sqrt(slope @ V @ slope))
+        return float(np.sqrt(slope @ fit.parameters_covariance @ slope))
 
     return MarginalEffect(
         risk_1 - risk_0, error(slope_1 - slope_0), risk_1, risk_0, error(slope_1), error(slope_0)
@@ -77,20 +137,50 @@ def _cells(fit: LogisticFit, groups: Any, subgroups: Any, rows: int) -> NDArray[
     return np.asarray(place[given.cell])
 
 
-def _risk(
+def _settle(fit: LogisticFit, X: Floats, p: Floats, slope: Floats) -> tuple[Floats, Floats]:
+    """Give rows of separated levels their certain outcome; the first direction found decides."""
+    for direction in reversed(fit.separated):
+        settled = moved_by(X, direction.slopes)
+        p = np.where(settled, X @ direction.slopes > 0, p)
+        slope = np.where(settled, 0.0, slope)
+    return p, slope
+
+
+def _kept(fit: LogisticFit, X: Floats) -> Floats:
+    return X[:, [fit.columns.index(name) for name in fit.names]]
+
+
+def _conditional_risk(
     fit: LogisticFit, X: Floats, offset: Floats, cell: NDArray[np.intp], weight: Floats
 ) -> tuple[float, Floats]:
-    """Weighted mean risk, and its derivative by the parameters."""
-    kept = [fit.columns.index(name) for name in fit.names]
-    Z = X[:, kept]
-    p, variance, _ = bernoulli(offset + Z @ fit.coefficients + fit.intercepts[cell])
-    slope = weight * variance
-    for direction in reversed(fit.separated):
-        along = X @ direction.slopes
-        settled = np.abs(along) > _MOVED
-        p = np.where(settled, along > 0, p)
-        slope = np.where(settled, 0.0, slope)
-    by_cell = np.bincount(cell, weights=slope, minlength=len(fit.intercept_slopes))
-    gradient = by_cell @ fit.intercept_slopes
-    gradient[: len(kept)] += Z.T @ slope
+    """Weighted mean risk at the modes, and its derivative by the parameters."""
+    Z = _kept(fit, X)
+    law = bernoulli(offset + Z @ fit.coefficients + fit.intercepts[cell])
+    p, slope = _settle(fit, X, law.p, weight * law.variance)
+    gradient = (
+        np.bincount(cell, weights=slope, minlength=len(fit.intercepts)) @ fit.intercept_slopes
+    )
+    gradient[: Z.shape[1]] += Z.T @ slope
     return float(weight @ p), gradient
+
+
+def _marginal_risk(
+    fit: LogisticFit, X: Floats, offset: Floats, weight: Floats
+) -> tuple[float, Floats]:
+    """Weighted mean risk in a new cluster, and its derivative by the parameters."""
+    z, w = hermite(_NODES)
+    sigmas = np.array(fit.sigmas)
+    total = float(np.sqrt(sigmas @ sigmas))
+    risk, gradient = 0.0, np.zeros(len(fit.parameters_covariance))
+    for begin in range(0, len(X), _CHUNK):
+        here = slice(begin, begin + _CHUNK)
+        Z, share = _kept(fit, X[here]), weight[here]
+        law = bernoulli((offset[here] + Z @ fit.coefficients)[:, None] + total * z)
+        p, slope = _settle(fit, X[here], law.p @ w, share * (law.variance @ w))
+        _, by_total = _settle(fit, X[here], p, share * (law.variance @ (w * z)))
+        risk += float(share @ p)
+        gradient[: Z.shape[1]] += Z.T @ slope
+        if total > 0:
+            # d total / d log sigma_k = sigma_k^2 / total, for the sigmas that are not zero.
+            gradient[Z.shape[1] :] += by_total.sum() * sigmas[sigmas > 0] ** 2 / total
+    return risk, gradient

@@ -95,6 +95,22 @@ def ascent(point: Point) -> tuple[Floats, float, bool]:
     return step, float(np.sqrt(max(float(step @ point.gradient), 0.0))), concave
 
 
+def _held(step: Floats, point: Point, least: Floats) -> Floats:
+    """Hold elements of a step at ``least`` where it goes below, and choose the others again."""
+    out, held = step, step < least
+    while not held.all() and (out < least).any():
+        free = ~held
+        left = point.gradient[free] - point.information[np.ix_(free, held)] @ least[held]
+        out = least.copy()
+        out[free] = ascent(Point(0.0, left, point.information[np.ix_(free, free)]))[0]
+        held |= out < least
+    out = np.maximum(out, least)
+    if point.gradient @ out > 0.0:
+        return out
+    over = step < least
+    return step * float(np.min(least[over] / step[over], initial=1.0))
+
+
 def maximise(
     evaluate: Callable[[Floats], Point],
     start: Floats,
@@ -114,7 +130,8 @@ def maximise(
     cap : (n,) array
         Largest move of each element in one step; a longer step is shortened as a whole.
     lower : (n,) array, optional
-        A step that would cross this goes 24/25 of the way there in that element.
+        A step that would cross this goes 24/25 of the way there in that element, and the rest of
+        the step is the best one given that.
     stop
         Ends the climb when true at the current point (a boundary was reached).
     tolerance
@@ -134,9 +151,9 @@ def maximise(
             return Optimum(theta + step, point, step, iteration, decrement, True, "")
         if stop(theta):
             return Optimum(theta, point, nowhere, iteration, decrement, False, "boundary")
-        step = step * min(1.0, float(np.min(cap / np.maximum(np.abs(step), _TINY))))
         if lower is not None:
-            step = np.maximum(step, 0.96 * (lower - theta))
+            step = _held(step, point, 0.96 * (lower - theta))
+        step = step * min(1.0, float(np.min(cap / np.maximum(np.abs(step), _TINY))))
         slack = _ROUNDING * (1.0 + abs(point.value))
         for _ in range(_HALVINGS):
             candidate = evaluate(theta + step)

@@ -104,6 +104,7 @@ class _Sums(NamedTuple):
 class _Path(NamedTuple):
     """How mode, scale and nodes move with theta: first derivatives, and their ingredients."""
 
+    sigma: float
     pi: Floats
     h_u: Floats
     h_uu: Floats
@@ -169,7 +170,7 @@ class OneLevel:
         scores = path.g + np.einsum("kj,kjt->kt", path.pi, path.score)
 
         def information(weight: Floats) -> Floats:
-            hessian = self._hessian(sums, path, sigma, b, c, scores - path.g, weight)
+            hessian = self._hessian(sums, path, b, c, weight)
             return -0.5 * (hessian + hessian.T)
 
         return ByCell(values, scores, information)
@@ -249,6 +250,7 @@ class OneLevel:
         g = 0.5 * (mode_uu_theta + h_uuu[:, None] * u_theta) / c[:, None]
         node_theta = u_theta[:, None] + (tau[:, None] * self.z)[..., None] * g[:, None]
         return _Path(
+            sigma=sigma,
             pi=pi,
             h_u=h_u,
             h_uu=sigma**2 * f.l2 - 1.0,
@@ -263,21 +265,14 @@ class OneLevel:
             score=_stack(f.l_beta, b * f.l1) + h_u[..., None] * node_theta,
         )
 
-    def _hessian(
-        self,
-        f: _Sums,
-        s: _Path,
-        sigma: float,
-        b: Floats,
-        c: Floats,
-        mean_score: Floats,
-        weight: Floats,
-    ) -> Floats:
+    def _hessian(self, f: _Sums, s: _Path, b: Floats, c: Floats, weight: Floats) -> Floats:
         """Second derivatives, the cells weighted.
 
         D and e gather what multiplies the second derivatives of the mode and of the scale.
         """
-        rows, b0 = self.rows, sigma * self.modes
+        rows, sigma = self.rows, s.sigma
+        b0 = sigma * self.modes
+        mean_score = np.einsum("kj,kjt->kt", s.pi, s.score)
         a_z = (s.pi * s.h_u * self.z).sum(axis=1) / np.sqrt(c)
         e = weight * 0.5 * (1.0 + a_z) / c
         D = (weight * (s.pi * s.h_u).sum(axis=1) + e * s.h_uuu) / c

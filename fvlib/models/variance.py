@@ -76,7 +76,7 @@ class Quadratic:
         return VarianceScale(np.clip(np.array(typical), _SMALLEST, _LARGEST))
 
     def sigmas(self, nested: bool) -> Floats:
-        """Standard deviations at which the parabola's marginal likelihood is largest, on a grid."""
+        """Find on a grid the standard deviations at which its marginal likelihood is largest."""
         starts = group_starts(self.group)
 
         def loss(sigmas: tuple[float, ...]) -> float:

@@ -1,0 +1,145 @@
+"""Score tests of columns that a logistic model does not hold, from one fit without them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fvlib.models import arguments, logistic
+from fvlib.models.climb import likelihood
+from fvlib.models.collapse import Rows
+from fvlib.models.identify import moved_by
+from fvlib.models.records import LogisticFit
+
+Floats = NDArray[np.float64]
+
+# Columns evaluated together: the cost of a batch grows with its square.
+_BATCH = 32
+# A column whose information beside the model is under this share of its own is in its span.
+_IN_SPAN = 1e-8
+
+
+class ScoreTest(NamedTuple):
+    """Score tests, one a candidate column, each alone beside the null model.
+
+    Attributes
+    ----------
+    fit : LogisticFit
+        The null model.
+    scores : (m,) array
+        Derivative of the log-likelihood by the candidate's coefficient at zero.
+    information : (m,) array
+        Efficient information: the candidate's own, less what the null model's parameters (standard
+        deviations too) explain of it.
+    statistics : (m,) array
+        ``scores / sqrt(information)``, standard normal under the null in large samples; NaN for a
+        column in the span of the model's.
+    group_scores : (groups, m) array
+        Each group's part of the efficient score, groups in the order of ``fit.group_labels``; the
+        columns sum to ``scores``.
+    """
+
+    fit: LogisticFit
+    scores: Floats
+    information: Floats
+    statistics: Floats
+    group_scores: Floats
+
+
+def score_test(
+    successes: ArrayLike,
+    X: Any,
+    candidates: ArrayLike,
+    groups: Any,
+    *,
+    trials: ArrayLike | None = None,
+    subgroups: Any = None,
+    offset: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+    quadrature: int | None = None,
+    start: Any = None,
+    preference: Sequence[str] = (),
+    protected: Sequence[str] = (),
+) -> ScoreTest:
+    """Fit the null model once, and score each candidate column against it.
+
+    Parameters
+    ----------
+    candidates : (rows, m) array
+        Columns to be tested, one at a time. The other arguments are those of
+        :func:`fvlib.models.mixed.fit_logistic`; nested models are fitted by Laplace only.
+
+    Notes
+    -----
+    Score and information are derivatives of the approximated log-likelihood (see
+    :mod:`fvlib.models.mixed`), so with U the score and I the observed information at the null fit,
+    efficient score U_z - I_zt I_tt^-1 U_t and information I_zz - I_zt I_tt^-1 I_tz (Rao 1948).
+
+    Raises
+    ------
+    ValueError
+        As fit_logistic; or when candidates don't have the rows of X.
+    """
+    X, names = arguments.design(X, names)
+    Z = np.asarray(candidates, dtype=np.float64)
+    if Z.ndim != 2 or len(Z) != len(X) or not np.isfinite(Z).all():
+        raise ValueError(f"candidates: expected a finite matrix of {len(X)} rows, got {Z.shape}")
+    if subgroups is not None and quadrature not in (None, 1):
+        raise ValueError("quadrature: a nested score test has one node (Laplace) only")
+    p = X.shape[1]
+    wide = logistic.prepare(
+        successes,
+        np.concatenate([X, Z], axis=1),
+        groups,
+        trials=trials,
+        subgroups=subgroups,
+        offset=offset,
+        weights=weights,
+    )
+    narrow = wide.rows.with_columns(np.ascontiguousarray(wide.rows.X[:, :p]))
+    data = replace(wide, names=names, X=X, rows=narrow)
+    nodes = logistic.nodes(quadrature, data.clusters.nested)
+    solution = logistic.solve(data, nodes, start, preference, protected)
+    rows = wide.rows
+    for direction in solution.directions:
+        rows = rows.subset(~moved_by(rows.X[:, :p], direction.slopes))
+    parts = [
+        _batch(solution, rows, np.arange(begin, min(begin + _BATCH, p + Z.shape[1])))
+        for begin in range(p, p + Z.shape[1], _BATCH)
+    ]
+    scores, information, by_group = (
+        np.concatenate([part[i] for part in parts], axis=-1) for i in range(3)
+    )
+    present = np.unique(data.clusters.group_of[rows.cells])
+    group_scores = np.zeros((len(data.clusters.groups), Z.shape[1]))
+    group_scores[present] = by_group
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistics = np.where(information > 0, scores / np.sqrt(information), np.nan)
+    return ScoreTest(logistic.record(data, solution), scores, information, statistics, group_scores)
+
+
+def _batch(
+    solution: logistic.Solution, rows: Rows, columns: NDArray[np.intp]
+) -> tuple[Floats, Floats, Floats]:
+    """Score some columns of the wide rows: scores, information, scores by group."""
+    problem, estimate = solution.problem, solution.estimate
+    p, m = len(estimate.beta), len(columns)
+    X = np.concatenate([problem.rows.X, np.take(rows.X, columns, axis=1)], axis=1)
+    at = likelihood(replace(problem, rows=rows.with_columns(X)), estimate.active)(
+        np.concatenate([estimate.beta, np.zeros(m), estimate.rho])
+    )
+    model = np.r_[:p, p + m : len(at.gradient)]
+    new = np.arange(p, p + m)
+    cross = np.linalg.solve(
+        at.information[np.ix_(model, model)], at.information[np.ix_(model, new)]
+    )
+    own = np.diag(at.information)[new]
+    information = own - np.einsum("tz,tz->z", at.information[np.ix_(model, new)], cross)
+    information[information <= _IN_SPAN * own] = 0.0
+    efficient = at.state[:, new] - at.state[:, model] @ cross
+    return efficient.sum(axis=0), information, efficient
