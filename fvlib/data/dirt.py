@@ -36,7 +36,8 @@ _MISSING: Final[Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
 }
 _MIDDLE: Final = date(2021, 4, 1)
 
-WITHDRAWN_SHARE: Final = 0.0002
+_WITHDRAWN: Final = 0.0006
+_MOST_SET_ASIDE: Final = 0.04  # of an LA's file; the report warns of more than BANNER_SHARE
 # Returns of the implementation and process evaluation that never came.
 _NOT_SENT: Final = (
     ("sefton", "24m", ("ipe_admin", "ipe_survey", "ipe_fgc", "ipe_training")),
@@ -148,10 +149,13 @@ def soil(
     plots = {name: _Plot(name, files[name]) for name in LA_FILES}
     withdrawals: list[tuple[str, str]] = []
     for position, la in enumerate(protocol.LA_KEYS):
-        for kind in KINDS:
-            count = _count(rng, kind.share * plots[kind.file].size(position))
-            plots[kind.file].plant(kind, position, count, ground)
-        withdrawals += [(la, child) for child in _extra_children(plots, position, ground)]
+        for file in LA_FILES:
+            for kind in KINDS:
+                if kind.file == file:
+                    plots[file].plant(kind, position, ground)
+            if file == "children":
+                _refer_faulty_children(plots, position, ground)
+        withdrawals += [(la, child) for child in _withdraw(plots, position, ground)]
     columns = FILES["withdrawals"].column_names
     cells = list(zip(*withdrawals, strict=True)) or [(), ()]
     table = pa.table({name: pa.array(cells[at], pa.string()) for at, name in enumerate(columns)})
@@ -223,6 +227,7 @@ class _Plot:
         self._faulty: list[tuple[int, str]] = []
         self._key = FILES[file].key
         self._taken = set(self._keys(self._table))
+        self._room = [int(_MOST_SET_ASIDE * self.size(la)) for la in range(len(protocol.LA_KEYS))]
         self._allowed = {
             kind.name: kind.where(self._table)
             for kind in KINDS
@@ -233,8 +238,11 @@ class _Plot:
         """Rows of an LA's file."""
         return int(np.count_nonzero(self._la == la))
 
-    def plant(self, kind: Kind, la: int, count: int, ground: Soil) -> None:
-        """Plant one kind of dirt in an LA's file, at most `count` times."""
+    def plant(self, kind: Kind, la: int, ground: Soil) -> None:
+        """Plant one kind of dirt in an LA's file, as often as its size asks for and allows."""
+        count = _count(ground.rng, kind.share * self.size(la))
+        if kind.outcome == "set aside":
+            count = min(count, self._room[la] // (2 if kind.how == "add pair" else 1))
         rows = self._pick(la, count, self._allowed.get(kind.name), ground.rng)
         done = 0
         for at, row in zip(
@@ -257,6 +265,8 @@ class _Plot:
 
     def note(self, la: int, kind: str, outcome: str, rule: str | None, rows: int) -> None:
         """Count what was planted."""
+        if outcome == "set aside":
+            self._room[la] -= rows
         if rows:
             key = protocol.LA_KEYS[la]
             self.planted.append(Planted(key, self.file, kind, outcome, rule, rows))
@@ -320,26 +330,28 @@ class _Plot:
         return chosen.astype(np.int64)
 
 
-def _extra_children(plots: Mapping[str, _Plot], la: int, ground: Soil) -> list[str]:
-    """Give each child that is set aside a referral, and add children who have withdrawn.
+def _refer_faulty_children(plots: Mapping[str, _Plot], la: int, ground: Soil) -> None:
+    """Give each child that will be set aside a referral, which goes with it."""
+    referrals, done = plots["referrals"], 0
+    for child in plots["children"].faulty_children(la):
+        cells: Row = {"child_id": child, "referral_id": next(ground.fresh_referral)}
+        done += referrals.add(la, cells, ground.rng)
+    referrals.note(la, "referral of a faulty child", "set aside", "child set aside", done)
+
+
+def _withdraw(plots: Mapping[str, _Plot], la: int, ground: Soil) -> list[str]:
+    """Add children who have withdrawn.
 
     Returns
     -------
     The children of withdrawals.csv: those added, and one whom no file has.
     """
-    referrals = plots["referrals"]
-    going_with = 0
-    for child in plots["children"].faulty_children(la):
-        cells: Row = {"child_id": child, "referral_id": next(ground.fresh_referral)}
-        going_with += referrals.add(la, cells, ground.rng)
-    referrals.note(la, "referral of a faulty child", "set aside", "child set aside", going_with)
     withdrawn = []
-    for _ in range(_count(ground.rng, WITHDRAWN_SHARE * plots["children"].size(la))):
+    for _ in range(_count(ground.rng, _WITHDRAWN * plots["children"].size(la))):
         child = next(ground.fresh_child)
         if plots["children"].add(la, {"child_id": child}, ground.rng):
-            referrals.add(
-                la, {"child_id": child, "referral_id": next(ground.fresh_referral)}, ground.rng
-            )
+            cells: Row = {"child_id": child, "referral_id": next(ground.fresh_referral)}
+            plots["referrals"].add(la, cells, ground.rng)
             withdrawn.append(child)
     return [*withdrawn, next(ground.fresh_child)] if withdrawn else []
 

@@ -416,6 +416,6 @@ def _care_start(
     """When care starts: early more often than late, after the window for a few who are `free`."""
     early = rng.beta(0.8, 2.0, len(day)) * (latest - day + 1)
     start = day + np.floor(early).astype(np.int64)
-    later = ~entered & free & (rng.random(len(day)) < 0.008)
+    later = ~entered & free & (rng.random(len(day)) < 0.02)
     after = window_18 + 1 + np.floor(rng.exponential(200.0, len(day))).astype(np.int64)
     return np.where(entered, start, np.where(later, after, FAR))

@@ -18,7 +18,7 @@ import pytest
 import statsmodels.api as sm
 
 from fvlib import protocol
-from fvlib.data import synthetic
+from fvlib.data import synthetic, synthetic_outcomes
 from fvlib.data.contract import BANNER_SHARE, FILES, LA_FILES
 from fvlib.data.dirt_kinds import KINDS
 from fvlib.data.load import load_extracts
@@ -91,12 +91,20 @@ def drawn_outcomes(world):
     return found
 
 
+# Risks near a half, so that every combination of outcomes occurs, the rarest boundaries included.
+CROWDED = {"P1": 0.5, "S1": 0.5, "S2": 0.4, "S3": 75.0, "S4": 0.5, "S5": 0.5}
+
+
 @pytest.mark.parametrize(
-    ("seed", "through", "children"),
-    [(1, DEFAULT_THROUGH, 2500), (2, DEFAULT_THROUGH, 2500), (3, date(2023, 6, 30), 2000)],
+    ("seed", "through", "baseline"),
+    [(1, DEFAULT_THROUGH, {}), (2, DEFAULT_THROUGH, CROWDED), (3, date(2023, 6, 30), CROWDED)],
 )
-def test_outcomes_derived_from_the_files_are_those_drawn(tmp_path, seed, through, children):
-    # sigma = 1.6 drives the LAs' risks so far apart that every layout occurs
+def test_outcomes_derived_from_the_files_are_those_drawn(
+    tmp_path, monkeypatch, seed, through, baseline
+):
+    children = 2500
+    for outcome, value in baseline.items():
+        monkeypatch.setitem(synthetic_outcomes.BASELINE, outcome, value)
     folder = simulate(
         "s", tmp_path, children=children, seed=seed, sigma=1.6, dirt="none", through=through
     )
@@ -176,10 +184,14 @@ def test_the_loader_counts_the_dirt_that_was_planted(soiled):
     _, truth, extracts = soiled
     assert loaded_counts(extracts.set_aside) == planted_counts(truth, "set aside")
     assert loaded_counts(extracts.resolved) == planted_counts(truth, "resolved")
-    withdrawn = {p["la"]: p["rows"] for p in truth["planted"] if p["outcome"] == "withdrawn"}
-    assert dict(zip(extracts.withdrawn["la"], extracts.withdrawn["children"], strict=True)) == (
-        withdrawn
-    )
+    # the loader tells how many children each authority named, found or not
+    named = Counter()
+    for entry in truth["planted"]:
+        if entry["file"] == "withdrawals":
+            named[entry["la"]] += entry["rows"]
+    withdrawn = extracts.withdrawn
+    assert dict(zip(withdrawn["la"], withdrawn["children"], strict=True)) == named
+    assert sum(named.values()) > len(named)
 
 
 def test_spells_decide_on_the_dirt_that_was_planted(soiled):
@@ -209,9 +221,11 @@ def test_every_kind_of_dirt_is_there_and_has_its_rule(soiled):
 def test_dirt_sets_aside_less_than_the_banner_share(tmp_path, children, seed):
     simulate("s", tmp_path, children=children, seed=seed)
     extracts = load_extracts(load_refresh("s", tmp_path), tmp_path)
-    arrivals = extracts.arrivals[extracts.arrivals["file"].isin(LA_FILES)]
-    rows = arrivals.groupby("file")[["rows_read", "rows_kept"]].sum()
-    assert (rows["rows_kept"] > (1 - BANNER_SHARE) * rows["rows_read"]).all()
+    read_rows = extracts.arrivals.set_index(["la", "file"])["rows_read"]
+    set_aside = extracts.set_aside.groupby(["la", "file"], observed=True)["rows"].sum()
+    share = (set_aside / read_rows).dropna()
+    assert children < 300 or len(share) > 0
+    assert (share[share.index.isin(LA_FILES, level="file")] < BANNER_SHARE).all()
 
 
 def test_clean_extracts_have_nothing_to_set_aside_or_resolve(tmp_path):
@@ -525,6 +539,17 @@ def test_a_run_that_was_killed_is_cleared_away(tmp_path):
     (leftover / "half.csv").write_text("", encoding="utf-8")
     simulate("s", tmp_path, children=20)
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["s"]
+
+
+def test_treatment_begins_on_the_live_date_itself():
+    referrals = draw_world(20_000, 1, -0.30, 0.60, LIVE).index
+    for position, live in enumerate(LIVE.values()):
+        of_la = referrals.la == position
+        on_the_day = of_la & (referrals.day == day_number(live))
+        day_before = of_la & (referrals.day == day_number(live) - 1)
+        assert referrals.treated[on_the_day].all()
+        assert on_the_day.any()
+        assert not referrals.treated[day_before].any()
 
 
 def test_moved_live_dates_of_the_params_file_are_those_that_treat(tmp_path):
