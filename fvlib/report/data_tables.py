@@ -188,7 +188,8 @@ def rules(bundle: Bundle, register: Register) -> gt.GT:
 def decisions(bundle: Bundle, register: Register) -> gt.GT:
     """Set what the reconstruction of periods of care and plan spells decided, by LA."""
     table = bundle.table("decisions").reset_index(drop=True)
-    table = table[table.groupby("rule")["rows"].transform(lambda rows: (rows != 0).any())]
+    met = set(table.loc[(table["rows"] != 0) | masked(table, "rows"), "rule"])
+    table = table[table["rule"].isin(met)].reset_index(drop=True)
     rows, headings, las, texts = by_la(table, "rule", "rows")
     for row in rows:
         row["rule"] = words.sentence_case(DECISIONS.get(row["rule"], words.plain(row["rule"])))

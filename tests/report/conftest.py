@@ -1,15 +1,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 import report_bundles
 from report_bundles import Contents
 
+from fvlib.report.bundle import read_bundle
+from fvlib.report.register import read_register
 from fvlib.report.report import Report, open_report
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Report]:
+    """A report of each of the standing cases, made once."""
+    register = read_register(ROOT / "chapters" / "register.yml")
+
+    @cache
+    def make(case: str) -> Report:
+        folder = tmp_path_factory.mktemp("results") / "made-up"
+        report_bundles.write(folder, report_bundles.CASES[case])
+        return Report(read_bundle(folder), register)
+
+    return make
 
 
 @pytest.fixture

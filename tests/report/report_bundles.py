@@ -395,3 +395,22 @@ def _csv(frame: pd.DataFrame, path: Path) -> None:
         if column in out:
             out[column] = out[column].astype("Float64").astype("Int64")
     out.to_csv(path, index=False, encoding="utf-8", lineterminator="\n", float_format="%.10g")
+
+
+# The cases that every table, figure and chapter must stand.
+CASES = {
+    "final": Contents(),
+    "interim": Contents(look="interim"),
+    "real data": Contents(synthetic=False),
+    "not yet estimable": Contents(
+        rows=without_result("P1", "not_yet_estimable", "no window has closed", role="primary")
+    ),
+    "failed": Contents(rows=without_result("P1", "failed", "treatment separates", role="primary")),
+    "all masked": Contents(masked_cells=[(la, t) for la in protocol.LA_KEYS for t in range(6)]),
+    "no side tables": Contents(
+        without_tables=(
+            "periods", "crude", "flow", "set_aside", "resolved", "decisions", "arrivals",
+            "missingness", "la_intercepts", "exposure_weights", "control_window",
+        )
+    ),
+}  # fmt: skip

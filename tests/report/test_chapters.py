@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from report_bundles import Contents, without_result
+from report_bundles import CASES
 
 from fvlib.render.qmd import Chapter, Text, parse
 from fvlib.report.plots import PLOTS
@@ -25,16 +25,6 @@ KEY = re.compile(r"""report\.q\[["']([^"']+)["']\]""")
 SHOWN = re.compile(r"""report\.(plot|table)\(["']([^"']+)["']\)""")
 # Names that hold a digit and are no numbers of the trial.
 NAMES = re.compile(r"\]\([^)]*\)|\{#[^}]*\}|@(?:fig|tbl|sec)-[\w-]+")
-SCENARIOS = {
-    "final": Contents(),
-    "interim": Contents(look="interim"),
-    "real data": Contents(synthetic=False),
-    "nothing estimated": Contents(
-        rows=without_result("P1", "not_yet_estimable", "no window has closed", role="primary")
-    ),
-    "failed": Contents(rows=without_result("P1", "failed", "treatment separates", role="primary")),
-    "no side tables": Contents(without_tables=("flow", "arrivals", "set_aside", "missingness")),
-}
 
 
 def prose(chapter: Chapter) -> str:
@@ -124,17 +114,17 @@ def test_the_skeleton_is_kept() -> None:
         assert heads[-2:] == ["Checks", "Limits"]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_every_key_is_there_whatever_the_results(opened: Open, scenario: str) -> None:
-    q = opened(SCENARIOS[scenario]).q
+@pytest.mark.parametrize("case", CASES)
+def test_every_key_is_there_whatever_the_results(standing: Open, case: str) -> None:
+    q = standing(case).q
     for chapter in CHAPTERS.values():
         for key in KEY.findall(prose(chapter)):
             assert q[key].strip(), key
             assert "nan" not in q[key]
 
 
-def test_an_interim_report_has_no_verdict_and_no_p(opened: Open) -> None:
-    q = opened(Contents(look="interim")).q
+def test_an_interim_report_has_no_verdict_and_no_p(standing: Open) -> None:
+    q = standing("interim").q
     for stem, chapter in CHAPTERS.items():
         text = KEY.sub(lambda found: q[found[1]], prose(chapter))
         assert not re.search(r"\bp [=<>]|\breduced\b|\bincreased\b|\bunclear\b", text, re.I), stem
@@ -163,9 +153,9 @@ def test_the_grade_is_that_of_published_texts() -> None:
     assert grade("The cat sat on the mat. The dog ran to the cat.") < 1
 
 
-@pytest.mark.parametrize("scenario", ["final", "interim", "nothing estimated"])
-def test_the_plain_summary_is_plain(opened: Open, scenario: str) -> None:
-    q = opened(SCENARIOS[scenario]).q
+@pytest.mark.parametrize("case", ["final", "interim", "not yet estimable"])
+def test_the_plain_summary_is_plain(standing: Open, case: str) -> None:
+    q = standing(case).q
     section = prose(CHAPTERS["index"]).split("{#sec-plain}")[1].split("\n## ")[0]
     text = INLINE.sub(lambda found: q[KEY.search(found[0])[1]], section)
     assert grade(text) <= 7

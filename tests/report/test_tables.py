@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 from lxml import html
-from report_bundles import Contents, first_slice, fitted, guards, without_result
+from report_bundles import CASES, Contents, first_slice, fitted, guards, without_result
 
 from fvlib.report.report import Report
 from fvlib.report.table_style import MASKED_TEXT
@@ -25,25 +25,10 @@ def row(report: Report, name: str, start: str) -> list[str]:
     return next(r for r in cells(report, name) if r and r[0].startswith(start))
 
 
-SCENARIOS = {
-    "final": Contents(),
-    "interim": Contents(look="interim"),
-    "nothing estimated": Contents(
-        rows=without_result("P1", "not_yet_estimable", "no window has closed", role="primary")
-    ),
-    "no side tables": Contents(
-        without_tables=(
-            "periods", "crude", "flow", "set_aside", "resolved", "arrivals", "missingness",
-            "la_intercepts", "exposure_weights", "control_window",
-        )
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", TABLES)
-def test_every_table_prints_in_every_case(opened: Open, name: str, scenario: str) -> None:
-    report = opened(SCENARIOS[scenario])
+def test_every_table_prints_in_every_case(standing: Open, name: str, case: str) -> None:
+    report = standing(case)
     text = report.table(name).html
     assert f'id="tbl-{name.replace("_", "-")}"' in text
     assert "font-family" not in text

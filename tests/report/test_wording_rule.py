@@ -59,6 +59,28 @@ def test_truth_table(opened: Open, main: Any, nested: Any, shuffled: bool) -> No
         assert "the permutation test has no result" in told
 
 
+@pytest.mark.parametrize(
+    ("main", "nested", "reason"),
+    [
+        (BELOW, AROUND, "because the interval of the LA \u00d7 period model includes no effect."),
+        (AROUND, BELOW, "because the interval of the protocol\u2019s model includes no effect."),
+        (
+            BELOW,
+            ABOVE,
+            "because the two models\u2019 intervals lie on opposite sides of no effect.",
+        ),
+        (BELOW, None, "because the LA \u00d7 period model has no result."),
+    ],
+)
+def test_unclear_says_why(opened: Open, main: Any, nested: Any, reason: str) -> None:
+    assert reason in opened(Contents(rows=rows_of(main, nested, True))).q["P1.result"]
+
+
+def test_an_interim_look_judges_nothing(opened: Open) -> None:
+    bundle = opened(Contents(rows=rows_of(BELOW, BELOW, True), look="interim")).bundle
+    assert sentences.judge(bundle, "P1").verdict == "none"
+
+
 def test_an_interval_that_ends_on_no_effect_includes_it(opened: Open) -> None:
     rows = rows_of(BELOW, BELOW, True)
     for row in rows:
