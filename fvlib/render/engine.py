@@ -103,18 +103,18 @@ def render(
     if alone is not None:
         with_quarto, portable = False, formats
         base = folder / CHAPTERS / alone.chapter.stem
-    outcome = RenderOutcome(None, None, ())
-    if portable:
-        outcome = _portable(
-            book,
-            alone,
-            folder=folder,
-            base=base,
-            refresh=refresh,
-            formats=portable,
-            cache_key=cache_key,
-            title_page=title_page,
-        )
+    # Run even where Quarto makes all that is asked for: to it, a cross-reference that leads nowhere
+    # is only a warning.
+    outcome = _portable(
+        book,
+        alone,
+        folder=folder,
+        base=base,
+        refresh=refresh,
+        formats=portable,
+        cache_key=cache_key,
+        title_page=title_page,
+    )
     if not with_quarto:
         return outcome
     with timed(folder, "render: quarto"):
@@ -167,11 +167,12 @@ def _portable(
     with tempfile.TemporaryDirectory(prefix="fvlib-render-") as name:
         scratch = Path(name)
         document = merge(book, executed, scratch, alone)
-        if "html" in formats:
+        if "html" in formats or "pdf" not in formats:
             with timed(folder, "render: html"):
                 page = to_html(book, document, title_page, scratch)
-            paths["html"] = base.with_suffix(".html")
-            write_atomically(paths["html"], page.encode("utf-8"))
+            if "html" in formats:
+                paths["html"] = base.with_suffix(".html")
+                write_atomically(paths["html"], page.encode("utf-8"))
         if "pdf" in formats:
             with timed(folder, "render: pdf"):
                 source = to_typst(book, document, title_page, scratch)

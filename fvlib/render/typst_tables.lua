@@ -13,10 +13,7 @@ local function style_of(attributes)
 end
 
 local function cell_alignment(cell, colspec)
-  local align = ALIGN[cell.alignment]
-  local style = style_of(cell.attr.attributes)
-  align = align or ALIGN["Align" .. (style["text-align"] or ""):gsub("^%l", string.upper)]
-  return align or (colspec and ALIGN[colspec[1]]) or "left"
+  return ALIGN[cell.alignment] or (colspec and ALIGN[colspec[1]]) or "left"
 end
 
 local function is_bold(attr)

@@ -15,7 +15,7 @@ import pytest
 from pypdf import PdfReader
 
 from fvlib.errors import Refusal
-from fvlib.render import RenderOutcome, engine, execute, files
+from fvlib.render import RenderOutcome, book, engine, execute, files
 from tests.render.conftest import TITLE_PAGE, make_book, render_at
 
 SETUP = '```{python}\n#| tags: [parameters]\nrefresh = "none"\n```\n\n'
@@ -81,6 +81,7 @@ def test_tables_keep_alignment_groups_and_notes_on_the_page(rendered: RenderOutc
     assert 'colspan="3"' in table  # the spanner
     assert "font-weight: bold" in table
     assert "font-family" not in table
+    assert "<tfoot" not in table  # a long note would stretch the table
     assert table.index("</table>") < table.index('<div class="table-notes">')
     assert "† Birk's gauge was moved in March." in table
 
@@ -124,6 +125,18 @@ def test_tables_of_the_pdf_are_text_and_long_ones_repeat_their_head(
     assert joined.count("Day Gauge Rain") >= 2
     outcome_pictures = sum(len(page.images) for page in pdf_of(rendered).pages)
     assert outcome_pictures == 0  # figures are drawn, tables are set: no bitmap
+
+
+def test_numbers_of_the_pdf_stand_under_the_end_of_their_heading(
+    rendered: RenderOutcome,
+) -> None:
+    laid_out = [page.extract_text(extraction_mode="layout") for page in pdf_of(rendered).pages]
+    page = next(text for text in laid_out if "A long one, which must break" in text)
+    lines = page[page.index("A long one, which must break") :].splitlines()
+    head = next(line for line in lines if re.search(r"Day\s+Gauge\s+Rain", line))
+    first = next(line for line in lines if re.search(r"1\s+Ashby\s+0", line))
+    assert abs(len(head.rstrip()) - len(first.rstrip())) <= 1
+    assert abs(head.index("Gauge") - first.index("Ashby")) <= 1
 
 
 def test_the_pdf_shows_figures_references_and_forms(rendered: RenderOutcome) -> None:
@@ -297,15 +310,24 @@ def test_the_kernel_is_this_python_whatever_the_users_setup(
     home = tmp_path / "home"
     startup = home / ".ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    (startup / "x.py").write_text("raise SystemExit", encoding="utf-8")
+    (startup / "x.py").write_text("intruder = 1", encoding="utf-8")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("IPYTHONDIR", str(home / ".ipython"))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "none"))
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    body = "`{python} sys.executable == given` and `{python} os.environ['FVLIB_RENDER']`\n"
-    setup = SETUP + f"```{{python}}\nimport os, sys\ngiven = {sys.executable!r}\n```\n\n"
+    setup = SETUP + (
+        f"```{{python}}\nimport os, sys\ngiven = {sys.executable!r}\n```\n\n"
+        "```{python}\n#| fig-alt: One bar, of no height.\nimport matplotlib.pyplot as plt\n"
+        "_ = plt.bar(['a'], [0])\n```\n\n"
+    )
+    body = (
+        "`{python} sys.executable == given`, `{python} 'intruder' in globals()`, "
+        "`{python} os.environ['FVLIB_RENDER']`\n"
+    )
     root = make_book(tmp_path, {"a.qmd": "# A\n\n" + setup + body})
-    assert "<p>True and 1</p>" in html_of(render_at(root, formats=("html",)))
+    html = html_of(render_at(root, formats=("html",)))
+    assert "<p>True, False, 1</p>" in html
+    assert 'src="data:image/svg+xml' in html
 
 
 def test_old_output_stays_whole_when_writing_fails(
@@ -337,6 +359,12 @@ def test_unknown_formats_and_engines_are_refused(
 ) -> None:
     with pytest.raises(Refusal, match=told):
         render_at(make_book(tmp_path, {"a.qmd": "# A\n"}), **options)
+
+
+def test_the_projects_own_book_can_be_read() -> None:
+    read = book.read_book(Path(__file__).parents[2])
+    assert read.parts[0].chapter.name == "index.qmd"
+    assert read.output_dir == "_report/quarto"  # Quarto empties it: nothing else may lie there
 
 
 def test_without_a_project_file_the_refusal_says_so(tmp_path: Path) -> None:
