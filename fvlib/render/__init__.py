@@ -1,4 +1,16 @@
-"""Rendering: Quarto when it is there, and the portable renderer."""
+"""Rendering: Quarto when it is there, and the portable renderer.
+
+Chapters are written in Quarto's documented syntax. The portable renderer knows this much of it, and
+refuses the rest by name:
+
+- ``{python}`` cells with the options ``label``, ``tags``, ``fig-cap``, ``fig-alt``, ``tbl-cap``,
+  ``echo``, ``eval``, ``output``, ``warning``, ``include``; inline ``{python}`` expressions
+- references ``@fig-``, ``@tbl-``, ``@sec-``, ``@eq-``, with ``-@`` and ``[prefix @...]``; citations
+  where the project names a bibliography
+- pictures and pipe tables with a label, and divs with a label that end with their caption
+- callouts, ``panel-tabset``, ``content-visible`` and ``content-hidden`` by format, footnotes,
+  mathematics, raw HTML tables, raw typst, ``.unnumbered`` and ``.unlisted``, ``pagebreak``
+"""
 
 from fvlib.render.edition import TitlePage
 from fvlib.render.engine import RenderOutcome, render

@@ -428,6 +428,16 @@ def test_quarto_renders_the_pdf_and_the_page_stays_ours(
     ]
 
 
+def test_a_lost_reference_is_refused_though_quarto_would_only_warn(
+    tmp_path: Path, stand_in: Callable[[int], None]
+) -> None:
+    stand_in(0)
+    root = make_book(tmp_path, {"a.qmd": "# A\n\nSee @fig-none.\n"})
+    with pytest.raises(Refusal, match="@fig-none leads to nothing"):
+        render_at(root, engine="quarto", formats=("pdf",))
+    assert not (root / "_report" / "fixture" / "report.pdf").exists()
+
+
 def test_quartos_failure_is_told(tmp_path: Path, stand_in: Callable[[int], None]) -> None:
     stand_in(3)
     with pytest.raises(Refusal, match=r"quarto render failed \(exit 3\)"):
