@@ -14,7 +14,7 @@ from fvlib.models.laplace import Nested
 from fvlib.models.newton import Optimum, Point, maximise
 from fvlib.models.quadrature import OneLevel, plain_logistic
 from fvlib.models.tree import Tree
-from fvlib.models.variance import Quadratic, VarianceScale
+from fvlib.models.variance import BETA_CAP, Quadratic, VarianceScale
 
 Floats = NDArray[np.float64]
 
@@ -23,8 +23,7 @@ Floats = NDArray[np.float64]
 SINGULAR = 1e-4
 # Above this one the data put no upper limit on it.
 DIVERGED = 100.0
-# Longest move in one step: of a standardised coefficient, of the variance scale.
-_BETA_CAP, _T_CAP = 4.0, 2.0
+_LIMITS = (SINGULAR, DIVERGED)
 # Decrement to which the model without intercepts is climbed when it is only a start.
 _ROUGH = 0.1
 # Where a second climb starts when the first ended at a standard deviation of zero.
@@ -79,7 +78,7 @@ def climb(problem: Identified, begin: tuple[Floats, Floats] | None) -> Estimate:
         beta = maximise(
             lambda b: plain_logistic(rows, b),
             beta,
-            np.full(len(beta), _BETA_CAP),
+            np.full(len(beta), BETA_CAP),
             tolerance=_ROUGH,
         ).theta
         quadratic = Quadratic.of(rows, group, beta)
@@ -102,10 +101,11 @@ def _climb_active(
     active[0] = problem.group[-1] > 0  # one group's deviation is the constant's
     sigmas, iterations = sigmas.copy(), 0
     while active.any():
-        found = _climb_smooth(problem, beta, sigmas[active], tuple(active), scale)
+        own = VarianceScale(scale.c[active])
+        found = _climb_smooth(problem, beta, sigmas[active], tuple(active), own)
         iterations += found.iterations
         beta = found.theta[: len(beta)]
-        rho = VarianceScale(scale.c[active]).rho(found.theta[len(beta) :])
+        rho = own.rho(found.theta[len(beta) :])
         sigmas[active] = np.exp(rho)
         vanished = active & (sigmas < SINGULAR)
         if not vanished.any():
@@ -123,7 +123,7 @@ def _climb_active(
                 reason,
             )
         active &= ~vanished
-    plain = maximise(lambda b: plain_logistic(problem.rows, b), beta, np.full(len(beta), _BETA_CAP))
+    plain = maximise(lambda b: plain_logistic(problem.rows, b), beta, np.full(len(beta), BETA_CAP))
     iterations += plain.iterations
     return Estimate(
         plain.theta,
@@ -145,35 +145,17 @@ def _climb_smooth(
     scale: VarianceScale,
 ) -> Optimum:
     """Climb with every standard deviation in play above zero."""
-    p = len(beta)
-    own = VarianceScale(scale.c[list(active)])
-    cap = np.concatenate([np.full(p, _BETA_CAP), np.full(len(sigmas), _T_CAP)])
-    lower = np.concatenate([np.full(p, -np.inf), np.log(own.c)])
-
-    def outside(theta: Floats) -> bool:
-        rho = own.rho(theta[p:])
-        return bool((rho < np.log(SINGULAR)).any() or (rho > np.log(DIVERGED)).any())
-
-    def ascend(function: Callable[[Floats], Point], begin: Floats) -> Optimum:
-        def evaluate(theta: Floats) -> Point:
-            rho = own.rho(theta[p:])
-            return own.point(rho, function(np.append(theta[:p], rho)))
-
-        return maximise(evaluate, begin, cap, lower=lower, stop=outside)
-
-    theta = np.append(beta, own.t(np.log(sigmas)))
+    p, rho = len(beta), np.log(sigmas)
     if not (problem.nested and problem.nodes > 1 and all(active)):
-        return ascend(likelihood(problem, active), theta)
-    found = ascend(Nested.of(problem.rows, problem.group), theta)
+        return scale.ascend(likelihood(problem, active), beta, rho, _LIMITS)
+    found = scale.ascend(Nested.of(problem.rows, problem.group), beta, rho, _LIMITS)
     iterations = found.iterations
     for _ in range(_LAYINGS):
-        if not found.converged or outside(found.theta):
+        if not found.converged or scale.outside(found.theta[p:], _LIMITS):
             break
-        at = np.append(found.theta[:p], own.rho(found.theta[p:]))
-        last, found = (
-            found,
-            ascend(Tree.of(problem.rows, problem.group, problem.nodes, at), found.theta),
-        )
+        last, beta, rho = found, found.theta[:p], scale.rho(found.theta[p:])
+        tree = Tree.of(problem.rows, problem.group, problem.nodes, np.append(beta, rho))
+        found = scale.ascend(tree, beta, rho, _LIMITS)
         iterations += found.iterations
         move = found.theta - last.theta
         if move @ found.point.information @ move <= _SETTLED**2:

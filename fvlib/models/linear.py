@@ -14,9 +14,10 @@ from fvlib.models import arguments
 from fvlib.models.clusters import Clusters, nest
 from fvlib.models.identify import Standard, Unidentified, keep_order, standardise
 from fvlib.models.kenward_roger import kenward_roger
-from fvlib.models.newton import Point, maximise
+from fvlib.models.newton import Point
 from fvlib.models.records import LinearFit
 from fvlib.models.reml import Moments, Profile, moments, profile
+from fvlib.models.variance import VarianceScale
 
 Floats = NDArray[np.float64]
 
@@ -24,9 +25,8 @@ Floats = NDArray[np.float64]
 SINGULAR = 1e-4
 # Above this one there is no residual variance to speak of.
 DIVERGED = 1e5
-# Relative standard deviations among which the climb's start is chosen, and the longest step.
+# Relative standard deviations among which the climb's start is chosen.
 _GRID = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-_CAP = 3.0
 # Share of y's length below which the columns fit it exactly.
 _EXACT = 1e-10
 
@@ -111,46 +111,40 @@ def _tell_apart(clusters: Clusters, rows: int) -> None:
 
 def _climb(m: Moments, several_groups: bool, reml: bool) -> _Maximum:
     """Newton in the ratios, from the best of a grid; a ratio near zero becomes zero."""
-    levels = 2 if m.nested else 1
-    free = np.ones(levels, dtype=bool)
-    free[0] = several_groups
+    active = np.array([several_groups, True] if m.nested else [several_groups])
+    typical = np.array([m.rows / len(m.counts), float(np.median(m.leaf_size))])
+    c = 1.0 / (typical if m.nested else typical[1:])
 
-    def spread(theta: Floats) -> Floats:
-        ratios = np.zeros(levels)
-        ratios[free] = theta
-        return ratios
+    def at(ratios: Sequence[float] | Floats) -> tuple[Floats, Profile]:
+        full = np.zeros(len(active))
+        full[active] = ratios
+        return full, profile(m, full**2, reml)
 
-    def evaluate(theta: Floats) -> Point:
-        r = spread(theta)
-        at = profile(m, r**2, reml)
-        hessian = 4.0 * np.outer(r, r) * at.hessian + 2.0 * np.diag(at.gradient)
-        gradient = 2.0 * r * at.gradient
-        return Point(-0.5 * at.deviance, -0.5 * gradient[free], 0.5 * hessian[np.ix_(free, free)])
-
-    def deviance(theta: tuple[float, ...]) -> float:
-        return profile(m, spread(np.array(theta)) ** 2, reml).deviance
+    def evaluate(rho: Floats) -> Point:
+        ratios, found = at(np.exp(rho))
+        gamma = ratios[active] ** 2
+        slope = 2.0 * gamma * found.gradient[active]
+        bend = 4.0 * np.outer(gamma, gamma) * found.hessian[np.ix_(active, active)]
+        return Point(-0.5 * found.deviance, -0.5 * slope, 0.5 * bend + np.diag(slope))
 
     iterations = 0
-    theta = np.array(min(product(_GRID, repeat=int(free.sum())), key=deviance))
-    while free.any():
-        found = maximise(
-            evaluate,
-            theta,
-            np.full(len(theta), _CAP),
-            stop=lambda theta: bool(np.abs(theta).max() > DIVERGED),
-        )
+    grid = product(_GRID, repeat=int(active.sum()))
+    ratios = np.array(min(grid, key=lambda r: at(r)[1].deviance))
+    while active.any():
+        scale = VarianceScale(c[active])
+        found = scale.ascend(evaluate, np.zeros(0), np.log(ratios), (SINGULAR, DIVERGED))
         iterations += found.iterations
-        theta = np.abs(found.theta)
-        small = theta < SINGULAR
+        ratios = np.exp(scale.rho(found.theta))
+        small = ratios < SINGULAR
         if not small.any():
             reason = found.reason
-            if theta.max() > DIVERGED:
+            if ratios.max() > DIVERGED:
                 reason = "the residual's standard deviation is nothing beside the intercepts'"
-            size = float(np.linalg.norm(found.point.gradient))
-            return _Maximum(spread(theta), iterations, found.converged, reason, size)
-        theta = theta[~small]
-        free[np.flatnonzero(free)[small]] = False
-    return _Maximum(np.zeros(levels), iterations, True, "", 0.0)
+            size = float(np.linalg.norm(found.point.state.gradient))
+            return _Maximum(at(ratios)[0], iterations, found.converged, reason, size)
+        ratios = ratios[~small]
+        active[np.flatnonzero(active)[small]] = False
+    return _Maximum(np.zeros(len(active)), iterations, True, "", 0.0)
 
 
 def _satterthwaite(at: Profile, ratios: Floats, back: Floats) -> Floats:

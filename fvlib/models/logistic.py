@@ -122,7 +122,7 @@ def nodes(quadrature: int | None, nested: bool) -> int:
     """
     if quadrature is None:
         return 1 if nested else QUADRATURE
-    if isinstance(quadrature, bool) or quadrature != int(quadrature) or quadrature % 2 != 1:
+    if isinstance(quadrature, bool) or quadrature < 1 or quadrature % 2 != 1:
         raise ValueError(f"quadrature: {quadrature!r} is not an odd number of nodes")
     return int(quadrature)
 

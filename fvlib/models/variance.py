@@ -7,6 +7,7 @@ far away with log V. Steps are taken in t; the outside speaks rho = log sigma.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
@@ -14,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fvlib.models.collapse import Integers, Rows, group_starts
-from fvlib.models.newton import Point
+from fvlib.models.newton import Optimum, Point, maximise
 from fvlib.models.quadrature import bernoulli
 
 Floats = NDArray[np.float64]
 
+# Longest move in one step: of a standardised coefficient, of t.
+BETA_CAP, _T_CAP = 4.0, 2.0
+# Range of the constants c.
 _SMALLEST, _LARGEST = 1e-6, 10.0
 # Standard deviations among which the climb's start is chosen.
 _GRID = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0)
@@ -49,6 +53,37 @@ class VarianceScale:
         last = np.arange(len(at.gradient) - k, len(at.gradient))
         information[last, last] -= at.gradient[last] * bend
         return Point(at.value, at.gradient * stretch, information, at)
+
+    def ascend(
+        self,
+        function: Callable[[Floats], Point],
+        beta: Floats,
+        rho: Floats,
+        limits: tuple[float, float],
+    ) -> Optimum:
+        """Climb ``function`` of (beta, rho) from a start; the Optimum speaks of (beta, t).
+
+        A climb that takes a standard deviation outside ``limits`` (lowest, highest) ends there,
+        not converged.
+        """
+        p, k = len(beta), len(rho)
+
+        def evaluate(theta: Floats) -> Point:
+            at = self.rho(theta[p:])
+            return self.point(at, function(np.append(theta[:p], at)))
+
+        return maximise(
+            evaluate,
+            np.append(beta, self.t(rho)),
+            np.append(np.full(p, BETA_CAP), np.full(k, _T_CAP)),
+            lower=np.append(np.full(p, -np.inf), np.log(self.c)),
+            stop=lambda theta: self.outside(theta[p:], limits),
+        )
+
+    def outside(self, t: Floats, limits: tuple[float, float]) -> bool:
+        """Tell whether a standard deviation lies outside (lowest, highest)."""
+        rho = self.rho(t)
+        return bool((rho < np.log(limits[0])).any() or (rho > np.log(limits[1])).any())
 
 
 @dataclass(frozen=True, slots=True)
