@@ -199,12 +199,17 @@ def variant(name: str, trial: Trial) -> Any:
         (("2020-02-01", None), "2023-01-15", 1),
         (("2020-02-01", None), "2023-01-16", 0),
         (("2020-02-01", "2020-05-01"), "2020-06-01", 1),
+        (("2020-01-15", None), "2020-01-15", 1),
     ],
 )
-def test_care_on_a_plan_as_a_return(plans: tuple, care: str, expected: int) -> None:
-    start, end = plans
+@pytest.mark.parametrize("later_plan", [False, True])
+def test_care_on_a_plan_as_a_return(
+    plans: tuple, care: str, expected: int, later_plan: bool
+) -> None:
+    """A plan that begins after 36 months changes nothing."""
+    rows = [plans, ("2023-02-01", None)][: 1 + later_plan]
     events = {
-        "plans": [{"start_date": start, "end_date": end}],
+        "plans": [{"start_date": start, "end_date": end} for start, end in rows],
         "care_episodes": [{"DECOM": care}],
     }
     assert variant("S1-care-on-plan", one_child(events)) == expected
@@ -235,6 +240,7 @@ def test_kinship_care_as_a_composite(start: str, place: str | None, expected: An
         ("2020-03-10", "2021-09-10", "E8", 1),
         ("2020-03-10", "2020-09-10", None, "missing"),
         ("2021-07-16", None, None, 0),
+        ("2021-07-16", "2021-09-16", None, 0),
     ],
 )
 def test_care_without_reunification_as_a_composite(

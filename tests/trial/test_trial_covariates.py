@@ -128,6 +128,16 @@ def test_shares_are_those_of_the_latest_earlier_month_with_any() -> None:
     assert told["la_white_british_share"].tolist() == [1.0, 1.0, 1.0, 0.0, 0.0, 0.5, 0.0]
 
 
+def test_shares_fall_back_on_the_first_month_that_has_any() -> None:
+    pupil = {"birth_month": "2010-01-01", "fsm_ever": None, "ethnicity": None}
+    told = cohort_of(
+        pupil | {"referral_date": "2020-02-05"},
+        pupil | {"referral_date": "2022-09-02", "fsm_ever": True, "ethnicity": "AIND"},
+    )
+    assert told["la_fsm_share"].tolist() == [1.0, 1.0]
+    assert told["la_white_british_share"].tolist() == [0.0, 0.0]
+
+
 def test_shares_without_any_recorded_value_are_missing() -> None:
     told = cohort_of({"birth_month": "2010-01-01", "fsm_ever": None, "ethnicity": "NOBT"})
     assert told[["la_fsm_share", "la_white_british_share"]].isna().all(axis=None)

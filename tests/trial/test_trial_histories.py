@@ -94,6 +94,8 @@ def test_a_life_history_gives_its_expected_values(card: dict[str, Any]) -> None:
     told = told_by(trial, 0)
     told["earlier"] = not told.pop("first_referral")
     told |= exposures(trial)
+    flow = trial.flow.groupby("step")["n"].sum()
+    assert flow["earlier_ineligible"] == told["earlier"]
     missing = {"index", "period", "treated", *protocol.OUTCOMES} - set(expected)
     assert not missing, f"the card doesn't say what {missing} should be"
     assert {key: told[key] for key in expected} == expected

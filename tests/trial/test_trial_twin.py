@@ -112,6 +112,19 @@ def test_with_all_referrals_nobody_is_stopped_by_no_further_action() -> None:
     assert everyone.cohort["first_referral"].sum() > planned.cohort["first_referral"].sum()
 
 
+def test_an_la_without_any_attendance_is_missing_and_its_terms_are_not_closed() -> None:
+    """Nothing tells closed schools from attendance that was not sent."""
+    extracts = extracts_of(
+        children=[{"birth_month": "2010-05-01"}, {"la": "sefton"}],
+        referrals=[{"referral_date": "2021-02-10"}],
+        attendance=[{"child": 1, "academic_year": 2020, "term": "summer"}],
+    )
+    rows = build_trial(extracts, refresh_of(data_through="2021-12-30")).outcomes["S6"]
+    assert rows["term"].tolist() == ["summer", "autumn", "spring"]
+    assert rows["term_year"].tolist() == [2020, 2021, 2021]
+    assert rows["state"].tolist() == ["missing", "not_observable", "not_observable"]
+
+
 def test_order_of_rows_changes_nothing() -> None:
     extracts = random_extracts(CHILDREN * 3, seed=7)
     trial = build_trial(extracts, REFRESHES[0])
