@@ -50,7 +50,7 @@ class Identified:
 class Estimate:
     """Where the climb of one identified problem ended.
 
-    ``optimum`` speaks of (beta, t), its point's state of (beta, rho); ``active`` says which
+    ``information`` is that of (beta, rho); ``active`` says which
     standard deviations are not zero, ``rho`` holds their logarithms.
     """
 
@@ -58,7 +58,8 @@ class Estimate:
     rho: Floats
     active: tuple[bool, ...]
     value: float
-    point: Point
+    information: Floats
+    gradient_norm: float
     iterations: int
     converged: bool
     reason: str
@@ -117,7 +118,8 @@ def _climb_active(
                 rho,
                 tuple(active),
                 found.value,
-                found.point.state,
+                own.information(found),
+                float(np.linalg.norm(found.point.gradient)),
                 iterations,
                 found.converged,
                 reason,
@@ -130,7 +132,8 @@ def _climb_active(
         np.zeros(0),
         tuple(active),
         plain.value,
-        plain.point,
+        plain.point.information,
+        float(np.linalg.norm(plain.point.gradient)),
         iterations,
         plain.converged,
         plain.reason,

@@ -69,4 +69,6 @@ def kenward_roger(
     change = np.einsum("ta,iab,tb->it", back @ Phi, P, back @ Phi)
     plain = np.einsum("ta,ab,tb->t", back, Phi, back)
     df = 2.0 * plain**2 / np.einsum("it,ij,jt->t", change, W, change)
-    return KenwardRoger(adjusted, np.sqrt(np.diag(adjusted)), df)
+    variances = np.diag(adjusted)
+    errors = np.sqrt(np.where(variances >= 0, variances, np.nan))
+    return KenwardRoger(adjusted, errors, df)

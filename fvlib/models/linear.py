@@ -24,9 +24,9 @@ Floats = NDArray[np.float64]
 # Standard deviation of an intercept, relative to the residual's, that counts as none.
 SINGULAR = 1e-4
 # Above this one there is no residual variance to speak of.
-DIVERGED = 1e5
+DIVERGED = 1e4
 # Relative standard deviations among which the climb's start is chosen.
-_GRID = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_GRID = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 # Share of y's length below which the columns fit it exactly.
 _EXACT = 1e-10
 
@@ -140,7 +140,7 @@ def _climb(m: Moments, several_groups: bool, reml: bool) -> _Maximum:
             reason = found.reason
             if ratios.max() > DIVERGED:
                 reason = "the residual's standard deviation is nothing beside the intercepts'"
-            size = float(np.linalg.norm(found.point.state.gradient))
+            size = float(np.linalg.norm(found.point.gradient))
             return _Maximum(at(ratios)[0], iterations, found.converged, reason, size)
         ratios = ratios[~small]
         active[np.flatnonzero(active)[small]] = False
@@ -160,7 +160,8 @@ def _satterthwaite(at: Profile, ratios: Floats, back: Floats) -> Floats:
     v = np.einsum("ta,ta->t", half, back)
     by_gamma = -np.einsum("ta,iab,tb->it", half, at.white.B1[:, :p, :p], half)
     gradient = np.concatenate([by_gamma, v[None]])[free]
-    return np.asarray(2.0 * v**2 / np.einsum("it,ij,jt->t", gradient, covariance, gradient))
+    spread = np.einsum("it,ij,jt->t", gradient, covariance, gradient)
+    return np.where(spread > 0, 2.0 * v**2 / spread, np.nan)
 
 
 def _modes(m: Moments, gamma: Floats, beta: Floats) -> tuple[Floats, Floats, Floats, Floats]:

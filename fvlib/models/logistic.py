@@ -262,7 +262,7 @@ def record(data: BinomialData, solution: Solution) -> LogisticFit:
     at = Nested.of(problem.rows, problem.group, active).conditional(theta)
     full = np.eye(len(theta))
     full[:p, :p] = problem.standard.back
-    covariance, condition = _invert(estimate.point.information)
+    covariance, condition = _invert(estimate.information)
     covariance = full @ covariance @ full.T
     covariance = 0.5 * (covariance + covariance.T)
     sigmas = np.zeros(len(estimate.active))
@@ -313,7 +313,7 @@ def record(data: BinomialData, solution: Solution) -> LogisticFit:
         ),
         warnings=_warnings(data, problem, estimate, condition),
         iterations=estimate.iterations,
-        gradient_norm=float(np.linalg.norm(estimate.point.gradient)),
+        gradient_norm=estimate.gradient_norm,
         condition_number=condition,
         columns=names,
         rows=int(used.sum()),

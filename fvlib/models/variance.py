@@ -44,7 +44,7 @@ class VarianceScale:
             return np.asarray(0.5 * np.log(np.maximum(np.exp(t) - self.c, 0.0)))
 
     def point(self, rho: Floats, at: Point) -> Point:
-        """Turn derivatives by rho into derivatives by t; the point in rho becomes the state."""
+        """Turn derivatives by rho into derivatives by t."""
         V, k = np.exp(2.0 * rho), len(rho)
         slope = (V + self.c) / (2.0 * V)
         bend = -(V + self.c) * self.c / (2.0 * V**2)
@@ -52,7 +52,7 @@ class VarianceScale:
         information = at.information * np.outer(stretch, stretch)
         last = np.arange(len(at.gradient) - k, len(at.gradient))
         information[last, last] -= at.gradient[last] * bend
-        return Point(at.value, at.gradient * stretch, information, at)
+        return Point(at.value, at.gradient * stretch, information)
 
     def ascend(
         self,
@@ -79,6 +79,17 @@ class VarianceScale:
             lower=np.append(np.full(p, -np.inf), np.log(self.c)),
             stop=lambda theta: self.outside(theta[p:], limits),
         )
+
+    def information(self, found: Optimum) -> Floats:
+        """Turn the information by (beta, t) into that by (beta, rho).
+
+        At a maximum, where the gradient is zero, the slope of t is all that it takes; so a small
+        variance, whose likelihood is flat in rho, costs no digits.
+        """
+        k = len(self.c)
+        V = np.exp(2.0 * self.rho(found.theta[-k:]))
+        slope = np.append(np.ones(len(found.theta) - k), 2.0 * V / (V + self.c))
+        return found.point.information * np.outer(slope, slope)
 
     def outside(self, t: Floats, limits: tuple[float, float]) -> bool:
         """Tell whether a standard deviation lies outside (lowest, highest)."""

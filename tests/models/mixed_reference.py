@@ -28,7 +28,7 @@ def columns(*parts: Any) -> np.ndarray:
 
 def logistic_arguments(case: str) -> dict[str, Any]:
     """Keyword arguments of fit_logistic for a case of mixed.json."""
-    name = case.split("_")[0]
+    name = case.split("_", 1)[0]
     d = read(name)
     one = np.ones(len(d))
     if name == "cbpp":

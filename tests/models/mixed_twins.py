@@ -24,7 +24,7 @@ def mode_of(y: np.ndarray, m: np.ndarray, eta: np.ndarray, sigma: float) -> floa
     return float(minimize_scalar(loss, bracket=(-1.0, 1.0), tol=1e-14).x)
 
 
-def adaptive_loglik(
+def adaptive_loglik(  # noqa: PLR0917
     y: np.ndarray, m: np.ndarray, eta: np.ndarray, g: np.ndarray, sigma: float, q: int
 ) -> float:
     """Adaptive Gauss-Hermite log-likelihood of one random intercept, cluster by cluster."""
@@ -44,7 +44,7 @@ def adaptive_loglik(
     return float(total)
 
 
-def nested_loglik(
+def nested_loglik(  # noqa: PLR0917
     y: np.ndarray,
     m: np.ndarray,
     eta: np.ndarray,

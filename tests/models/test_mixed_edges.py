@@ -46,7 +46,7 @@ def glm(y: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def no_variance() -> tuple[np.ndarray, ...]:
     """Clusters more alike than chance would have it."""
-    y, X, g = trial(2, n=1000, sigma=0.0)
+    y, X, _ = trial(2, n=1000, sigma=0.0)
     y = y[np.lexsort((y, X[:, 1]))]
     X = X[np.argsort(X[:, 1], kind="stable")]
     return y, X[:, :2], np.arange(len(y)) % 5
@@ -191,7 +191,12 @@ def test_reference_level_that_separates_is_found_among_combinations() -> None:
     y[level == 0] = 0
     X = np.column_stack([X[:, :2], level == 1, level == 2]).astype(float)
     fit = fit_logistic(
-        y, X, g, names=("one", "treated", "b", "c"), preference=("b", "c"), protected=("one", "treated")
+        y,
+        X,
+        g,
+        names=("one", "treated", "b", "c"),
+        preference=("b", "c"),
+        protected=("one", "treated"),
     )
     assert fit.dropped == ("b",)
     assert fit.rows == (level != 0).sum()
@@ -341,7 +346,9 @@ def test_near_collinearity_above_the_tolerance_is_kept() -> None:
     y, X, g = trial(26)
     for size, dropped in ((1e-5, ()), (1e-9, ("near",))):
         near = X[:, 4] + size * rng.normal(size=len(y))
-        fit = fit_linear(y + rng.normal(size=len(y)), np.column_stack([X, near]), g, names=(*NAMES, "near"))
+        fit = fit_linear(
+            y + rng.normal(size=len(y)), np.column_stack([X, near]), g, names=(*NAMES, "near")
+        )
         assert fit.dropped == dropped
 
 

@@ -28,7 +28,7 @@ def problem(seed: int, n: int = 90, groups: int = 6) -> dict[str, np.ndarray]:
     return {"y": y + rng.normal(0, 1.2, n), "X": X, "g": g, "s": s}
 
 
-def full_V(d: dict[str, np.ndarray], sigmas: tuple[float, ...]) -> np.ndarray:
+def covariance_of(d: dict[str, np.ndarray], sigmas: tuple[float, ...]) -> np.ndarray:
     same_group = d["g"][:, None] == d["g"]
     same_leaf = same_group & (d["s"][:, None] == d["s"])
     parts = (same_group, same_leaf) if len(sigmas) == 3 else (same_group,)
@@ -41,13 +41,13 @@ def full_V(d: dict[str, np.ndarray], sigmas: tuple[float, ...]) -> np.ndarray:
 def test_likelihood_and_estimates_are_those_of_the_full_matrices(reml: bool, nested: bool) -> None:
     d = problem(1)
     fit = fit_linear(d["y"], d["X"], d["g"], d["s"] if nested else None, reml=reml)
-    value, beta, covariance = linear_loglik(d["y"], d["X"], full_V(d, fit.sigmas), reml)
+    value, beta, covariance = linear_loglik(d["y"], d["X"], covariance_of(d, fit.sigmas), reml)
     assert fit.log_likelihood == pytest.approx(value, abs=1e-8)
     np.testing.assert_allclose(fit.coefficients, beta, atol=EXACT)
     np.testing.assert_allclose(fit.covariance, covariance, atol=EXACT)
 
     def loss(log_sigmas: np.ndarray) -> float:
-        return -linear_loglik(d["y"], d["X"], full_V(d, tuple(np.exp(log_sigmas))), reml)[0]
+        return -linear_loglik(d["y"], d["X"], covariance_of(d, tuple(np.exp(log_sigmas))), reml)[0]
 
     best = minimize(loss, np.log(fit.sigmas) + 0.1, method="BFGS", options={"gtol": 1e-6})
     assert fit.log_likelihood == pytest.approx(-best.fun, abs=1e-7)
@@ -78,10 +78,12 @@ def test_satterthwaite_is_its_definition() -> None:
     phi, n = np.array(fit.sigmas) ** 2, 3
 
     def deviance(phi: np.ndarray) -> float:
-        return -2 * linear_loglik(d["y"], d["X"], full_V(d, tuple(np.sqrt(phi))), reml=True)[0]
+        return (
+            -2 * linear_loglik(d["y"], d["X"], covariance_of(d, tuple(np.sqrt(phi))), reml=True)[0]
+        )
 
     def variance(phi: np.ndarray) -> np.ndarray:
-        V = full_V(d, tuple(np.sqrt(phi)))
+        V = covariance_of(d, tuple(np.sqrt(phi)))
         return np.diag(linear_loglik(d["y"], d["X"], V, reml=True)[2])
 
     h = 2e-3 * phi
@@ -122,7 +124,7 @@ def test_balanced_one_way_layout_is_the_analysis_of_variance() -> None:
 def test_modes_are_the_conditional_expectations() -> None:
     d = problem(5)
     fit = fit_linear(d["y"], d["X"], d["g"], d["s"])
-    V = full_V(d, fit.sigmas)
+    V = covariance_of(d, fit.sigmas)
     r = np.linalg.solve(V, d["y"] - d["X"] @ fit.coefficients)
     cells = np.array(fit.subgroup_labels)
     groups = (d["g"][:, None] == np.array(fit.group_labels)).astype(float)
@@ -143,8 +145,8 @@ def test_order_and_units_don_t_matter(seed: int, reml: bool, log_unit: float) ->
     order = np.random.default_rng(seed).permutation(len(d["y"]))
     a = fit_linear(d["y"], d["X"], d["g"], d["s"], reml=reml)
     X = d["X"][order].copy()
-    X[:, 1] = 1e3 + X[:, 1] / unit
-    b = fit_linear(1e4 + unit * d["y"][order], X, d["g"][order], d["s"][order], reml=reml)
+    X[:, 1] = (1e3 + X[:, 1]) / unit
+    b = fit_linear(unit * (1e3 + d["y"][order]), X, d["g"][order], d["s"][order], reml=reml)
     np.testing.assert_allclose(np.array(b.sigmas) / unit, a.sigmas, atol=1e-5)
     assert b.coefficients[1] / unit**2 == pytest.approx(a.coefficients[1], rel=1e-6, abs=1e-7)
     assert b.coefficients[2] / unit == pytest.approx(a.coefficients[2], rel=1e-6, abs=1e-7)
@@ -164,7 +166,7 @@ def test_leaves_of_many_sizes_and_a_group_of_one_leaf() -> None:
         "s": leaf,
     }
     fit = fit_linear(d["y"], d["X"], g, leaf)
-    value, beta, _ = linear_loglik(d["y"], d["X"], full_V(d, fit.sigmas), reml=True)
+    value, beta, _ = linear_loglik(d["y"], d["X"], covariance_of(d, fit.sigmas), reml=True)
     assert fit.log_likelihood == pytest.approx(value, abs=1e-8)
     np.testing.assert_allclose(fit.coefficients, beta, atol=EXACT)
 
@@ -264,6 +266,8 @@ def test_start_values_don_t_matter_on_public_data() -> None:
             begin = np.log(np.array(start) * fit.sigmas[-1])
 
             def loss(x: np.ndarray, d: dict = d) -> float:
-                return -linear_loglik(d["y"], d["X"], full_V(d, tuple(np.exp(x))), reml=True)[0]
+                return -linear_loglik(
+                    d["y"], d["X"], covariance_of(d, tuple(np.exp(x))), reml=True
+                )[0]
 
             assert -minimize(loss, begin, method="Nelder-Mead").fun <= fit.log_likelihood + SAME

@@ -32,7 +32,9 @@ def problem(seed: int, n: int = 240, groups: int = 9) -> dict[str, np.ndarray]:
     X = np.column_stack([np.ones(n), rng.integers(0, 2, n), rng.normal(size=n).round(1)])
     g, s = rng.integers(0, groups, n), rng.integers(0, 4, n)
     m = rng.integers(1, 6, n)
-    eta = X @ [-0.6, 0.5, 0.4] + rng.normal(0, 0.8, groups)[g] + rng.normal(0, 0.5, (groups, 4))[g, s]
+    eta = (
+        X @ [-0.6, 0.5, 0.4] + rng.normal(0, 0.8, groups)[g] + rng.normal(0, 0.5, (groups, 4))[g, s]
+    )
     return {"y": rng.binomial(m, 1 / (1 + np.exp(-eta))), "X": X, "g": g, "s": s, "m": m}
 
 
@@ -188,7 +190,7 @@ def test_rows_in_any_order(seed: int, nested: bool) -> None:
 def test_collapsed_rows_are_the_rows(seed: int) -> None:
     d = problem(seed)
     whole = fit_logistic(d["y"], d["X"], d["g"], d["m"])
-    # One row a trial, and a column of noise so small that no two rows are alike but no fit feels it.
+    # One row a trial, and noise so small that no two rows are alike but no fit feels it.
     row = np.repeat(np.arange(len(d["y"])), d["m"])
     event = np.concatenate([np.arange(m) < y for y, m in zip(d["y"], d["m"], strict=True)])
     noise = np.random.default_rng(seed).normal(0, 1e-13, len(row))

@@ -110,7 +110,10 @@ def test_columns_that_the_fit_dropped_are_passed_and_ignored() -> None:
     fit = fit_logistic(**(arguments | {"X": extra}))
     assert fit.dropped == ("x7",)
     whole = average_marginal_effect(
-        fit, np.column_stack([X1, extra[:, -1]]), np.column_stack([X0, extra[:, -1]]), arguments["groups"]
+        fit,
+        np.column_stack([X1, extra[:, -1]]),
+        np.column_stack([X0, extra[:, -1]]),
+        arguments["groups"],
     )
     plain = average_marginal_effect(fit_logistic(**arguments), X1, X0, arguments["groups"])
     np.testing.assert_allclose(whole, plain, rtol=1e-7)
@@ -147,10 +150,7 @@ def test_population_average_effect(nested: bool) -> None:
         return population_risk(fit, X1, w, theta) - population_risk(fit, X0, w, theta)
 
     slopes = np.array(
-        [
-            (effect(theta + s) - effect(theta - s)) / (2 * STEP)
-            for s in STEP * np.eye(len(theta))
-        ]
+        [(effect(theta + s) - effect(theta - s)) / (2 * STEP) for s in STEP * np.eye(len(theta))]
     )
     assert found.estimate == pytest.approx(effect(theta), abs=1e-9)
     error = np.sqrt(slopes @ fit.parameters_covariance @ slopes)
