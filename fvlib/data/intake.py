@@ -61,7 +61,8 @@ def take_in(refresh: Refresh, root: Path) -> Intake:
     sent = any(source.spec is WITHDRAWALS for source in sources)
     withdrawn: dict[str, set[str]] = {}
     if sent:
-        told = _withdrawals(listed[0], withdrawn) if listed else []
+        told = [line for raw in listed for line in _withdrawals(raw, withdrawn)]
+        told += [line for raw in listed for line in _column_faults(raw, refresh)]
         faults += told
         if told or not listed:
             _refuse(refresh, faults, "no further row was read")

@@ -22,6 +22,7 @@ from fvlib.data.source import SAVE_AS_UTF8, Header, Source
 
 _LONGEST_ROW: Final = 1_000_000  # bytes; a row of the contract has some hundred
 _HEADER_ROW: Final = 1
+_EXACT: Final = 2.0**53  # whole numbers below it are exact as floating point
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +239,9 @@ def _as_text(values: pa.Array, month: bool) -> pa.StringArray | None:
         values = values.cast(pa.date32())
     elif pa.types.is_floating(kind):
         values = pc.if_else(pc.is_nan(values), None, values)
-        if _all(pc.equal(values, pc.round(values))):
-            values = values.cast(pa.int64(), safe=False)
+        exact = pc.less(pc.abs(values), _EXACT)  # infinity and the like stay, and are set aside
+        if _all(pc.and_(exact, pc.equal(values, pc.round(values)))):
+            values = values.cast(pa.int64())
     if month and pa.types.is_date(values.type) and _all(pc.equal(pc.day(values), 1)):
         values = pc.strftime(values, format="%Y-%m")
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ _FORMULA: Final = "^[=+@\t\r\n-]"
 _CONTROL: Final = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"
 _LONGEST_CELL: Final = 32_000  # a spreadsheet's cell holds 32,767 characters
 _README: Final = "README.txt"
+_ABANDONED_SECONDS: Final = 3600
 _EXPLANATION: Final = """\
 Rows that were set aside: none of them is in the analysis. Each was left as it came.
 
@@ -85,6 +87,9 @@ def write_set_aside(files: Iterable[Screened], folder: Path) -> None:
 
 def _replace(target: Path, tables: list[tuple[str, str, pa.Table]]) -> None:
     """Write beside the old folder, then put the new one in its place: old or new, never half."""
+    for left in target.parent.glob(f".{SET_ASIDE_FOLDER}-*"):  # by a run that was killed
+        if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{SET_ASIDE_FOLDER}-", dir=target.parent))  # mode 0700
     try:
         for la, file, table in tables:
@@ -113,7 +118,8 @@ def _write(path: Path, table: pa.Table) -> None:
 
 def _create(path: Path, content: bytes) -> None:
     """Create a file that only its owner may read (as far as the file system knows owners)."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
         file.write(content)
 
 

@@ -640,6 +640,15 @@ def test_an_unclear_withdrawal_stops_the_run(sender: Sender, row: str) -> None:
     assert "co1" not in str(told.value)
 
 
+def test_withdrawals_are_looked_through_for_identifiers(sender: Sender) -> None:
+    sender.files["withdrawals.csv"] = f"la,child_id,who\n{LA},co1,Jane Smith\n"
+    with pytest.raises(
+        Refusal, match=r"withdrawals\.csv: column who holds what looks like"
+    ) as told:
+        sender.load()
+    assert "Jane" not in str(told.value)
+
+
 def test_unreadable_withdrawals_stop_the_run_before_rows_are_judged(sender: Sender) -> None:
     sender.set_cell(CHILDREN, 4, "birth_month", "2010-04-17")
     sender.files["withdrawals.csv"] = f"la,child_id\n{LA},co1,x\n"
@@ -816,6 +825,63 @@ def test_a_damaged_parquet_file(sender: Sender) -> None:
     (sender.folder / LA / "plans.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(Refusal, match=r"plans\.parquet: not a Parquet file"):
         sender.load()
+
+
+def test_parquet_numbers_that_are_none(sender: Sender) -> None:
+    """Infinity and numbers past exactness are set aside, never turned into others."""
+    gone(ATTENDANCE)(sender)
+    sender.write()
+    rows = {
+        "child_id": ["co1"] * 4,
+        "academic_year": ["2021/22"] * 3 + ["2020/21"],
+        "term": ["autumn", "spring", "summer", "autumn"],
+        "sessions_possible": [float("inf"), 1e300, 100.0, float("nan")],
+        "sessions_unauthorised": [1.0, 2.0, 3.0, None],
+    }
+    pq.write_table(pa.table(rows), sender.folder / LA / "attendance.parquet")
+    extracts = load_extracts(small_refresh(), sender.root)
+    assert counts(extracts.set_aside) == {(LA, "attendance", "not a number"): 2}
+    kept = extracts.attendance[extracts.attendance["la"] == LA]
+    assert kept["sessions_possible"].fillna(-1).tolist() == [100, -1]
+    assert kept["sessions_unauthorised"].fillna(-1).tolist() == [3, -1]
+
+
+def test_a_column_of_lists_in_parquet(sender: Sender) -> None:
+    gone(PLANS)(sender)
+    sender.write()
+    table = pa.table(
+        {
+            "child_id": [["co1"]],
+            "plan_type": ["CIN"],
+            "start_date": ["2020-01-01"],
+            "end_date": [""],
+        }
+    )
+    pq.write_table(table, sender.folder / LA / "plans.parquet")
+    with pytest.raises(Refusal, match=r"plans\.parquet: column child_id: expected text"):
+        load_extracts(small_refresh(), sender.root)
+
+
+def test_a_folder_that_cannot_be_written(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender.set_cell(PLANS, 1, "plan_type", "X")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fvlib.data.set_aside._write", full)
+    with pytest.raises(Refusal, match=r"small/set-aside: can't be written \(No space left"):
+        sender.load()
+    assert not list(sender.folder.glob(".set-aside*"))
+
+
+def test_what_a_killed_run_left_is_cleared(sender: Sender) -> None:
+    sender.set_cell(PLANS, 1, "plan_type", "X")
+    sender.write()
+    left = sender.folder / ".set-aside-abc"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    sender.load()
+    assert not left.exists()
 
 
 def test_a_file_in_other_letters(sender: Sender) -> None:
