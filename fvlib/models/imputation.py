@@ -46,10 +46,10 @@ class Imputation:
         The frame as given, missing cells and all.
     imputations : int
         m.
-    values : mapping of variable to (m, missing rows) array of int
+    codes : mapping of variable to (m, missing rows) array of int
         Codes into the variable's categories. Complete variables are not in it.
     missing_rows : mapping of variable to (missing rows,) array of int
-        Positions (not labels) of the rows that the values belong to.
+        Positions (not labels) of the rows that the codes belong to.
     trace : DataFrame
         chain, iteration, variable, level, share: of the imputed cells, the share at that level
         after that iteration. Chains and iterations count from 1.
@@ -65,7 +65,7 @@ class Imputation:
 
     frame: pd.DataFrame
     imputations: int
-    values: Mapping[str, Codes]
+    codes: Mapping[str, Codes]
     missing_rows: Mapping[str, Integers]
     trace: pd.DataFrame
     diary: pd.DataFrame
@@ -86,11 +86,11 @@ class Imputation:
         columns = {}
         for name, column in self.frame.items():
             key = str(name)
-            if key not in self.values:
+            if key not in self.codes:
                 columns[name] = column
                 continue
             codes = column.cat.codes.to_numpy(dtype=np.int16, copy=True)
-            codes[self.missing_rows[key]] = self.values[key][imputation]
+            codes[self.missing_rows[key]] = self.codes[key][imputation]
             filled = pd.Categorical.from_codes(codes, categories=column.cat.categories)
             columns[name] = pd.Series(filled, index=self.frame.index, dtype=column.dtype)
         return pd.DataFrame(columns, index=self.frame.index)
@@ -124,7 +124,7 @@ class Imputation:
         place = np.asarray(by.codes, dtype=np.int64)
         groups = len(by.categories)
         parts = []
-        for name, values in self.values.items():
+        for name, values in self.codes.items():
             levels = self.frame[name].cat.categories
             width = len(levels)
             codes = self.frame[name].cat.codes.to_numpy(dtype=np.int64)

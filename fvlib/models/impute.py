@@ -114,7 +114,7 @@ def impute(
     return Imputation(
         frame=frame,
         imputations=imputations,
-        values=_values(patterns, chains, imputations),
+        codes=_codes(patterns, chains, imputations),
         missing_rows=patterns.missing_rows,
         trace=_trace(frame, patterns, chains),
         diary=_diary(patterns, chains),
@@ -230,7 +230,7 @@ def _borrow(theta: Floats, target: Target, rng: np.random.Generator) -> Floats:
     return theta
 
 
-def _values(patterns: Patterns, chains: list[_Chain], imputations: int) -> dict[str, Codes]:
+def _codes(patterns: Patterns, chains: list[_Chain], imputations: int) -> dict[str, Codes]:
     """Category codes of the missing cells, chains by rows."""
     values = {
         target.name: target.levels[np.stack([chain.cells[place] for chain in chains])]

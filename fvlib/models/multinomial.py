@@ -47,7 +47,7 @@ _LONGEST_STEP: Final = 3.0  # log-odds: Newton overshoots where a level is rare
 _HALVINGS: Final = 12
 _SOLVED: Final = 0.05  # relative residual at which conjugate gradients stop
 _MOST_GRADIENTS: Final = 60
-# Pairs of opposite draws that stand for the normal when its centre is sought, and Newton steps.
+# Most pairs of opposite points that stand for the normal when its centre is sought; Newton steps.
 _PAIRS: Final = 8
 _CENTRING_STEPS: Final = 2
 
@@ -333,15 +333,20 @@ def skew(
     (Opper and Archambeau 2009, doi 10.1162/neco.2008.08-07-592), as it is over the posterior
     itself, so that the mean of each expected count is the observed one, less the prior's pull.
     """
-    noise = rng.standard_normal((metric.root.shape[0] * metric.root.shape[1], _PAIRS))
-    deviations = metric.colour(noise).T.reshape(_PAIRS, *response.shape)
+    size = response.parameters
+    pairs = min(_PAIRS, size)
+    # Orthogonal points at a distance of sqrt(n), n pairs of which have the normal's moments to the
+    # third (Arasaratnam and Haykin 2009, doi 10.1109/TAC.2009.2019800): a random few stand for all.
+    points = np.zeros((metric.root.shape[0] * metric.root.shape[1], pairs))
+    points[:size] = np.linalg.qr(rng.standard_normal((size, pairs)))[0] * math.sqrt(size)
+    deviations = metric.colour(points).T.reshape(pairs, *response.shape)
     shift = np.zeros(response.shape)
     for _ in range(_CENTRING_STEPS):
         mean = np.zeros(response.shape)
         for deviation in deviations:
             for theta in (mode + shift + deviation, mode + shift - deviation):
                 mean += _score(response, X, theta, shares(response, X, theta))
-        mean /= 2 * _PAIRS
+        mean /= 2 * pairs
         step = metric.colour(metric.whiten(mean.ravel())).reshape(mean.shape)
         shift += step * min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), _LONGEST_STEP))
     return shift

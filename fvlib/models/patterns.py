@@ -387,6 +387,8 @@ def _check_frames(
             f"indexes; both must describe the same rows in the same order"
         )
     names = [str(name) for part in (frame, predictors) for name in part]
+    if not all(isinstance(name, str) for part in (frame, predictors) for name in part):
+        raise Refusal("frame, predictors: a column's name is not text; name columns with text")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise Refusal(f"{', '.join(twice)}: more than one column of that name; keep one")
