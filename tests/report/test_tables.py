@@ -36,6 +36,12 @@ def test_every_table_prints_in_every_case(standing: Open, name: str, case: str) 
     assert text == report.table(name).html
 
 
+def test_an_empty_table_says_that_it_is(standing: Open) -> None:
+    report = standing("no side tables")
+    for name in ("set_aside", "arrivals", "exposure_weights"):
+        assert any("None in this refresh" in r for r in cells(report, name)), name
+
+
 def test_a_masked_number_prints_as_such_and_never_as_zero(opened: Open) -> None:
     report = opened()
     solihull = [r for r in cells(report, "periods") if r[-1] == MASKED_TEXT]

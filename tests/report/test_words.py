@@ -141,6 +141,12 @@ def test_remarks_carry_labels_for_covariates() -> None:
     )
 
 
+def test_a_label_in_a_sentence_keeps_its_abbreviation() -> None:
+    assert words.in_sentence("Main need") == "main need"
+    assert words.in_sentence("LA: share white British") == "LA: share white British"
+    assert words.in_sentence("A second model") == "a second model"
+
+
 def test_order_is_the_known_one_and_the_unknown_comes_last() -> None:
     assert words.in_order(["new", "X2", "P1", "X2"], words.ANALYSES) == ["P1", "X2", "new"]
 
