@@ -125,6 +125,8 @@ def check(name: Name) -> None:
     refresh = load_refresh(name, root)
     with _working("checking"):
         outcome = check_refresh(refresh, root)
+    if outcome.message:
+        raise Refusal(outcome.message)
     to = root / "_report" / refresh.refresh / "check.html"
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(outcome.html, encoding="utf-8", newline="\n")

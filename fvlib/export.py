@@ -13,11 +13,11 @@ from pathlib import Path
 import pandas as pd
 
 from fvlib.analyse import complete_data_sets, prepare, sample_rows
+from fvlib.compute import chosen
 from fvlib.data.load import load_extracts
 from fvlib.errors import Refusal
 from fvlib.imputations import draw
 from fvlib.refresh import load_refresh
-from fvlib.run import chosen
 from fvlib.trial import build_trial
 
 

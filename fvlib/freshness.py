@@ -10,23 +10,33 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fvlib.data.load import data_files
+from fvlib.data.files import data_files
 from fvlib.refresh import Refresh
 
 # Floors 0 to 7: what can change a number. The report and the renderer can't.
 ABOVE_THE_GATE: Final = frozenset({"report", "render", "cli.py", "export.py"})
 # Of these floors, what doesn't enter a single analysis's numbers.
 BESIDE_THE_ENGINE: Final = frozenset(
-    {"plan.py", "side_tables.py", "disclosure.py", "run.py", "result_cache.py", "freshness.py"}
+    {
+        "plan.py",
+        "side_tables.py",
+        "disclosure.py",
+        "run.py",
+        "compute.py",
+        "result_cache.py",
+        "freshness.py",
+    }
 )
 CACHE: Final = ".cache"
 HASHES: Final = "hashes.json"
 _BLOCK: Final = 1 << 20
+# Called with a stage's name and its seconds.
+Stage = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)

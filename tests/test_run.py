@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from fvlib import run as running
+from fvlib import compute
 from fvlib.analyse import Result
 from fvlib.analysis.design import Terms
 from fvlib.analysis.estimates import COLUMNS
@@ -79,7 +79,7 @@ def test_a_fresh_bundle_is_not_computed_again(
     def no(*_: object, **__: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(running, "compute", no)
+    monkeypatch.setattr(compute, "bundle_of", no)
     assert run("small", small_project) == released
     assert ensure_results("small", small_project) == (released, True)
 
@@ -103,7 +103,7 @@ def test_a_changed_input_is_computed_again(
         path = project / "params" / "small.yml"
         text = path.read_text(encoding="utf-8").replace("seed: 20200401", "seed: 20200402")
         path.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(running, "compute", computed)
+    monkeypatch.setattr(compute, "bundle_of", computed)
     with pytest.raises(Computed):
         run("small", project, only=["no-covariates"])
 
@@ -123,7 +123,7 @@ def test_an_interrupted_run_leaves_the_old_results(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "_fits", interrupted)
+    monkeypatch.setattr(compute, "_fits", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run("small", project, only=["P1"])
     assert bundle_bytes(project / "results" / "small") == before
@@ -143,20 +143,20 @@ def test_one_changed_row_of_the_plan_refits_that_row_alone(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted: list[str] = []
-    real = running.analyse
+    real = compute.analyse
 
     def watched(row: Analysis, *rest: object) -> Result:
         fitted.append(row.id)
         return real(row, *rest)
 
-    monkeypatch.setattr(running, "analyse", watched)
+    monkeypatch.setattr(compute, "analyse", watched)
     two = tuple(row for row in PLAN if row.id in ("S3", "no-covariates"))
-    monkeypatch.setattr(running, "PLAN", two)
+    monkeypatch.setattr(compute, "PLAN", two)
     first = bundle_bytes(run("small", project))
     assert fitted == ["S3", "no-covariates"]
     changed = (two[0], replace(two[1], terms=Terms(("sex",), ())))
-    monkeypatch.setattr(running, "PLAN", changed)
-    assert running.with_kept(changed[:1], cache_of(project)) == changed[:1]
+    monkeypatch.setattr(compute, "PLAN", changed)
+    assert compute.with_kept(changed[:1], cache_of(project)) == changed[:1]
     shutil.rmtree(project / "results")
     assert bundle_bytes(run("small", project)) != first
     assert fitted == ["S3", "no-covariates", "no-covariates"]

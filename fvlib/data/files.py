@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
+from fvlib import protocol
 from fvlib.data import codes
 from fvlib.data.codes import CodeList
+from fvlib.refresh import Refresh
 
 EARLIEST_START: Final = date(1990, 1, 1)
 # A school year has 190 days, two sessions a day: no term can have more than a year's sessions.
@@ -357,3 +360,12 @@ FILES: Final = MappingProxyType(
 )
 LA_FILES: Final = tuple(spec.name for spec in FILES.values() if spec.scope == "la")
 TRIAL_FILES: Final = tuple(spec.name for spec in FILES.values() if spec.scope == "trial")
+
+
+def data_files(refresh: Refresh, root: Path) -> list[Path]:
+    """List the files that a run reads, in a fixed order; empty where there is no data folder."""
+    folder = root / refresh.data
+    stems = [folder / la / name for la in protocol.LA_KEYS for name in LA_FILES]
+    stems += [folder / name for name in TRIAL_FILES]
+    paths = [stem.with_name(stem.name + end) for stem in stems for end in (".csv", ".parquet")]
+    return [path for path in paths if path.is_file()]

@@ -18,10 +18,8 @@ from fvlib.data.files import (
     CARE_EPISODES,
     CHILDREN,
     FILES,
-    LA_FILES,
     PLANS,
     REFERRALS,
-    TRIAL_FILES,
     WITHDRAWALS,
     FileSpec,
 )
@@ -86,15 +84,6 @@ def screen_refresh(refresh: Refresh, root: Path) -> tuple[Intake, list[Screened]
     screened = _screen_all(intake, refresh)
     write_set_aside(screened, root / refresh.data)
     return intake, screened
-
-
-def data_files(refresh: Refresh, root: Path) -> list[Path]:
-    """List the files that a run reads, in a fixed order; empty where there is no data folder."""
-    folder = root / refresh.data
-    stems = [folder / la / name for la in protocol.LA_KEYS for name in LA_FILES]
-    stems += [folder / name for name in TRIAL_FILES]
-    paths = [stem.with_name(stem.name + end) for stem in stems for end in (".csv", ".parquet")]
-    return [path for path in paths if path.is_file()]
 
 
 def _screen_all(intake: Intake, refresh: Refresh) -> list[Screened]:

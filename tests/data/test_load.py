@@ -19,7 +19,8 @@ import pytest
 from conftest import THROUGH, Sender, small_refresh
 
 from fvlib.data.contract import FILES, RULES
-from fvlib.data.load import Extracts, data_files, load_extracts
+from fvlib.data.files import data_files
+from fvlib.data.load import Extracts, load_extracts
 from fvlib.data.reading import read_rows
 from fvlib.data.screening import Screened, counted, roster_of, screen
 from fvlib.data.source import Source, read_header

@@ -1,0 +1,199 @@
+"""The heavy half of a run: load, derive, impute, fit each row of the plan, gather the tables."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from joblib import Parallel, delayed
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fvlib import __version__, disclosure, protocol
+from fvlib.analyse import Result, analyse
+from fvlib.analysis import estimates
+from fvlib.data.load import load_extracts
+from fvlib.data.synthetic import TRUTH_FILE
+from fvlib.errors import Refusal
+from fvlib.freshness import Fingerprint, Stage
+from fvlib.imputations import Imputations, draw
+from fvlib.plan import PLAN, Analysis
+from fvlib.refresh import Refresh
+from fvlib.result_cache import ResultCache
+from fvlib.side_tables import la_intercepts, trial_tables
+from fvlib.trial import Trial, build_trial
+
+TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
+
+
+def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
+    """Pick rows of the plan by id, in the plan's order."""
+    if only is None:
+        return PLAN
+    known = {row.id: row for row in PLAN}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        near = get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise Refusal(
+            f"--only: no analysis called {', '.join(unknown)}.{hint} "
+            f"The plan has: {', '.join(known)}"
+        )
+    return tuple(row for row in PLAN if row.id in only)
+
+
+def with_kept(plan: Sequence[Analysis], cache: ResultCache) -> tuple[Analysis, ...]:
+    """Add the rows whose results are still fresh: `--only` drops no row that it needn't."""
+    asked = {row.id for row in plan}
+    return tuple(row for row in PLAN if row.id in asked or cache.get(row) is not None)
+
+
+def bundle_of(
+    refresh: Refresh,
+    root: Path,
+    only: Sequence[str] | None,
+    now: Fingerprint,
+    *,
+    jobs: int,
+    stage: Stage,
+) -> disclosure.Bundle:
+    """Load, derive, fit; return the exact bundle, still before the gate.
+
+    Parameters are those of `fvlib.run.run`; `now` is what the results will belong to.
+    """
+    cache = ResultCache(root / refresh.data, now)
+    plan = with_kept(chosen(only), cache)
+    with _timed("load", stage):
+        extracts = load_extracts(refresh, root)
+    with _timed("derive", stage):
+        trial = build_trial(extracts, refresh)
+        tables = trial_tables(extracts, trial)
+    known = {row.id: kept for row in plan if (kept := cache.get(row)) is not None}
+    stale = [row for row in plan if row.id not in known]
+    if stale:
+        with _timed("impute", stage):
+            imputations = draw(trial, jobs=jobs)
+        with _timed("fit", stage):
+            for row, result in zip(stale, _fits(stale, trial, imputations, jobs), strict=True):
+                stage(f"fit {row.id}", result.seconds)
+                cache.put(row, result)
+                known[row.id] = result
+    cache.sweep(PLAN)
+    results = [known[row.id] for row in plan]
+    tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
+    rows = [row for result in results for row in result.rows]
+    frame = estimates.adjust_family(estimates.frame_of(rows))
+    if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
+        frame[["p_value", "p_adjusted"]] = float("nan")
+    return disclosure.Bundle(
+        estimates=disclosure.CountTable(frame, counts=("n", "events"), parts={"events": "n"}),
+        tables=tables,
+        manifest=manifest_of(refresh, root, plan, now, trial),
+    )
+
+
+def manifest_of(
+    refresh: Refresh, root: Path, plan: Sequence[Analysis], now: Fingerprint, trial: Trial
+) -> dict[str, Any]:
+    """Say what the bundle is of: no clock time, no duration, so that bytes repeat."""
+    start, end = refresh.trial_dates
+    changed = [
+        {
+            "la": la,
+            "intended": unit.operationally_live,
+            "live": refresh.live_date(la),
+            **refresh.implementation[la].model_dump(
+                include={"reason", "dfe_agreed", "developer_consulted"}
+            ),
+        }
+        for la, unit in zip(protocol.LA_KEYS, protocol.LOCAL_AUTHORITIES, strict=True)
+        if refresh.live_date(la) != unit.operationally_live
+    ]
+    content = {
+        "refresh": refresh.refresh,
+        "look": refresh.look,
+        "synthetic": (root / refresh.data / TRUTH_FILE).exists(),
+        "data_through": refresh.data_through,
+        "previous_refresh": refresh.previous_refresh,
+        "seed": refresh.seed,
+        "imputations": refresh.imputations,
+        "disclosure": refresh.disclosure.model_dump(),
+        "live_dates": {la: refresh.live_date(la) for la in protocol.LA_KEYS},
+        "intended_dates": {u.key: u.operationally_live for u in protocol.LOCAL_AUTHORITIES},
+        "changed_dates": changed,
+        "trial_period": {
+            "start": start,
+            "end": end,
+            "reason": refresh.trial_period.reason if refresh.trial_period else None,
+        },
+        "registration": refresh.registration,
+        "missing_because": refresh.missing_because,
+        "reunification_codes": list(refresh.reunification_codes),
+        "retention": refresh.retention.model_dump(),
+        "analyses": [row.id for row in plan],
+        "whole": len(plan) == len(PLAN),
+        "plan": [
+            {
+                "id": row.id,
+                "role": row.role,
+                "section": row.section,
+                "outcome": row.outcome,
+                "changes": row.changes,
+            }
+            for row in plan
+        ],
+        "versions": {
+            "fvlib": __version__,
+            "python": ".".join(platform.python_version_tuple()[:2]),
+            **{name: version(name) for name in TRACKED_PACKAGES},
+        },
+        "hashes": now.as_manifest(),
+    }
+    plain: dict[str, Any] = _plain(content)
+    return plain
+
+
+def _fits(
+    plan: Sequence[Analysis], trial: Trial, imputations: Imputations, jobs: int
+) -> Iterator[Result]:
+    """Fit every row, in the plan's order whatever the number of workers."""
+    calls = (delayed(analyse)(row, trial, imputations) for row in plan)
+    with _progress(len(plan)) as advance:
+        for result in Parallel(n_jobs=jobs, return_as="generator")(calls):
+            advance(result.analysis)
+            yield result
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """Show a bar on a terminal, and nowhere else."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda name: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("analyses", total=total)
+        yield lambda name: bar.update(task, advance=1, description=name)
+
+
+@contextmanager
+def _timed(name: str, stage: Stage) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    stage(name, time.perf_counter() - begun)
+
+
+def _plain(value: Any) -> Any:
+    """Make dates text, and leave the rest as JSON has it."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value
