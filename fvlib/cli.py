@@ -226,13 +226,15 @@ def purge(
 def power(
     replicates: Annotated[int, typer.Option(min=1, help="Simulated trials a scenario.")] = 1000,
     seed: Annotated[int, typer.Option(min=0)] = 20200401,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
 ) -> None:
     """Simulate the design's operating characteristics: bias, coverage, type I error, power."""
-    from fvlib.models.power import operating_characteristics  # noqa: PLC0415
+    from fvlib.design_power import simulate as simulate_trials  # noqa: PLC0415
+    from fvlib.design_power import summary  # noqa: PLC0415
 
     with _working(f"simulating {replicates:,} trials a scenario"):
-        table = operating_characteristics(replicates=replicates, seed=seed)
-    Console().print(table)
+        results = simulate_trials(replicates, seed, jobs)
+    Console(width=None if sys.stdout.isatty() else 120).print(summary(results, replicates))
 
 
 def _name(name: str) -> str:
