@@ -211,5 +211,5 @@ def ticks(low: float, high: float, panel: Panel) -> list[float]:
     if panel.to_axis is math.log:
         return ratio_ticks(low, high, most=5)
     steps = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-    step = next((s for s in steps if (high - low) / s <= 5), 1.0)
+    step = next((s for s in steps if (high - low) / s <= 4), 1.0)
     return [step * k for k in range(math.ceil(low / step), math.floor(high / step) + 1)]

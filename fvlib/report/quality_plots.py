@@ -48,7 +48,7 @@ COLUMN: Final = 0.68
 GUTTER: Final = 0.015
 INDENT: Final = 0.1
 MASKED_SHADE: Final = 0.08
-DARK_FROM: Final = 0.6  # share of the darkest shade from which text turns white
+DARK_FROM: Final = 0.85  # share of the darkest shade from which text turns white
 MOST_YEARS: Final = 6
 
 
@@ -113,14 +113,14 @@ def set_aside_grid(bundle: Bundle) -> Grid:
     """Lay out rows set aside, file by file."""
     table = bundle.table("set_aside").reset_index(drop=True)
     texts = cell(table, "rows")
-    top = np.log1p(float(table["rows"].max())) if table["rows"].notna().any() else 1.0
+    top = np.sqrt(float(table["rows"].max())) if table["rows"].notna().any() else 1.0
     grid = Grid(list(protocol.LA_KEYS))
     for file in words.in_order(table["file"].astype(str), words.FILES):
         grid.heading(words.file_label(file))
         of_file = table[table["file"] == file]
         for rule, part in of_file.groupby("rule", sort=False):
             shown = {
-                str(la): Shade(texts[place], MASKED_SHADE if pd.isna(n) else np.log1p(n) / top)
+                str(la): Shade(texts[place], MASKED_SHADE if pd.isna(n) else np.sqrt(n) / top)
                 for place, la, n in zip(part.index, part["la"], part["rows"], strict=True)
             }
             grid.row(words.rule_label(str(rule)), shown, indent=True)

@@ -119,14 +119,16 @@ def _strings(row: pd.Series, outcome: str) -> dict[str, str]:
     """Write one row of `estimates.csv`: the estimate, its interval, its size."""
     term, scale = str(row["term"]), str(row["scale"])
     value = float(row["estimate"])
-    name = scale if term in (EFFECT, "icc") else term
-    if term not in (EFFECT, "icc", "la_sd", "risk_treatment", "risk_control"):
-        name = f"{term}.{scale}"
+    name = f"{term}.{scale}"
+    if term in (EFFECT, "icc"):
+        name = scale
+    elif term.startswith("risk_") or term.endswith("_sd"):
+        name = term
     write = sentences.writer(scale, outcome)
     texts = {name: write(value)}
     if scale == "risk_difference":
         texts = {name: words.in_points(value), f"{name}_abs": words.in_points(abs(value))}
-    if scale == "mean_difference":
+    if scale == "mean_difference" and term == EFFECT:
         texts[f"{name}_abs"] = write(abs(value))
     if pd.notna(row["ci_low"]) and pd.notna(row["ci_high"]):
         texts[f"{name}_ci"] = words.interval(write(row["ci_low"]), write(row["ci_high"]))

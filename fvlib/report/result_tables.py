@@ -17,6 +17,23 @@ from fvlib.report.table_style import ABSENT, Rows, cell, count_notes, house
 
 REMARKS: Final = ("dropped", "warnings")
 EFFECT_GROUP: Final = "Effect of referral after v before go-live"
+RISK_GROUP: Final = "Adjusted risk of becoming looked after"
+SPREAD_GROUP: Final = "Differences between LAs"
+# Term and scale of each row of the primary table: its group and its label.
+QUANTITIES: Final = {
+    ("treatment", "odds_ratio"): (EFFECT_GROUP, "Odds ratio"),
+    ("treatment", "log_odds"): (EFFECT_GROUP, "Log odds ratio"),
+    ("treatment", "risk_difference"): (EFFECT_GROUP, "Average marginal effect, percentage points"),
+    ("risk_control", "risk"): (RISK_GROUP, "Referred before go-live"),
+    ("risk_treatment", "risk"): (RISK_GROUP, "Referred after go-live"),
+    ("la_sd", "log_odds"): (SPREAD_GROUP, "Standard deviation of LAs, log-odds"),
+    ("la_period_sd", "log_odds"): (
+        SPREAD_GROUP,
+        "Standard deviation of periods in an LA, log-odds",
+    ),
+    ("icc", "icc_probability"): (SPREAD_GROUP, "ICC, probability scale"),
+    ("icc", "icc_latent"): (SPREAD_GROUP, "ICC, latent scale"),
+}
 
 
 def with_interval(row: pd.Series | None, scale: str, outcome: str = "P1") -> str:
@@ -38,37 +55,12 @@ def primary(bundle: Bundle, register: Register) -> gt.GT:
         outcome: "Protocol\u2019s model",
         sentences.nested_of(outcome): "LA \u00d7 period model",
     }
-    lines: list[tuple[str, str, str, str]] = [
-        (EFFECT_GROUP, "Odds ratio", "treatment", "odds_ratio"),
-        (EFFECT_GROUP, "Log odds ratio", "treatment", "log_odds"),
-        (
-            EFFECT_GROUP,
-            "Average marginal effect, percentage points",
-            "treatment",
-            "risk_difference",
-        ),
-        (
-            "Adjusted risk of becoming looked after",
-            "Referred before go-live",
-            "risk_control",
-            "risk",
-        ),
-        (
-            "Adjusted risk of becoming looked after",
-            "Referred after go-live",
-            "risk_treatment",
-            "risk",
-        ),
-        ("Differences between LAs", "Standard deviation, log-odds", "la_sd", "log_odds"),
-        ("Differences between LAs", "ICC, probability scale", "icc", "icc_probability"),
-        ("Differences between LAs", "ICC, latent scale", "icc", "icc_latent"),
-    ]
     rows: Rows = []
-    for group, name, term, scale in lines:
+    for (term, scale), (group, name) in QUANTITIES.items():
         row = {"group": group, "quantity": name}
         for model in models:
-            found = bundle.estimate(model, term, None if term == "la_sd" else scale)
-            row[model] = _precise(found, term) or with_interval(found, scale)
+            found = bundle.estimate(model, term, scale)
+            row[model] = with_interval(found, scale)
         rows.append(row)
     if not bundle.interim:
         rows[3:3] = _tests(bundle, outcome, list(models))
@@ -86,12 +78,6 @@ def primary(bundle: Bundle, register: Register) -> gt.GT:
         rows, "primary", labels={"quantity": "", **headings}, group="group",
         numbers=list(models), notes=notes,
     )  # fmt: skip
-
-
-def _precise(row: pd.Series | None, term: str) -> str:
-    if row is None or term not in ("la_sd", "icc"):
-        return ""
-    return words.number(row["estimate"], 5 if row["scale"] == "icc_probability" else 3)
 
 
 def _tests(bundle: Bundle, outcome: str, models: list[str]) -> Rows:

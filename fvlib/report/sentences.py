@@ -31,11 +31,12 @@ NO_EFFECT: Final = 0.0  # on the scale that an analysis is judged on: log-odds o
 ORDERS: Final = prod(
     factorial(size) for size in Counter(la.readiness for la in protocol.LOCAL_AUTHORITIES).values()
 )
-PLAIN_VERDICTS: Final[dict[Verdict, str]] = {
+PLAIN_VERDICTS: Final[dict[str, str]] = {
     "reduced": "Yes. Fewer children came into care after the change.",
     "increased": "Yes. More children came into care after the change.",
-    "unclear": "We can not tell. The tests do not agree, or they are not all done.",
-    "none": "It is too early to say.",
+    "unfinished": "We cannot tell yet. Not all our tests are done.",
+    "open": "We cannot tell. The numbers fit with fewer children in care, and with more.",
+    "divided": "We cannot tell. Our tests do not agree.",
 }
 DECIMALS: Final = {"S3": 1, "S6": 2}  # of a difference in means
 
@@ -82,11 +83,15 @@ def judge(bundle: Bundle, outcome: str) -> Judgement:
         return Judgement("none")
     reasons = []
     if side(main) == 0:
-        reasons.append("the interval of the protocol\u2019s model includes no effect")
+        reasons.append(
+            "the interval of the protocol\u2019s model includes the possibility of no effect"
+        )
     if nested is None:
         reasons.append("the LA \u00d7 period model has no result")
     elif side(nested) == 0:
-        reasons.append("the interval of the LA \u00d7 period model includes no effect")
+        reasons.append(
+            "the interval of the LA \u00d7 period model includes the possibility of no effect"
+        )
     elif side(main) not in (0, side(nested)):
         reasons.append("the two models\u2019 intervals lie on opposite sides of no effect")
     if permutation_p(bundle, outcome) is None:
@@ -135,7 +140,7 @@ def lead(bundle: Bundle, outcome: str) -> str:
     return (
         f"{words.sentence_case(CONTRAST)} {judgement.verdict} {question}, {CONDITION}: {told}. "
         "The intervals of the protocol\u2019s model and of the LA \u00d7 period model both exclude "
-        "no effect."
+        "the possibility of no effect."
     )
 
 
@@ -321,11 +326,10 @@ def plain_result(bundle: Bundle, outcome: str) -> str:
     row = bundle.effect(outcome, "risk_difference")
     if row is None or bundle.interim:
         return "It is too early to say. This report does not give a final result."
-    verdict = judge(bundle, outcome).verdict
     nested = bundle.effect(nested_of(outcome), "risk_difference")
     p = permutation_p(bundle, outcome)
     parts = [
-        PLAIN_VERDICTS[verdict],
+        PLAIN_VERDICTS[_plain_verdict(bundle, outcome)],
         "Our main test looked at a thousand children. It found "
         f"{words.per_thousand(row['estimate'])} in care after the change. The true number could "
         f"lie between {_thousands(row)}.",
@@ -333,12 +337,22 @@ def plain_result(bundle: Bundle, outcome: str) -> str:
         if nested is not None
         else "A second, more careful test has not been done yet.",
         f"A third test shuffles the order in which the councils began. It gave {words.p_value(p)}. "
-        f"With five councils it can not go below {words.number(1 / ORDERS, 3)}."
+        f"With five councils it cannot go below {words.number(1 / ORDERS, 3)}."
         if p is not None
         else "A third test has not been done yet.",
         "All this holds if the effect stays the same as time goes by.",
     ]
     return " ".join(parts)
+
+
+def _plain_verdict(bundle: Bundle, outcome: str) -> str:
+    verdict = judge(bundle, outcome).verdict
+    if verdict != "unclear":
+        return verdict
+    main, nested = bundle.effect(outcome), bundle.effect(nested_of(outcome))
+    if main is None or nested is None or permutation_p(bundle, outcome) is None:
+        return "unfinished"
+    return "open" if side(main) == side(nested) == 0 else "divided"
 
 
 def _thousands(row: pd.Series) -> str:
@@ -358,8 +372,8 @@ def wording_rule(bundle: Bundle) -> str:
     return (
         f"{told} So does the p-value of a permutation test over the {ORDERS} orders of roll-out "
         "that the design could have drawn. The words \u201creduced\u201d and \u201cincreased\u201d "
-        "are used only when both intervals exclude no effect. Otherwise a result is called "
-        "\u201cunclear\u201d, which is not to say that there is no effect."
+        "are used only when both intervals exclude the possibility of no effect. Otherwise a "
+        "result is called \u201cunclear\u201d, which is not to say that there is no effect."
     )
 
 

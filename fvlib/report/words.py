@@ -155,7 +155,7 @@ def readable(text: str) -> str:
         shown = in_sentence(COVARIATES[name])
         text = re.sub(rf"\b{name}\[([^\]]*)\]", rf"{shown} \1", text)
         text = re.sub(rf"\b{name}\b", shown, text)
-    return text
+    return re.sub(r"\bperiod\[(\d+)\]", r"period \1", text)
 
 
 def remarks(text: str) -> str:
@@ -274,28 +274,6 @@ ANALYSES: Final = {
     "first-referral-only": "First referral only",
     "all-referrals": "All referrals",
     **{f"leave-out-{key}": f"Without {name}" for key, name in protocol.LA_NAMES.items()},
-}
-
-SCALES: Final = {
-    "odds_ratio": "Odds ratio",
-    "log_odds": "Log odds ratio",
-    "risk_difference": "Difference, percentage points",
-    "mean_difference": "Difference in means",
-    "risk": "Adjusted risk",
-    "pounds": "Pounds",
-    "icc_probability": "Intracluster correlation, probability scale",
-    "icc_latent": "Intracluster correlation, latent scale",
-    "p_only": "p-value only",
-}
-
-TERMS: Final = {
-    "treatment": "Referred after v before go-live",
-    "risk_treatment": "Adjusted risk if referred after go-live",
-    "risk_control": "Adjusted risk if referred before go-live",
-    "la_sd": "Standard deviation between LAs (log-odds)",
-    "icc": "Intracluster correlation",
-    "time_averaged": "Average over time since go-live",
-    "long_term": "Longest time since go-live",
 }
 
 CONDITIONS: Final = {

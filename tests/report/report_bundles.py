@@ -139,7 +139,9 @@ def first_slice(log_odds: float = -0.24, error: float = 0.09) -> list[dict[str, 
 
 def guards(log_odds: float = -0.22, error: float = 0.14) -> list[dict[str, Any]]:
     """The two analyses that stand beside P1."""
-    return fitted("la-period", log_odds, error, df=19.0) + permutation()
+    nested = fitted("la-period", log_odds, error, df=19.0)
+    spread = next(row for row in nested if row["term"] == "la_sd")
+    return [*nested, spread | {"term": "la_period_sd", "estimate": 0.081}, *permutation()]
 
 
 @dataclass

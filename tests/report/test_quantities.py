@@ -23,6 +23,7 @@ def test_ready_strings_are_the_estimates(opened: Open) -> None:
     assert q["P1.risk_difference_abs"] == "0.9 percentage points"
     assert q["P1.n"] == "77,905"
     assert q["P1.p"] == "p = 0.008"
+    assert q["la-period.la_period_sd"] == "0.081"
     assert q["protocol.mdes"] == "0.7 percentage points"
 
 

@@ -79,6 +79,8 @@ def test_what_must_stand_beside_the_primary_result_does(opened: Open) -> None:
         "Protocol\u2019s model", "LA \u00d7 period model",
     ]  # fmt: skip
     assert row(report, "primary", "p-value, permutation")[1] == "0.083"
+    periods = row(report, "primary", "Standard deviation of periods")
+    assert periods[1:] == ["\u2013", "0.081"]
     assert row(report, "analyses", "Permutation test")[-1] == "0.083"
     assert row(report, "analyses", "LA \u00d7 period intercept")[3].startswith("0.80")
 

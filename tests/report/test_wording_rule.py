@@ -62,18 +62,33 @@ def test_truth_table(opened: Open, main: Any, nested: Any, shuffled: bool) -> No
 @pytest.mark.parametrize(
     ("main", "nested", "reason"),
     [
-        (BELOW, AROUND, "because the interval of the LA \u00d7 period model includes no effect."),
-        (AROUND, BELOW, "because the interval of the protocol\u2019s model includes no effect."),
-        (
-            BELOW,
-            ABOVE,
-            "because the two models\u2019 intervals lie on opposite sides of no effect.",
-        ),
-        (BELOW, None, "because the LA \u00d7 period model has no result."),
+        (BELOW, AROUND, "the interval of the LA \u00d7 period model includes the possibility of"),
+        (AROUND, BELOW, "the interval of the protocol\u2019s model includes the possibility of"),
+        (BELOW, ABOVE, "the two models\u2019 intervals lie on opposite sides of no effect."),
+        (BELOW, None, "the LA \u00d7 period model has no result."),
     ],
 )
 def test_unclear_says_why(opened: Open, main: Any, nested: Any, reason: str) -> None:
-    assert reason in opened(Contents(rows=rows_of(main, nested, True))).q["P1.result"]
+    told = opened(Contents(rows=rows_of(main, nested, True))).q["P1.result"]
+    assert f"It is called unclear because {reason}" in told
+
+
+@pytest.mark.parametrize(
+    ("main", "nested", "shuffled", "told"),
+    [
+        (BELOW, BELOW, True, "Yes. Fewer children"),
+        (ABOVE, ABOVE, True, "Yes. More children"),
+        (BELOW, BELOW, False, "We cannot tell yet."),
+        (BELOW, None, True, "We cannot tell yet."),
+        (AROUND, AROUND, True, "We cannot tell. The numbers fit with fewer"),
+        (BELOW, AROUND, True, "We cannot tell. Our tests do not agree."),
+        (BELOW, ABOVE, True, "We cannot tell. Our tests do not agree."),
+    ],
+)
+def test_the_plain_answer(opened: Open, main: Any, nested: Any, shuffled: bool, told: str) -> None:
+    plain = opened(Contents(rows=rows_of(main, nested, shuffled))).q["P1.plain"]
+    assert plain.startswith(told)
+    assert "if the effect stays the same as time goes by" in plain
 
 
 def test_an_interim_look_judges_nothing(opened: Open) -> None:
