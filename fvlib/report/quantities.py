@@ -91,6 +91,7 @@ def quantities(bundle: Bundle) -> Quantities:
         if (bundle.estimates["analysis"] == outcome).any():
             strings |= _outcome(bundle, outcome)
     strings |= _protocol() | _refresh(bundle)
+    strings["X5.over_time"] = sentences.over_time(bundle)
     _tables(bundle, strings, hidden)
     return Quantities(strings, frozenset(hidden - set(strings)))
 

@@ -92,6 +92,7 @@ def _tests(bundle: Bundle, outcome: str, models: list[str]) -> Rows:
         {
             "group": EFFECT_GROUP,
             "quantity": f"p-value, permutation test over {sentences.ORDERS} orders",
+            **dict.fromkeys(models, ABSENT),
             models[0]: ABSENT if shuffled is None else _bare(words.p_value(shuffled)),
         },
     ]
@@ -162,19 +163,30 @@ def _analysis_row(bundle: Bundle, register: Register, name: str) -> dict[str, st
 
 
 def diary(bundle: Bundle, register: Register) -> gt.GT:
-    """Set how each fit went; remarks that fits share stand once, under a letter."""
+    """Set how each of the primary outcome's analyses was fitted."""
+    rows = bundle.estimates
+    return _fits(bundle, register, "diary", rows[rows["outcome"] == protocol.PRIMARY_OUTCOME])
+
+
+def adherence(bundle: Bundle, register: Register) -> gt.GT:
+    """Set how every analysis of the refresh was fitted."""
+    return _fits(bundle, register, "adherence", bundle.estimates)
+
+
+def _fits(bundle: Bundle, register: Register, table: str, estimates: pd.DataFrame) -> gt.GT:
+    """Set how fits went; remarks that they share stand once, under a letter."""
     letters: dict[str, str] = {}
     rows: Rows = []
-    for name, part in bundle.estimates.groupby("analysis", sort=False):
+    for name, part in estimates.groupby("analysis", sort=False):
         first = part.iloc[0]
         status, reason = bundle.status(str(name))
         fit = "converged" if first["converged"] else "did not converge"
         if first["singular"]:
-            fit += "; no variance between LAs"
+            fit += "; a variance at zero"
         texts = [words.remarks(first[c]) for c in REMARKS if isinstance(first[c], str) and first[c]]
         if status != ESTIMATED:
-            texts, fit = [reason], ABSENT
-        marks = [letters.setdefault(text, ascii_lowercase[len(letters) % 26]) for text in texts]
+            texts, fit = [words.readable(reason)], ABSENT
+        marks = [letters.setdefault(text, _letter(len(letters))) for text in texts]
         rows.append(
             {
                 "analysis": bundle.label(str(name)) + register.marks(str(name)),
@@ -185,8 +197,14 @@ def diary(bundle: Bundle, register: Register) -> gt.GT:
         )
     labels = {"analysis": "", "status": "Status", "fit": "Fit", "remark": "Remarks"}
     notes = [f"{letter}: {words.sentence_case(text)}." for text, letter in letters.items()]
-    names = [str(name) for name in bundle.estimates["analysis"].unique()]
-    return house(rows, "diary", labels=labels, notes=[*notes, *register.notes(names)])
+    names = [str(name) for name in estimates["analysis"].unique()]
+    return house(rows, table, labels=labels, notes=[*notes, *register.notes(names)])
+
+
+def _letter(place: int) -> str:
+    """Return a, b, ..., z, aa, bb, ... for 0, 1, ..."""
+    rounds, letter = divmod(place, len(ascii_lowercase))
+    return ascii_lowercase[letter] * (rounds + 1)
 
 
 def exposure_weights(bundle: Bundle, register: Register) -> gt.GT:
@@ -222,6 +240,7 @@ TABLES: Final[dict[str, Any]] = {
     "primary": primary,
     "analyses": analyses,
     "diary": diary,
+    "adherence": adherence,
     "exposure_weights": exposure_weights,
     "la_intercepts": la_intercepts,
 }

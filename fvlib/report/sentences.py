@@ -306,6 +306,18 @@ def control_window(bundle: Bundle, outcome: str) -> str:
     )
 
 
+def over_time(bundle: Bundle) -> str:
+    """Tell the effect averaged over the time since go-live (X5), which X5 estimates apart."""
+    ratio = bundle.estimate("X5", "time_averaged", "odds_ratio")
+    points = bundle.estimate("X5", "time_averaged", "risk_difference")
+    if ratio is None:
+        return f"The effect averaged over the time since go-live: no result ({_why(bundle, 'X5')})."
+    told = f"odds ratio {words.ratio(ratio['estimate'])} {ratio_interval(ratio)}"
+    if points is not None:
+        told += f", a difference of {words.in_points(points['estimate'])} {points_interval(points)}"
+    return f"Averaged over the time since go-live, the effect is estimated as: {told}."
+
+
 def diary(bundle: Bundle, analysis: str) -> str:
     """Tell how the fit went; what was left out or warned of stands in the diary table."""
     row = bundle.effect(analysis)
@@ -317,7 +329,7 @@ def diary(bundle: Bundle, analysis: str) -> str:
         else "The model did not converge: its numbers should not be relied on."
     ]
     if row["singular"]:
-        parts.append("The variance between LAs was estimated at zero in at least one fit.")
+        parts.append("A variance was estimated at zero in at least one fit.")
     return " ".join(parts)
 
 

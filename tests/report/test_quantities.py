@@ -83,3 +83,12 @@ def test_marks_of_markdown_in_a_reason_are_no_markup(opened: Open) -> None:
     shown = opened(Contents(manifest={"registration": "*osf*_1 [x]"})).q["refresh.registration"]
     assert shown == "*osf*_1 [x]"
     assert shown._repr_markdown_() == r"\*osf\*\_1 \[x\]"
+
+
+def test_the_time_averaged_effect_is_told_or_its_absence(opened: Open) -> None:
+    assert "no result (it is not among" in opened().q["X5.over_time"]
+    rows = fitted("X5", -0.1, 0.1, role="sensitivity")
+    for row in rows:
+        row["term"] = "time_averaged" if row["term"] == "treatment" else row["term"]
+    told = opened(Contents(rows=first_slice() + rows), "second").q["X5.over_time"]
+    assert f"odds ratio 0.90 (95{N}% CI 0.74 to 1.10)" in told

@@ -114,6 +114,16 @@ def test_a_failed_analysis_prints_its_reason(opened: Open) -> None:
     assert row(report, "analyses", "Girls only")[3] == "could not be estimated"
 
 
+def test_the_adherence_table_holds_every_analysis(opened: Open) -> None:
+    rows = first_slice() + without_result(
+        "S5", "failed", "period[4]: no finite estimate", outcome="S5"
+    )
+    report = opened(Contents(rows=rows))
+    assert row(report, "adherence", "S5 Reunified")[1] == "could not be estimated"
+    assert any(r[0].endswith("Period 4: no finite estimate.") for r in cells(report, "adherence"))
+    assert not any(r[0].startswith("S5") for r in cells(report, "diary"))
+
+
 def test_changed_dates_print_with_what_is_not_recorded(opened: Open) -> None:
     coventry = row(opened(), "live_dates", "Coventry")
     assert [text.replace("\u00a0", " ") for text in coventry[2:]] == [
