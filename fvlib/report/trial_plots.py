@@ -1,6 +1,6 @@
 # mypy: allow-untyped-calls
 # (plotnine's functions carry no types.)
-"""Figures of the trial itself: the stepped wedge, the flow of children, the crude rates."""
+"""Figures of the trial itself: the stepped wedge and the crude rates."""
 
 from __future__ import annotations
 
