@@ -291,6 +291,29 @@ def test_rows_of_one_day_that_differ_are_all_passed_on_and_equal_ones_kept_once(
     assert resolved(report)["referrals", "in two returns of one day, unchanged: one kept"] == 1
 
 
+def test_rows_that_share_a_key_stand_in_one_order_whatever_the_files_names(desk: Desk) -> None:
+    one, two = (census(child("K-1", referral("2021-06-01", nfa=flag))) for flag in "01")
+    desk.put("a.xml", one)
+    desk.put("b.xml", two)
+    desk.run()
+    before = desk.written()
+    desk.put("a.xml", two)
+    desk.put("b.xml", one)
+    desk.run()
+    assert desk.written() == before
+
+
+def test_rows_without_a_date_to_know_them_by_are_not_taken_for_one_another(desk: Desk) -> None:
+    def closed(day: str) -> str:
+        return referral("", f"<CINclosureDate>{day}</CINclosureDate>")
+
+    desk.put("a.xml", census(child("K-1", closed("2020-12-01")), "2021-03-31"))
+    desk.put("b.xml", census(child("K-1", closed("2021-12-01"))))
+    desk.run()
+    found = sorted(row["closure_date"] for row in desk.rows("referrals"))
+    assert found == ["2020-12-01", "2021-12-01"]
+
+
 def test_a_row_that_a_return_has_twice_stays_twice_for_the_loader(desk: Desk) -> None:
     desk.put("a.xml", census(child("K-1", referral("2021-06-01") * 2)))
     desk.put("copy.xml", census(child("K-1", referral("2021-06-01") * 2)))

@@ -383,3 +383,12 @@ def test_nothing_is_fetched_or_expanded(desk: Desk, monkeypatch: pytest.MonkeyPa
     for content in HOSTILE.values():
         desk.put("bad.xml", content)
         _refusal(desk, "bad.xml")
+
+
+def test_the_parser_itself_expands_no_entity() -> None:
+    # The third door, behind two that refuse the file.
+    parser = statutory_xml._parser(("end",))
+    parser.feed(f"<!DOCTYPE a [<!ENTITY b '{SECRET}'>]><a>&b;</a>")
+    root = parser.close()
+    assert SECRET not in "".join(root.itertext())
+    assert root.text is None
