@@ -399,9 +399,25 @@ def test_a_child_set_aside_takes_its_rows_along(
     assert conserved(extracts)
 
 
-def test_the_birth_month_of_data_through_itself_is_kept(sender: Sender) -> None:
+def test_days_on_a_boundary_are_kept(sender: Sender) -> None:
+    """1990-01-01, data_through itself, an end on the start, a month that begins on data_through."""
+    sender.set_cell(PLANS, 1, "start_date", "1990-01-01")
+    sender.set_cell(PLANS, 1, "end_date", "1990-01-01")
+    sender.set_cell(PLANS, 2, "start_date", "2024-03-01")
     sender.set_cell(CHILDREN, 3, "birth_month", "2024-03")
-    assert sender.load().set_aside.empty
+    extracts = sender.load(data_through=date(2024, 3, 1))
+    assert extracts.set_aside.empty
+    assert extracts.resolved.empty
+    assert len(extracts.plans) == 20
+
+
+def test_copies_of_a_row_set_aside_are_still_copies(sender: Sender) -> None:
+    for _ in range(3):
+        sender.add(PLANS, "co2,XXX,2022-03-04,2024-09-05")
+    extracts = sender.load()
+    assert counts(extracts.set_aside) == {(LA, "plans", "unknown code"): 1}
+    assert counts(extracts.resolved) == {(LA, "plans", "identical row"): 2}
+    assert conserved(extracts)
 
 
 def test_rows_that_share_a_key_and_differ_all_go(sender: Sender) -> None:
