@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fvlib.models import restricted
 from fvlib.models.collapse import Integers, Rows
 from fvlib.models.identify import Standard
 from fvlib.models.laplace import Nested
@@ -37,13 +38,17 @@ _LAYINGS, _SETTLED = 40, 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """Independent, standardised columns, and the cells' groups counted among those present."""
+    """Independent, standardised columns, and the cells' groups counted among those present.
+
+    ``nodes`` and ``restricted`` say which likelihood of them is meant.
+    """
 
     rows: Rows
     group: Integers
     standard: Standard
     nested: bool
-    nodes: int
+    nodes: int = 1
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +132,14 @@ def _climb_active(
         active &= ~vanished
     plain = maximise(lambda b: plain_logistic(problem.rows, b), beta, np.full(len(beta), BETA_CAP))
     iterations += plain.iterations
+    value = plain.value
+    if problem.restricted:
+        value -= 0.5 * float(np.linalg.slogdet(plain.point.information / (2.0 * np.pi))[1])
     return Estimate(
         plain.theta,
         np.zeros(0),
         tuple(active),
-        plain.value,
+        value,
         plain.point.information,
         float(np.linalg.norm(plain.point.gradient)),
         iterations,
@@ -149,6 +157,8 @@ def _climb_smooth(
 ) -> Optimum:
     """Climb with every standard deviation in play above zero."""
     p, rho = len(beta), np.log(sigmas)
+    if problem.restricted:
+        return restricted.ascend(_nested(problem, active), scale, beta, rho, _LIMITS)
     if not (problem.nested and problem.nodes > 1 and all(active)):
         return scale.ascend(likelihood(problem, active), beta, rho, _LIMITS)
     found = scale.ascend(Nested.of(problem.rows, problem.group), beta, rho, _LIMITS)
@@ -168,10 +178,14 @@ def _climb_smooth(
     return replace(found, iterations=iterations)
 
 
+def _nested(problem: Identified, active: tuple[bool, ...]) -> Nested:
+    return Nested.of(problem.rows, problem.group, (active[0], len(active) > 1 and active[1]))
+
+
 def likelihood(problem: Identified, active: tuple[bool, ...]) -> Callable[[Floats], Point]:
     """Choose the approximation: which levels have an intercept, and how many nodes."""
     if problem.nodes == 1 or not any(active):
-        return Nested.of(problem.rows, problem.group, (active[0], len(active) > 1 and active[1]))
+        return _nested(problem, active)
     if active[0] and problem.nested:
         return OneLevel.of(problem.rows.joined(problem.group), problem.nodes)
     return OneLevel.of(problem.rows, problem.nodes)

@@ -136,6 +136,27 @@ class Nested:
             (scores * stretch)[:, take],
         )
 
+    def joint(self, theta: Floats) -> Point:
+        """Joint log-likelihood of data and modes as a function of beta, the modes following.
+
+        The value takes off half the log determinant of the modes' information; gradient and
+        information are those of the joint log-likelihood by beta alone, and the state (p, active)
+        is how that gradient changes with the active variances.
+        """
+        p = self.rows.X.shape[1]
+        V = self._variances(theta)
+        eta = self.rows.offset + self.rows.X @ theta[:p]
+        loglik = self._find_modes(eta, V)
+        f = self._sums(eta, V)
+        det = self._determinant(f, V)
+        slopes = self._slopes(f, det, V)
+        value = loglik - 0.5 * (self.u @ self.u + self.v @ self.v)
+        value -= 0.5 * (np.log(det.d).sum() + np.log(det.E).sum())
+        cross = f.Wb.T @ slopes
+        information = self.rows.crossproduct(f.v) + cross[:, :p]
+        by_variance = -cross[:, p:][:, list(self.active)]
+        return Point(float(value), f.Sb.sum(axis=0), information, by_variance)
+
     def conditional(self, theta: Floats) -> Conditional:
         """Modes and their standard deviations at (beta, the active log sigmas)."""
         p = self.rows.X.shape[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -112,8 +112,8 @@ def prepare(
     return BinomialData(names, X, live, rows, clusters, log_coefficient)
 
 
-def nodes(quadrature: int | None, nested: bool) -> int:
-    """Nodes of the quadrature: as asked, else the default.
+def nodes(quadrature: int | None, laplace: bool) -> int:
+    """Give the quadrature's nodes: as asked, else one for Laplace's approximation, else seven.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def nodes(quadrature: int | None, nested: bool) -> int:
         When the number is not odd and positive.
     """
     if quadrature is None:
-        return 1 if nested else QUADRATURE
+        return 1 if laplace else QUADRATURE
     if isinstance(quadrature, bool) or quadrature < 1 or quadrature % 2 != 1:
         raise ValueError(f"quadrature: {quadrature!r} is not an odd number of nodes")
     return int(quadrature)
@@ -137,20 +137,11 @@ class Solution:
     used: NDArray[np.bool_]
 
 
-def fit(
-    data: BinomialData,
-    quadrature: int,
-    start: Any = None,
-    preference: Sequence[str] = (),
-    protected: Sequence[str] = (),
-) -> LogisticFit:
-    """Fit prepared data."""
-    return record(data, solve(data, quadrature, start, preference, protected))
-
-
 def solve(
     data: BinomialData,
+    *,
     quadrature: int,
+    restricted: bool = False,
     start: Any = None,
     preference: Sequence[str] = (),
     protected: Sequence[str] = (),
@@ -164,7 +155,8 @@ def solve(
     while True:
         slopes = settled_by_a_column(rows, order)
         if slopes is None:
-            problem = _identify(data, rows, order, protected, quadrature)
+            problem = _identify(data, rows, order, protected)
+            problem = replace(problem, nodes=quadrature, restricted=restricted)
             estimate = climb(problem, _begin(start, problem, names))
             slopes = _search(problem, estimate, len(names))
             if slopes is None:
@@ -198,8 +190,8 @@ def _identify(
     rows: Rows,
     order: Sequence[int],
     protected: Sequence[str],
-    quadrature: int,
 ) -> Identified:
+    """Standardise the columns and drop the collinear ones; a protected one must not be lost."""
     standard = standardise(rows.X, order)
     lost = [
         name for j, name in enumerate(data.names) if name in protected and j not in standard.kept
@@ -212,9 +204,7 @@ def _identify(
     if lost:
         raise Unidentified(f"{', '.join(lost)}: a combination of the other protected columns")
     group = np.unique(data.clusters.group_of[rows.cells], return_inverse=True)[1].astype(np.int64)
-    return Identified(
-        rows.with_columns(standard.X), group, standard, data.clusters.nested, quadrature
-    )
+    return Identified(rows.with_columns(standard.X), group, standard, data.clusters.nested)
 
 
 def _begin(start: Any, problem: Identified, names: Sequence[str]) -> tuple[Floats, Floats] | None:
@@ -265,6 +255,8 @@ def record(data: BinomialData, solution: Solution) -> LogisticFit:
     covariance, condition = _invert(estimate.information)
     covariance = full @ covariance @ full.T
     covariance = 0.5 * (covariance + covariance.T)
+    # The restricted likelihood depends on the columns' units through log det S.
+    jacobian = float(np.linalg.slogdet(problem.standard.back)[1]) if problem.restricted else 0.0
     sigmas = np.zeros(len(estimate.active))
     sigmas[list(estimate.active)] = np.exp(estimate.rho)
 
@@ -298,7 +290,7 @@ def record(data: BinomialData, solution: Solution) -> LogisticFit:
         covariance=covariance[:p, :p],
         df=np.full(p, np.inf),
         sigmas=tuple(float(x) for x in sigmas),
-        log_likelihood=estimate.value + data.log_coefficient,
+        log_likelihood=estimate.value + data.log_coefficient + jacobian,
         modes=modes,
         mode_sds=mode_sds,
         subgroup_modes=inner if nested else np.zeros(0),
@@ -319,6 +311,7 @@ def record(data: BinomialData, solution: Solution) -> LogisticFit:
         rows=int(used.sum()),
         used=used,
         quadrature=problem.nodes,
+        restricted=problem.restricted,
         parameters_covariance=covariance,
         intercepts=intercepts,
         intercept_slopes=slopes @ np.linalg.inv(full),

@@ -2,9 +2,10 @@ r"""Logistic and linear models with random intercepts for clusters, and for clus
 
 This is the door: two fits, marginal effects, a score test. Behind it: ``clusters`` and ``collapse``
 (labels and rows to cells and counts), ``identify`` (collinearity, separation), ``quadrature``,
-``laplace`` and ``tree`` (the logistic likelihoods), ``variance``, ``newton`` and ``climb`` (the way
-to their maximum), ``reml``, ``linear`` and ``kenward_roger`` (the linear model), ``marginal`` and
-``score``. What follows derives what they compute, so that the code can be checked line by line.
+``laplace``, ``restricted`` and ``tree`` (the logistic likelihoods), ``variance``, ``newton`` and
+``climb`` (the way to their maximum), ``reml``, ``linear`` and ``kenward_roger`` (the linear model),
+``marginal`` and ``score``. What follows derives what they compute, so that the code can be checked
+line by line.
 
 The logistic model
 ------------------
@@ -61,6 +62,8 @@ With more nodes (``tree``) the cells' intercepts are integrated as above at each
 integral; these outer nodes are laid around the joint modes, held while climbing, and laid again
 until nothing moves, so their own motion is not in the standard errors (it vanishes as the nodes
 become many; where it matters the fit says that the outer nodes don't settle).
+
+**Restricted likelihood** (``restricted``): variances by Laplace's approximation over beta as well.
 
 **The climb** (``climb``, ``newton``, ``variance``). Damped Newton, exact second derivatives,
 the fit without intercepts, in t = log(sigma^2 + c) with c an intercept's sampling variance: near
@@ -139,6 +142,7 @@ def fit_logistic(  # noqa: PLR0917  (the signature is public and stays)
     quadrature: int | None = None,
     start: Any = None,
     *,
+    restricted: bool = False,
     preference: Sequence[str] = (),
     protected: Sequence[str] = (),
 ) -> LogisticFit:
@@ -168,6 +172,9 @@ def fit_logistic(  # noqa: PLR0917  (the signature is public and stays)
         Nodes a dimension, odd; 1 is Laplace's approximation. 7, and 1 with subgroups.
     start : LogisticFit or (coefficients, standard deviations), optional
         A neighbour's solution to start from; ignored where it doesn't fit the columns.
+    restricted : bool
+        Estimate the standard deviations by restricted likelihood (Laplace only): where clusters or
+        cells are few beside the fixed effects, maximum likelihood makes them too small.
     preference : sequence of str
         Collinear columns are dropped in this order; then, of those not named, the last first.
     protected : sequence of str
@@ -202,8 +209,18 @@ def fit_logistic(  # noqa: PLR0917  (the signature is public and stays)
         weights=weights,
         names=names,
     )
-    nodes = logistic.nodes(quadrature, data.clusters.nested)
-    return logistic.fit(data, nodes, start, preference, protected)
+    nodes = logistic.nodes(quadrature, data.clusters.nested or restricted)
+    if restricted and nodes > 1:
+        raise ValueError("restricted: its likelihood has one node (Laplace's approximation) only")
+    solution = logistic.solve(
+        data,
+        quadrature=nodes,
+        restricted=restricted,
+        start=start,
+        preference=preference,
+        protected=protected,
+    )
+    return logistic.record(data, solution)
 
 
 def fit_linear(  # noqa: PLR0917  (the signature is public and stays)

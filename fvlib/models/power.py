@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -19,6 +19,12 @@ from fvlib.models.mixed import Separation, fit_logistic
 
 Floats = NDArray[np.float64]
 
+# The models that can be simulated: is there an intercept for cells, and are variances restricted.
+MODELS: Final = {
+    "cluster": (False, False),
+    "cluster_period": (True, False),
+    "cluster_period_restricted": (True, True),
+}
 # Replicates that a worker does at a time.
 _CHUNK = 50
 # Largest standard deviation of intercepts, log-odds, that is looked for behind an ICC.
@@ -201,8 +207,9 @@ class OperatingCharacteristics(NamedTuple):
     Attributes
     ----------
     model : str
-        ``cluster`` (one random intercept a cluster, normal Wald test) or ``cluster_period`` (a
-        second one for each cell, t with :func:`cell_df` degrees of freedom).
+        ``cluster`` (one random intercept a cluster, normal Wald test), ``cluster_period`` (a
+        second one for each cell, t with :func:`cell_df` degrees of freedom) or
+        ``cluster_period_restricted`` (the same by restricted likelihood).
     autocorrelation, effect : float
         The truth; the effect in log-odds.
     replicates, failed, singular : int
@@ -238,6 +245,7 @@ def operating_characteristics(
     seed: int,
     alpha: float,
     workers: int = 1,
+    models: Sequence[str] = ("cluster", "cluster_period"),
 ) -> list[OperatingCharacteristics]:
     """Simulate trials and fit them: bias, coverage, type I error and power of the Wald tests.
 
@@ -246,33 +254,39 @@ def operating_characteristics(
     Returns
     -------
     list of OperatingCharacteristics
-        Two for each truth, in their order: model ``cluster``, then ``cluster_period``.
+        One for each truth and each of ``models`` (keys of MODELS), in their order.
 
     Raises
     ------
     ValueError
-        When ``replicates`` is less than 2.
+        When ``replicates`` is less than 2, or a model is unknown.
     """
     if replicates < 2:
         raise ValueError(f"replicates: {replicates!r}, expected 2 or more")
+    if unknown := [model for model in models if model not in MODELS]:
+        raise ValueError(f"models: {', '.join(unknown)}; expected some of {', '.join(MODELS)}")
     streams = np.random.SeedSequence(seed).spawn(replicates)
     chunks = [streams[i : i + _CHUNK] for i in range(0, replicates, _CHUNK)]
     jobs = [(truth, chunk) for truth in truths for chunk in chunks]
     done = Parallel(n_jobs=workers)(
-        delayed(_replicate)(wedge, truth, chunk, alpha) for truth, chunk in jobs
+        delayed(_replicate)(wedge, truth, chunk, alpha, models) for truth, chunk in jobs
     )
     out = []
     for place, truth in enumerate(truths):
         results = np.concatenate(done[place * len(chunks) : (place + 1) * len(chunks)])
-        for column, model in enumerate(("cluster", "cluster_period")):
+        for column, model in enumerate(models):
             out.append(_summary(model, truth, results[:, column]))
     return out
 
 
 def _replicate(
-    wedge: Wedge, truth: Truth, streams: Sequence[np.random.SeedSequence], alpha: float
+    wedge: Wedge,
+    truth: Truth,
+    streams: Sequence[np.random.SeedSequence],
+    alpha: float,
+    models: Sequence[str],
 ) -> Floats:
-    """Fit both models to each replicate.
+    """Fit the models to each replicate.
 
     Returns (replicates, models, 5): estimate, SE, covers, rejects, singular; NaN where not fitted.
     """
@@ -284,22 +298,26 @@ def _replicate(
         [np.ones(cluster.size), treated.ravel(), period[:, None] == np.arange(1, shape[1])]
     )
     trials = np.full(cluster.size, float(wedge.per_cell))
-    df = (math.inf, float(cell_df(cluster.size, *shape)))
-    out = np.full((len(streams), 2, 5), np.nan)
+    between_cells = float(cell_df(cluster.size, *shape))
+    out = np.full((len(streams), len(models), 5), np.nan)
     for i, stream in enumerate(streams):
         rng = np.random.default_rng(stream)
         shift = rng.normal(0.0, 1.0, shape[0])[:, None] * told.cluster_sd
         shift = shift + rng.normal(0.0, 1.0, shape) * told.cell_sd
         events = rng.binomial(wedge.per_cell, expit(told.constant + told.effect * treated + shift))
-        for j, subgroups in enumerate((None, period)):
+        for j, model in enumerate(models):
+            nested, restricted = MODELS[model]
+            df, subgroups = (between_cells, period) if nested else (math.inf, None)
             try:
-                fit = fit_logistic(events.ravel(), X, cluster, trials, subgroups)
+                fit = fit_logistic(
+                    events.ravel(), X, cluster, trials, subgroups, restricted=restricted
+                )
             except Separation:
                 continue
             if not fit.converged:
                 continue
             estimate, error = float(fit.coefficients[1]), float(fit.std_errors[1])
-            low, high, p = interval(estimate, error, df[j], alpha=alpha)
+            low, high, p = interval(estimate, error, df, alpha=alpha)
             out[i, j] = estimate, error, low <= told.effect <= high, p < alpha, fit.singular
     return out
 

@@ -30,8 +30,8 @@ class MixedFit:
     sigmas : tuple of float
         Standard deviations: group, subgroup, residual, those there are, in that order.
     log_likelihood : float
-        Binomial coefficients included when trials were given; half the REML criterion, sign
-        turned, when restricted.
+        Binomial coefficients included when trials were given. Restricted fits: the restricted
+        log-likelihood (of a linear model: half the REML criterion, sign turned).
     modes, mode_sds : (groups,) arrays
         Conditional modes of the group intercepts, in the order of ``group_labels`` (sorted), and
         their conditional standard deviations at the estimated parameters.
@@ -94,6 +94,8 @@ class LogisticFit(MixedFit):
     ----------
     quadrature : int
         Nodes a dimension; 1 is Laplace's approximation.
+    restricted : bool
+        Whether the standard deviations are those of the restricted likelihood.
     parameters_covariance : (p + k, p + k) array
         Of the coefficients and the k log standard deviations that are not zero.
     intercepts : (cells,) array
@@ -106,6 +108,7 @@ class LogisticFit(MixedFit):
     """
 
     quadrature: int
+    restricted: bool
     parameters_covariance: Floats
     intercepts: Floats
     intercept_slopes: Floats

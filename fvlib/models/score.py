@@ -103,8 +103,13 @@ def score_test(
     )
     narrow = wide.rows.with_columns(np.ascontiguousarray(wide.rows.X[:, :p]))
     data = replace(wide, names=names, X=X, rows=narrow)
-    nodes = logistic.nodes(quadrature, data.clusters.nested)
-    solution = logistic.solve(data, nodes, start, preference, protected)
+    solution = logistic.solve(
+        data,
+        quadrature=logistic.nodes(quadrature, data.clusters.nested),
+        start=start,
+        preference=preference,
+        protected=protected,
+    )
     rows = wide.rows
     for direction in solution.directions:
         rows = rows.subset(~moved_by(rows.X[:, :p], direction.slopes))

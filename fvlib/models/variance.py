@@ -21,7 +21,7 @@ from fvlib.models.quadrature import bernoulli
 Floats = NDArray[np.float64]
 
 # Longest move in one step: of a standardised coefficient, of t.
-BETA_CAP, _T_CAP = 4.0, 2.0
+BETA_CAP, T_CAP = 4.0, 2.0
 # Range of the constants c.
 _SMALLEST, _LARGEST = 1e-6, 10.0
 # Standard deviations among which the climb's start is chosen.
@@ -75,7 +75,7 @@ class VarianceScale:
         return maximise(
             evaluate,
             np.append(beta, self.t(rho)),
-            np.append(np.full(p, BETA_CAP), np.full(k, _T_CAP)),
+            np.append(np.full(p, BETA_CAP), np.full(k, T_CAP)),
             lower=np.append(np.full(p, -np.inf), np.log(self.c)),
             stop=lambda theta: self.outside(theta[p:], limits),
         )

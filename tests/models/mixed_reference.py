@@ -62,7 +62,9 @@ def logistic_arguments(case: str) -> dict[str, Any]:
         }
         if "nested" in case:
             arguments["subgroups"] = d["period"]
-    return arguments | {"quadrature": REFERENCE["logistic"][case]["quadrature"]}
+    told = REFERENCE["logistic"][case]
+    restricted = {"restricted": True} if told.get("restricted") else {}
+    return arguments | {"quadrature": told["quadrature"]} | restricted
 
 
 def linear_arguments(case: str) -> dict[str, Any]:

@@ -70,6 +70,16 @@ def test_singular_is_reported_and_is_the_plain_model(nested: bool) -> None:
     assert not fit.mode_sds.any()
 
 
+def test_singular_restricted_fit_is_the_plain_model() -> None:
+    y, X, g = no_variance()
+    fit = fit_logistic(y, X, g, restricted=True)
+    params, errors = glm(y, X)
+    assert fit.singular
+    assert fit.converged
+    np.testing.assert_allclose(fit.coefficients, params, atol=GLM)
+    np.testing.assert_allclose(fit.std_errors, errors, atol=GLM)
+
+
 def test_one_of_two_levels_singular_is_the_model_with_the_other() -> None:
     rng = np.random.default_rng(5)
     y, X, g = trial(3)

@@ -265,6 +265,35 @@ def test_start_from_a_neighbour_ends_at_the_same_place_in_fewer_steps(nested: bo
     assert warm.iterations < cold.iterations
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_restricted_variances_are_larger_and_feel_units_only_as_they_must(nested: bool) -> None:
+    d = problem(31)
+    subgroups = d["s"] if nested else None
+    arguments = {"trials": d["m"], "subgroups": subgroups, "quadrature": 1}
+    plain = fit_logistic(d["y"], d["X"], d["g"], **arguments)
+    fit = fit_logistic(d["y"], d["X"], d["g"], **arguments, restricted=True)
+    assert fit.converged
+    assert fit.sigmas[0] > plain.sigmas[0]
+    X = d["X"].copy()
+    X[:, 2] = 5.0 + 100.0 * X[:, 2]
+    scaled = fit_logistic(d["y"], X, d["g"], **arguments, restricted=True)
+    np.testing.assert_allclose(scaled.sigmas, fit.sigmas, atol=1e-5)
+    assert scaled.coefficients[2] * 100 == pytest.approx(fit.coefficients[2], abs=1e-6)
+    assert scaled.std_errors[2] * 100 == pytest.approx(fit.std_errors[2], rel=ERROR)
+    # The integral over beta is taken in the columns' own units: a hundredth of the length.
+    assert scaled.log_likelihood == pytest.approx(fit.log_likelihood - np.log(100), abs=1e-6)
+    warm = fit_logistic(d["y"], d["X"], d["g"], **arguments, restricted=True, start=fit)
+    np.testing.assert_allclose(warm.coefficients, fit.coefficients, atol=1e-6)
+    np.testing.assert_allclose(warm.sigmas, fit.sigmas, atol=1e-5)
+
+
+def test_restricted_is_laplace_only() -> None:
+    d = problem(37)
+    with pytest.raises(ValueError, match="restricted"):
+        fit_logistic(d["y"], d["X"], d["g"], d["m"], quadrature=7, restricted=True)
+    assert fit_logistic(d["y"], d["X"], d["g"], d["m"], restricted=True).quadrature == 1
+
+
 def test_start_that_doesn_t_fit_is_ignored() -> None:
     d = problem(29)
     other = fit_logistic(d["y"], d["X"][:, :2], d["g"], d["m"])

@@ -128,13 +128,15 @@ def test_simulation_does_not_depend_on_the_workers() -> None:
 def test_the_cluster_model_holds_its_level_only_when_clusters_don_t_drift() -> None:
     wedge = Wedge.complete(5, 5, 2600)
     truths = [Truth(0.04, 0.0, 0.01566, share) for share in (1.0, 0.9)]
+    models = ("cluster", "cluster_period_restricted")
     steady, _, drifting, guarded = operating_characteristics(
-        wedge, truths, replicates=200, seed=5, alpha=0.05
+        wedge, truths, replicates=120, seed=5, alpha=0.05, models=models
     )
-    # Binomial standard error 1.5 % and 3.3 %: four of them. A linear approximation says 37 %.
-    assert steady.rejection == pytest.approx(0.05, abs=0.062)
-    assert drifting.rejection == pytest.approx(0.37, abs=0.14)
-    assert guarded.rejection < drifting.rejection / 2
+    # Binomial standard error 2 % and 4.4 %: four of them. A linear approximation says 37 %.
+    assert steady.rejection == pytest.approx(0.05, abs=0.08)
+    assert drifting.rejection == pytest.approx(0.37, abs=0.18)
+    # With restricted variances and t on 19 degrees of freedom the level is held: 2 % again.
+    assert guarded.rejection == pytest.approx(0.05, abs=0.08)
     assert abs(steady.bias) < 4 * steady.bias_mc
     assert steady.mean_std_error == pytest.approx(steady.empirical_sd, rel=0.2)
     assert drifting.mean_std_error < 0.7 * drifting.empirical_sd
@@ -150,6 +152,13 @@ def test_power_at_the_minimum_detectable_effect() -> None:
     )
     assert found.rejection == pytest.approx(0.8, abs=0.05)
     assert found.coverage == pytest.approx(0.95, abs=4 * 0.007)
+
+
+def test_unknown_models_are_refused() -> None:
+    with pytest.raises(ValueError, match="models: cells; expected some of cluster, "):
+        operating_characteristics(
+            Wedge.complete(5, 5, 100), [], replicates=2, seed=1, alpha=0.05, models=("cells",)
+        )
 
 
 def test_too_few_replicates_are_refused() -> None:

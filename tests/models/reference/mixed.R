@@ -83,14 +83,14 @@ logistic <- function(formula, data, q, offset = NULL) {
        formula = deparse1(formula), package = "lme4")
 }
 
-laplace <- function(formula, data, offset = NULL) {
+laplace <- function(formula, data, offset = NULL, reml = FALSE) {
   data$.o <- if (is.null(offset)) 0 else offset
-  fit <- glmmTMB(formula, data, family = binomial, offset = .o,
+  fit <- glmmTMB(formula, data, family = binomial, offset = .o, REML = reml,
                  control = glmmTMBControl(optCtrl = list(rel.tol = 1e-14, iter.max = 1e4, eval.max = 1e4)))
   list(names = names(fixef(fit)$cond), coefficients = unname(fixef(fit)$cond),
        std_errors = unname(sqrt(diag(vcov(fit)$cond))),
        sigmas = unname(rev(sapply(VarCorr(fit)$cond, function(v) attr(v, "stddev")))),
-       log_likelihood = as.numeric(logLik(fit)), quadrature = 1,
+       log_likelihood = as.numeric(logLik(fit)), quadrature = 1, restricted = reml,
        formula = deparse1(formula), package = "glmmTMB")
 }
 
@@ -121,6 +121,7 @@ b2 <- list(
   cbpp_offset = logistic(cbind(incidence, size - incidence) ~ 1 + (1 | herd), cbpp, 7,
                          offset = as.numeric(cbpp$period) * -0.5),
   cbpp_tmb = laplace(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp),
+  cbpp_restricted = laplace(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp, reml = TRUE),
   bacteria_1 = logistic(y ~ drug + late + (1 | ID), bacteria, 1),
   bacteria_7 = logistic(y ~ drug + late + (1 | ID), bacteria, 7),
   bacteria_25 = logistic(y ~ drug + late + (1 | ID), bacteria, 25),
@@ -132,6 +133,8 @@ b2 <- list(
   contraception_nested_tmb = laplace(use ~ age + I(age^2) + livch + urban + (1 | district / urban), contraception),
   wedge_7 = logistic(cbind(events, children - events) ~ factor(period) + treated + (1 | cluster), wedge, 7),
   wedge_nested = logistic(cbind(events, children - events) ~ factor(period) + treated + (1 | cluster / period), wedge, 1),
+  wedge_nested_restricted = laplace(
+    cbind(events, children - events) ~ factor(period) + treated + (1 | cluster / period), wedge, reml = TRUE),
   wedge_nested_tmb = laplace(cbind(events, children - events) ~ factor(period) + treated + (1 | cluster / period), wedge)
 )
 b1 <- list(
