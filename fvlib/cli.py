@@ -157,14 +157,24 @@ def import_(
 def run(
     name: Name,
     only: Annotated[str | None, typer.Option(help="Analyses by id, such as P1,X4.")] = None,
-    jobs: Annotated[int, typer.Option(help="Worker processes; -1 for all cores.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Worker processes; -1 for all cores.")] = -1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler that takes the fits.")
+    ] = None,
+    why: Annotated[bool, typer.Option("--why", help="Say what is stale, and run nothing.")] = False,
 ) -> None:
     """Run every analysis of the plan that is stale, and write results/NAME/."""
     from fvlib.run import run as run_plan  # noqa: PLC0415
+    from fvlib.run import why_stale  # noqa: PLC0415
 
     root = project_root()
+    if why:
+        for line in why_stale(name, root) or ["fresh: nothing to run"]:
+            _say(line)
+        return
     ids = [entry.strip() for entry in only.split(",") if entry.strip()] if only else None
-    to = run_plan(name, root, only=ids, jobs=jobs, stage=_timings(root, name))
+    with _workers_of(scheduler):
+        to = run_plan(name, root, only=ids, jobs=jobs, stage=_timings(root, name))
     _say(_shown(to, root))
 
 
@@ -178,7 +188,7 @@ def render(
     chapter: Annotated[
         str | None, typer.Option(help="One chapter alone, such as primary, for a quick look.")
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Worker processes; -1 for all cores.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Worker processes; -1 for all cores.")] = -1,
 ) -> None:
     """Run what is stale, render the chapters, and print the paths of the report."""
     from fvlib.render import render as render_book  # noqa: PLC0415
@@ -187,7 +197,11 @@ def render(
     root = project_root()
     refresh = _name(name)
     formats = tuple(entry.strip() for entry in to.split(",") if entry.strip())
-    ensure_results(refresh, root, jobs=jobs, stage=_timings(root, refresh))
+    results, verified = ensure_results(refresh, root, jobs=jobs, stage=_timings(root, refresh))
+    if not verified:
+        typer.echo(
+            f"{_shown(results, root)}: read as it stands, not verified against data", err=True
+        )
     outcome = render_book(root, refresh, formats=formats, engine=engine.value, chapter=chapter)
     for path in outcome.paths:
         _say(_shown(path, root))
@@ -249,6 +263,26 @@ def _timings(root: Path, name: str) -> Callable[[str, float], None]:
 
     folder = root / "_report" / _name(name)
     return lambda stage, seconds: record_timing(folder, stage, seconds)
+
+
+@contextmanager
+def _workers_of(scheduler: str | None) -> Iterator[None]:
+    """Let a Dask cluster's workers take the fits, where an address is given."""
+    if scheduler is None:
+        yield
+        return
+    try:
+        from distributed import Client  # noqa: PLC0415
+    except ImportError as error:
+        raise Refusal("--scheduler needs Dask: pip install 'fvlib[dask]'") from error
+    from joblib import parallel_config  # noqa: PLC0415
+
+    try:
+        client = Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise Refusal(f"--scheduler {scheduler}: no Dask scheduler answers there") from error
+    with client, parallel_config(backend="dask"):
+        yield
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -58,7 +58,7 @@ def run(
 
 
 def ensure_results(
-    name: object, root: Path, *, jobs: int = 1, stage: Stage = lambda name, seconds: None
+    name: object, root: Path, *, jobs: int = -1, stage: Stage = lambda name, seconds: None
 ) -> tuple[Path, bool]:
     """Bring a refresh's results up to date and return their folder.
 
@@ -87,6 +87,16 @@ def ensure_results(
         f"{refresh.data.as_posix()}: no such folder, and no results of {wanted!r} either. "
         f"Put the extracts there, or write synthetic ones: fv simulate {wanted}"
     )
+
+
+def why_stale(name: object, root: Path) -> list[str]:
+    """Name what changed since the results were written; empty when they are fresh."""
+    refresh = load_refresh(name, root)
+    manifest = read_manifest(root / "results" / refresh.refresh)
+    if manifest is None:
+        return ["no results yet"]
+    changed = differences(manifest, fingerprint(refresh, root))
+    return changed if changed or manifest["whole"] else ["some analyses of the plan are not in it"]
 
 
 def is_fresh(manifest: dict[str, Any] | None, now: Fingerprint, only: Sequence[str] | None) -> bool:

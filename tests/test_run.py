@@ -274,6 +274,21 @@ class TestCommandLine:
         assert told.stdout.strip() == str(Path("results") / "small")
         assert (project / "_report" / "small" / "timings.csv").is_file()
 
+    def test_why_names_what_is_stale_and_runs_nothing(self, project: Path) -> None:
+        assert fv("run", "small", "--why", root=project).stdout.strip() == "no results yet"
+        assert not (project / "results" / "small").exists()
+        run("small", project, only=["no-covariates"])
+        told = fv("run", "small", "--why", root=project).stdout.strip()
+        assert told == "some analyses of the plan are not in it"
+        path = project / "data" / "small" / "sefton" / "plans.csv"
+        path.write_bytes(path.read_bytes() + b"\n")
+        assert fv("run", "small", "--why", root=project).stdout.strip() == "data: sefton/plans.csv"
+
+    def test_a_scheduler_that_does_not_answer_is_refused(self, project: Path) -> None:
+        told = fv("run", "small", "--scheduler", "tcp://127.0.0.1:9", root=project)
+        assert told.returncode == 2
+        assert "no Dask scheduler answers" in told.stderr.replace("\n", " ")
+
     def test_export_writes_the_rows_of_an_analysis_outside(
         self, small_project: Path, tmp_path: Path
     ) -> None:
