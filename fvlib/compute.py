@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -78,7 +78,7 @@ def bundle_of(
     stale = [row for row in plan if row.id not in known]
     if stale:
         with _timed("impute", stage):
-            imputations = draw(trial, jobs=jobs)
+            imputations = draw(trial, jobs=effective_n_jobs(jobs))
         with _timed("fit", stage):
             for row, result in zip(stale, _fits(stale, trial, imputations, jobs), strict=True):
                 stage(f"fit {row.id}", result.seconds)
