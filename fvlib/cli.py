@@ -130,7 +130,7 @@ def check(name: Name) -> None:
     to = root / "_report" / refresh.refresh / "check.html"
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(outcome.html, encoding="utf-8", newline="\n")
-    Console().print(summary_table(outcome))
+    _out().print(summary_table(outcome))
     _say(_shown(to, root))
     raise typer.Exit(outcome.exit_code)
 
@@ -150,7 +150,7 @@ def import_(
     to = project_root() / "data" / _name(name) / la
     with _working("reading the returns"):
         report = import_returns(source, la, to, key_file=key)
-    Console().print(report)
+    _out().print(report)
 
 
 @app.command()
@@ -248,7 +248,7 @@ def power(
 
     with _working(f"simulating {replicates:,} trials a scenario"):
         results = simulate_trials(replicates, seed, jobs)
-    Console(width=None if sys.stdout.isatty() else 120).print(summary(results, replicates))
+    _out().print(summary(results, replicates))
 
 
 def _name(name: str) -> str:
@@ -288,6 +288,11 @@ def _workers_of(scheduler: str | None) -> Iterator[None]:
 def _shown(path: Path, root: Path) -> str:
     """Show a path as the user would type it from where they stand."""
     return os.path.relpath(path, Path.cwd()) if path.is_relative_to(root) else str(path)
+
+
+def _out() -> Console:
+    """Print tables to standard output: as wide as the terminal, or fit to be read from a file."""
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 def _say(line: str) -> None:
