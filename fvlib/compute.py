@@ -73,12 +73,13 @@ def bundle_of(
         extracts = load_extracts(refresh, root)
     with _timed("derive", stage):
         trial = build_trial(extracts, refresh)
-        tables = trial_tables(extracts, trial)
+    with _timed("impute", stage):
+        imputations = draw(trial, jobs=effective_n_jobs(jobs))
+    with _timed("describe", stage):
+        tables = trial_tables(extracts, trial, imputations)
     known = {row.id: kept for row in plan if (kept := cache.get(row)) is not None}
     stale = [row for row in plan if row.id not in known]
     if stale:
-        with _timed("impute", stage):
-            imputations = draw(trial, jobs=effective_n_jobs(jobs))
         with _timed("fit", stage):
             for row, result in zip(stale, _fits(stale, trial, imputations, jobs), strict=True):
                 stage(f"fit {row.id}", result.seconds)

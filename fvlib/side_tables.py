@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
-from fvlib import protocol
+from fvlib import imputation_tables, protocol
 from fvlib.data.load import Extracts
 from fvlib.disclosure import CountTable
-from fvlib.trial import Trial
-from fvlib.trial.covariates import missingness
+from fvlib.imputations import Imputations
+from fvlib.missing_patterns import missing_patterns
+from fvlib.trial import Trial, describe, outcome_tables
+from fvlib.trial.covariates import missingness, missingness_by_period
 from fvlib.trial.exposure import control_window_share
 from fvlib.trial.outcomes import crude_counts, period_counts
 
 
-def trial_tables(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
-    """Make every side table that follows from the trial's rows alone."""
+def trial_tables(
+    extracts: Extracts, trial: Trial, imputations: Imputations
+) -> dict[str, CountTable]:
+    """Make every side table that follows from the trial and its imputations, before any fit.
+
+    At an interim look no p is made.
+    """
+    return {
+        **_arrived(extracts, trial),
+        **_outcomes(extracts, trial),
+        **_described(trial),
+        **_missing(trial),
+        **_imputed(imputations),
+    }
+
+
+def _arrived(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
     return {
         "arrivals": CountTable(
             extracts.arrivals.drop(columns="ignored_columns"),
@@ -27,6 +45,11 @@ def trial_tables(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
         "resolved": CountTable(extracts.resolved, counts=("rows",)),
         "decisions": CountTable(trial.decisions, counts=("rows",)),
         "flow": CountTable(trial.flow, counts=("n",)),
+    }
+
+
+def _outcomes(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
+    return {
         "crude": CountTable(
             crude_counts(trial),
             counts=("n", "events", "not_observable", "missing"),
@@ -39,17 +62,99 @@ def trial_tables(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
             counts=("n", "events"),
             parts={"events": "n"},
         ),
+        "outcome_periods": CountTable(
+            outcome_tables.outcome_periods(trial),
+            counts=("n", "events"),
+            parts={"events": "n"},
+            shares={"mean": ("events", "n")},
+            means={"mean": "n"},
+        ),
+        "s3_distribution": CountTable(outcome_tables.s3_distribution(trial), counts=("n",)),
+        "s6_terms": CountTable(
+            outcome_tables.s6_terms(trial, extracts.attendance), counts=("n",), means={"mean": "n"}
+        ),
+        "calendar": CountTable(
+            outcome_tables.observed_so_far(trial),
+            counts=("n", "observed"),
+            parts={"observed": "n"},
+            shares={"share": ("observed", "n")},
+        ),
+        "control_window": CountTable(
+            pd.DataFrame.from_records(
+                [(o, control_window_share(trial, o)) for o in protocol.OUTCOMES],
+                columns=["outcome", "share"],
+            )
+        ),
+    }
+
+
+def _described(trial: Trial) -> dict[str, CountTable]:
+    balance = describe.balance(trial)
+    # A difference gives its two shares away: it goes with the smallest of their four counts.
+    conditions = ("control", "treatment")
+    rest = [balance[f"n_{name}"] - balance[f"count_{name}"] for name in conditions]
+    counts = [balance[f"count_{name}"] for name in conditions]
+    balance["fewest"] = pd.concat([*counts, *rest], axis=1).replace(0, np.nan).min(axis=1)
+    return {
+        "volume": CountTable(describe.referral_volume(trial), counts=("referrals",)),
+        "stayed_open": CountTable(
+            describe.referrals_by_period(trial).assign(share=np.nan),
+            counts=("referrals", "stayed_open"),
+            parts={"stayed_open": "referrals"},
+            shares={"share": ("stayed_open", "referrals")},
+        ),
+        "profiles": CountTable(describe.profiles(trial), counts=("n",)),
+        "balance": CountTable(
+            balance,
+            counts=("n_control", "n_treatment", "count_control", "count_treatment", "fewest"),
+            parts={"count_control": "n_control", "count_treatment": "n_treatment"},
+            shares={f"mean_{name}": (f"count_{name}", f"n_{name}") for name in conditions},
+            means={
+                **{f"mean_{name}": f"n_{name}" for name in conditions},
+                "crude_difference": "fewest",
+                "adjusted_difference": "fewest",
+            },
+        ),
+    }
+
+
+def _missing(trial: Trial) -> dict[str, CountTable]:
+    patterns = missing_patterns(trial)
+    if trial.refresh.look == "interim":
+        patterns["p_value"] = np.nan
+    return {
         "missingness": CountTable(
             missingness(trial),
             counts=("n", "missing"),
             parts={"missing": "n"},
             shares={"share": ("missing", "n")},
         ),
-        "control_window": CountTable(
-            pd.DataFrame.from_records(
-                [(o, control_window_share(trial, o)) for o in protocol.WINDOW_MONTHS],
-                columns=["outcome", "share"],
-            )
+        "missingness_periods": CountTable(
+            missingness_by_period(trial).assign(share=np.nan),
+            counts=("n", "missing"),
+            parts={"missing": "n"},
+            shares={"share": ("missing", "n")},
+        ),
+        "missing_patterns": CountTable(patterns, counts=("n", "missing"), parts={"missing": "n"}),
+    }
+
+
+def _imputed(imputations: Imputations) -> dict[str, CountTable]:
+    return {
+        "imputation": CountTable(
+            imputation_tables.account(imputations), counts=("observed", "missing")
+        ),
+        "imputed_shares": CountTable(
+            imputation_tables.shares(imputations),
+            counts=("observed_n", "observed_count", "missing_n", "imputed_count"),
+            parts={"observed_count": "observed_n", "imputed_count": "missing_n"},
+            shares={
+                "observed": ("observed_count", "observed_n"),
+                "imputed": ("imputed_count", "missing_n"),
+            },
+        ),
+        "imputation_trace": CountTable(
+            imputation_tables.trace(imputations), counts=("missing",), means={"percent": "missing"}
         ),
     }
 
@@ -63,3 +168,14 @@ def la_intercepts(by_analysis: Mapping[str, Sequence[tuple[str, float, float]]])
     ]
     columns = ["analysis", "la", "estimate", "std_error"]
     return CountTable(pd.DataFrame.from_records(rows, columns=columns))
+
+
+def analysis_tables(by_analysis: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, CountTable]:
+    """Put the analyses' own side tables together, by name; they hold no count of children."""
+    names = dict.fromkeys(name for tables in by_analysis for name in tables)
+    return {
+        name: CountTable(
+            pd.concat([tables[name] for tables in by_analysis if name in tables], ignore_index=True)
+        )
+        for name in names
+    }
