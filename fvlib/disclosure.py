@@ -30,6 +30,45 @@ RETIRED: Final = ".retired"
 
 
 @dataclass(frozen=True, slots=True)
+class Margin:
+    """Rows that add up to a total that stands in the same table.
+
+    Attributes
+    ----------
+    by
+        Columns that rows with the same total share.
+    split
+        Column that says what the total is split by: one total may be split in several ways, and
+        each has its own rows.
+    total
+        The value of `split` in the total's row.
+    """
+
+    by: tuple[str, ...]
+    split: str
+    total: str = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Counts that run on from row to row, so that two rows' difference counts persons too.
+
+    Attributes
+    ----------
+    by
+        Columns that the rows of one series share; they follow each other in the table's order.
+    counts
+        The columns that run on.
+    where
+        A column, not released, of the rows that run on; None for all.
+    """
+
+    by: tuple[str, ...]
+    counts: tuple[str, ...]
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CountTable:
     """One side table, with what the gate must know about its columns.
 
@@ -43,10 +82,23 @@ class CountTable:
         `{part: whole}`: `part` counts some of `whole`'s persons (events of n), so that the rest
         of the whole is a count too and the part goes when the rest is small.
     shares
-        `{share: (part, whole)}`: computed again from the released counts.
+        `{share: (part, whole)}`: computed again from the released counts; where there is no whole
+        the share is the released part itself.
     means
         `{mean: whole}`: a mean over `whole` persons, rounded, and masked with their count. A
         column may stand here and in `shares`: rows without a `part` keep the mean.
+    margins
+        Rows that add up to a total: no masked cell is left that the others would give back.
+    running
+        Counts that run on over time: one that differs by a small count from the last one shown
+        is masked.
+    exempt
+        A column, not released, of rows whose counts are no persons' (posts, services): they pass
+        as they are.
+    hidden
+        `{count: column}`: the column, not released, says which counts another table masks.
+    follows
+        `{column: number}`: a column that goes with a number's mask, such as a judgement on it.
     """
 
     frame: pd.DataFrame
@@ -54,6 +106,11 @@ class CountTable:
     parts: Mapping[str, str] = field(default_factory=dict)
     shares: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     means: Mapping[str, str] = field(default_factory=dict)
+    margins: tuple[Margin, ...] = ()
+    running: Running | None = None
+    exempt: str | None = None
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    follows: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +146,15 @@ def safe(table: CountTable, rule: Disclosure) -> pd.DataFrame:
         Threshold and rounding of the refresh.
     """
     exact = table.frame
-    masks = {column: is_small(exact[column].astype("Float64"), rule) for column in table.counts}
-    for part, whole in table.parts.items():
-        rest = (exact[whole] - exact[part]).astype("Float64")
-        masks[part] = masks[part] | masks[whole] | is_small(rest, rule)
-    out = exact.copy()
+    masks = masks_of(table, rule)
+    out = exact.drop(columns=[*_unreleased(table)])
     for column, mask in masks.items():
-        count = rounded(exact[column].astype("Float64"), rule).mask(mask)
-        out[column] = count.astype("Int64")
+        numbers = exact[column].astype("Float64")
+        count = rounded(numbers, rule)
+        if table.exempt is None:
+            out[column] = count.mask(mask).astype("Int64")
+        else:
+            out[column] = count.where(~exact[table.exempt].astype(bool), numbers).mask(mask)
         out[f"{column}_masked"] = mask
     for mean, whole in table.means.items():
         out[mean] = exact[mean].astype("Float64").round(MEAN_DECIMALS).mask(masks[whole])
@@ -105,11 +163,112 @@ def safe(table: CountTable, rule: Disclosure) -> pd.DataFrame:
         counted = exact[part].notna()
         n = out[whole].astype("Float64")
         ratio = (out[part].astype("Float64") / n.where(n > 0)).clip(upper=1)
+        ratio = ratio.where(exact[whole].notna(), out[part].astype("Float64"))
         out[share] = out[share].astype("Float64").where(~counted, ratio)
         hidden = (out[f"{part}_masked"] | out[f"{whole}_masked"]) & counted
         before = out.get(f"{share}_masked", False)
         out[f"{share}_masked"] = hidden | before
+    for column, number in table.follows.items():
+        out[column] = exact[column].mask(out[f"{number}_masked"])
     return _twins_follow(out)
+
+
+def masks_of(table: CountTable, rule: Disclosure) -> dict[str, pd.Series]:
+    """Say which counts of a table are masked: small ones, and those that would give one back.
+
+    Masks only grow: rests of a whole, running differences and margins are gone over until none
+    of them asks for more.
+    """
+    exact = table.frame
+    counts = {name: exact[name].astype("Float64").reset_index(drop=True) for name in table.counts}
+    free = np.zeros(len(exact), bool)
+    if table.exempt is not None:
+        free = exact[table.exempt].to_numpy(bool)
+    masks = {name: is_small(count, rule).to_numpy() & ~free for name, count in counts.items()}
+    for name, column in table.hidden.items():
+        masks[name] |= exact[column].to_numpy(bool)
+    series = _places(exact, table.running.by) if table.running else []
+    steady = free.copy()
+    if table.running is not None and table.running.where is not None:
+        steady |= ~exact[table.running.where].to_numpy(bool)
+    margins = [equation for margin in table.margins for equation in _equations(exact, margin)]
+    known = -1
+    while known != (known := sum(int(mask.sum()) for mask in masks.values())):
+        for part, whole in table.parts.items():
+            rest = is_small(counts[whole] - counts[part], rule).to_numpy() & ~free
+            masks[part] |= masks[whole] | rest
+        for name in table.running.counts if table.running else ():
+            for places in series:
+                _mask_small_steps(counts[name], masks[name], places[~steady[places]], rule)
+        for name in table.counts:
+            for total, cells in margins:
+                _complement(counts[name], masks[name], total, cells, rule)
+    return {name: pd.Series(mask, index=exact.index) for name, mask in masks.items()}
+
+
+def _unreleased(table: CountTable) -> set[str]:
+    running = table.running.where if table.running else None
+    return {*table.hidden.values(), *(name for name in (table.exempt, running) if name)}
+
+
+def _places(frame: pd.DataFrame, by: tuple[str, ...]) -> list[np.ndarray]:
+    """Return the row positions of each group, in the table's order."""
+    keys = frame[list(by)].astype("str").reset_index(drop=True)
+    return [part.index.to_numpy() for _, part in keys.groupby(list(by), sort=False)]
+
+
+def _equations(frame: pd.DataFrame, margin: Margin) -> list[tuple[int | None, np.ndarray]]:
+    """Return each total's position (None where there is none) with those of its cells."""
+    split = frame[margin.split].astype("str").to_numpy()
+    out: list[tuple[int | None, np.ndarray]] = []
+    for places in _places(frame, margin.by):
+        totals = places[split[places] == margin.total]
+        total = int(totals[0]) if len(totals) else None
+        for name in dict.fromkeys(split[places]):
+            if name != margin.total:
+                out.append((total, places[split[places] == name]))
+    return out
+
+
+def _mask_small_steps(
+    count: pd.Series, mask: np.ndarray, places: np.ndarray, rule: Disclosure
+) -> None:
+    """Mask a count that lies a small step from the last one shown before it."""
+    last = None
+    for place in places:
+        if mask[place] or pd.isna(count[place]):
+            continue
+        if last is not None and 0 < abs(count[place] - last) < rule.threshold:
+            mask[place] = True
+        else:
+            last = count[place]
+
+
+def _complement(
+    count: pd.Series, mask: np.ndarray, total: int | None, cells: np.ndarray, rule: Disclosure
+) -> None:
+    """Mask further cells, the smallest first, until subtraction gives no masked one back.
+
+    With a total that is shown, the masked cells' sum is known: it must be of two cells or more and
+    not itself small. A total that wasn't sent counts as shown, for another split may give it. With
+    a masked total, one cell at least must be masked too. A true zero is masked only where there is
+    nothing else.
+    """
+    if count[cells].isna().any():
+        return  # not all cells were sent: nothing adds up
+    hidden_total = total is not None and bool(mask[total])
+    order = sorted(cells, key=lambda place: (count[place] == 0, count[place]))
+    for place in order:
+        gone = [cell for cell in cells if mask[cell]]
+        if hidden_total:
+            safe_now = bool(gone)
+        else:
+            safe_now = not gone or (
+                len(gone) > 1 and sum(count[cell] for cell in gone) >= rule.threshold
+            )
+        if safe_now:
+            return
+        mask[place] = True
 
 
 def release(bundle: Bundle, to: Path, rule: Disclosure) -> None:

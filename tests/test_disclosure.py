@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fvlib import disclosure
-from fvlib.disclosure import Bundle, CountTable, is_small, release, rounded, safe, settle
+from fvlib.disclosure import (
+    Bundle,
+    CountTable,
+    Margin,
+    Running,
+    is_small,
+    masks_of,
+    release,
+    rounded,
+    safe,
+    settle,
+)
 from fvlib.refresh import Disclosure
 
 RULE = Disclosure(threshold=10, round_to=5)
@@ -108,6 +119,114 @@ def test_rounding_is_to_the_nearest_step(values: list[int], step: int) -> None:
 
 def test_an_absent_count_is_not_a_small_one() -> None:
     assert is_small(pd.Series([None, 3], dtype="Float64"), RULE).tolist() == [False, True]
+
+
+BY_LA = Margin(by=("la",), split="split")
+
+
+def split_table(cells: dict[str, list[int]], total: int | None = None) -> CountTable:
+    """One LA's total and its cells under each split."""
+    whole = sum(next(iter(cells.values()))) if total is None else total
+    rows = [("sefton", "all", "", whole)]
+    rows += [("sefton", by, str(at), n) for by, ns in cells.items() for at, n in enumerate(ns)]
+    frame = pd.DataFrame(rows, columns=["la", "split", "level", "n"])
+    return CountTable(frame, counts=("n",), margins=(BY_LA,))
+
+
+def test_a_lone_masked_cell_takes_the_next_smallest_with_it() -> None:
+    # 4 is small; 40 - 16 - 20 would give it back, so 16 goes too: 4 + 16 is no small count.
+    masks = masks_of(split_table({"role": [4, 16, 20, 0]}), RULE)["n"]
+    assert masks.tolist() == [False, True, True, False, False]
+
+
+def test_masked_cells_whose_sum_is_small_take_another_with_them() -> None:
+    # 2 + 3 = 5 is what the total leaves, and small.
+    masks = masks_of(split_table({"role": [2, 3, 30, 50]}), RULE)["n"]
+    assert masks.tolist() == [False, True, True, True, False]
+
+
+def test_a_masked_total_is_not_given_back_by_a_full_set_of_cells() -> None:
+    frame = pd.DataFrame(
+        {
+            "la": "sefton",
+            "split": ["all", "role", "role"],
+            "n": [40, 25, 15],
+            "out_of": [43, 27, 16],
+        }
+    )
+    table = CountTable(frame, counts=("n", "out_of"), parts={"n": "out_of"}, margins=(BY_LA,))
+    assert masks_of(table, AS_IS)["n"].tolist() == [False] * 3
+    frame = frame.assign(out_of=[43, 25, 18])  # 3 of the total are left, none and 3 of the cells
+    table = CountTable(frame, counts=("n", "out_of"), parts={"n": "out_of"}, margins=(BY_LA,))
+    assert masks_of(table, RULE)["n"].tolist() == [True, False, True]
+
+
+def test_a_zero_is_masked_only_where_there_is_nothing_else() -> None:
+    frame = pd.DataFrame(
+        {"la": "sefton", "split": ["all", "role", "role"], "n": [30, 30, 0], "out_of": [60, 32, 28]}
+    )
+    table = CountTable(frame, counts=("n", "out_of"), parts={"n": "out_of"}, margins=(BY_LA,))
+    assert masks_of(table, RULE)["n"].tolist() == [False, True, True]
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 40), min_size=2, max_size=6), min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_no_masked_cell_comes_back_by_subtraction(splits: list[list[int]], sent: bool) -> None:
+    """An attacker who knows every shown cell exactly, and the total, learns no small count."""
+    whole = max(sum(cells) for cells in splits)
+    cells = {f"by{at}": [*ns[:-1], ns[-1] + whole - sum(ns)] for at, ns in enumerate(splits)}
+    table = split_table(cells)
+    if not sent:
+        table = CountTable(table.frame[1:].reset_index(drop=True), ("n",), margins=(BY_LA,))
+    masks = masks_of(table, RULE)["n"]
+    hidden_total = bool((masks & (table.frame["split"] == "all")).any())
+    for _, part in table.frame[table.frame["split"] != "all"].groupby("split"):
+        gone = part.loc[masks[part.index], "n"]
+        if hidden_total:
+            assert len(gone) > 0
+        elif len(gone) and (part["n"] > 0).sum() > 1:
+            assert len(gone) > 1
+            assert gone.sum() >= min(RULE.threshold, part["n"].sum())
+
+
+def test_a_small_step_of_a_running_count_is_masked() -> None:
+    # By hand: 52 to 58 is 6 families; from 52 to 63, past the masked one, are 11.
+    frame = pd.DataFrame(
+        {"la": ["sefton"] * 3 + ["solihull"], "n": [52, 58, 63, 60], "staff": [300, 301, 302, 303]}
+    )
+    table = CountTable(frame, counts=("n", "staff"), running=Running(by=("la",), counts=("n",)))
+    masks = masks_of(table, RULE)
+    assert masks["n"].tolist() == [False, True, False, False]
+    assert not masks["staff"].any()  # a stock's net change counts no persons
+    marked = table.frame.assign(runs=[True, False, True, True])
+    table = CountTable(marked, counts=("n",), running=Running(("la",), ("n",), where="runs"))
+    assert masks_of(table, RULE)["n"].tolist() == [False] * 4
+    assert "runs" not in safe(table, RULE)
+
+
+def test_exempt_rows_pass_as_they_are_and_their_mark_stays_behind() -> None:
+    frame = pd.DataFrame({"n": [3.0, 3.0, 17.4], "value": [3.0, 3.0, 17.4], "whole": [None] * 3})
+    frame["posts"] = [False, True, True]
+    frame["met"] = ["met", "met", "not met"]
+    table = CountTable(
+        frame, counts=("n", "whole"), shares={"value": ("n", "whole")}, exempt="posts",
+        follows={"met": "value"},
+    )  # fmt: skip
+    out = safe(table, RULE)
+    assert "posts" not in out
+    assert pd.isna(out["n"][0]) and out["n"][1:].tolist() == [3.0, 17.4]
+    assert out["value"][1:].tolist() == [3.0, 17.4]
+    assert out["value_masked"].tolist() == [True, False, False]
+    assert pd.isna(out["met"][0]) and out["met"][1:].tolist() == ["met", "not met"]
+
+
+def test_what_another_table_masks_is_masked_here() -> None:
+    frame = pd.DataFrame({"n": [50, 60], "elsewhere": [True, False]})
+    out = safe(CountTable(frame, counts=("n",), hidden={"n": "elsewhere"}), RULE)
+    assert out.columns.tolist() == ["n", "n_masked"]
+    assert out["n_masked"].tolist() == [True, False]
 
 
 def bundle(n: int) -> Bundle:
