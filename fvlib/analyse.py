@@ -25,10 +25,11 @@ from fvlib.analysis.design import (
     merge_ethnicities,
     small_ethnicities,
 )
-from fvlib.analysis.methods import Fit, FitFailed
+from fvlib.analysis.fit import Combined, Fit, FitFailed
 from fvlib.imputations import Imputations
 from fvlib.plan import Analysis
 from fvlib.trial import Trial
+from fvlib.trial.exposure import DatesNeeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ class Result:
     seconds: float = 0.0
 
 
-def analyse(analysis: Analysis, trial: Trial, imputations: Imputations | None = None) -> Result:
+def analyse(
+    analysis: Analysis, trial: Trial, imputations: Mapping[str, Imputations] | None = None
+) -> Result:
     """Fit one row of the plan to the trial.
 
     Parameters
@@ -66,20 +69,21 @@ def analyse(analysis: Analysis, trial: Trial, imputations: Imputations | None = 
     trial
         The trial's analysable rows.
     imputations
-        Completed covariates; None analyses complete cases.
+        Completed covariates by the name of their set (`Analysis.imputed`); a row whose set is not
+        there analyses complete cases.
     """
     begun = time.perf_counter()
     counts: dict[str, Any] = {"n": np.nan, "events": np.nan}
     intercepts: tuple[tuple[str, float, float], ...] = ()
     facts: dict[str, Any] = {}
-    pooled: list[dict[str, Any]] = [{"term": "treatment"}]
+    combined = Combined([{"term": "treatment"}])
     status, reason = "estimated", ""
     try:
         rows = sample_rows(analysis, trial)
         counts = _counts(rows, analysis.outcome)
         prepared = prepare(analysis, rows)
         fits: list[Fit] = []
-        copies = imputations if analysis.imputed else None
+        copies = (imputations or {}).get(analysis.imputed)
         for complete in complete_data_sets(prepared, copies):
             counts = _counts(complete, analysis.outcome)
             design = design_of(complete, prepared.terms)
@@ -88,10 +92,11 @@ def analyse(analysis: Analysis, trial: Trial, imputations: Imputations | None = 
         facts["dropped"] = "; ".join(filter(None, [*prepared.notes, facts["dropped"]]))
         if not facts["converged"]:
             raise FitFailed("the fit did not converge")
-        pooled = estimates.pool(fits)
+        combined = analysis.method.combine(fits)
+        facts["warnings"] = "; ".join(filter(None, [facts["warnings"], *combined.warnings]))
         modes = fits[0].la_intercepts
         intercepts = tuple((protocol.LA_KEYS[la], *modes[la]) for la in sorted(modes))
-    except NotEstimable as told:
+    except (NotEstimable, DatesNeeded) as told:
         status, reason = "not_yet_estimable", str(told)
     except FitFailed as told:
         status, reason = "failed", str(told)
@@ -108,8 +113,12 @@ def analyse(analysis: Analysis, trial: Trial, imputations: Imputations | None = 
     }
     return Result(
         analysis.id,
-        tuple(base | row for row in pooled),
+        tuple(base | row for row in combined.rows),
         intercepts,
+        {
+            name: table.assign(analysis=analysis.id)[["analysis", *table.columns]]
+            for name, table in combined.tables.items()
+        },
         seconds=time.perf_counter() - begun,
     )
 
@@ -122,7 +131,7 @@ def sample_rows(analysis: Analysis, trial: Trial) -> pd.DataFrame:
     One row a sample member: child, la, period, treated, value, covariates (NaN = missing), and
     the outcome frame's own further columns.
     """
-    outcome = trial.outcomes[analysis.outcome]
+    outcome = (trial.outcomes | trial.variants)[analysis.outcome]
     exposed = analysis.exposure(trial)
     observed = outcome[(outcome["state"] == "analysed") & outcome["child"].isin(exposed.index)]
     child = observed["child"].to_numpy()
@@ -198,6 +207,7 @@ def design_of(complete: pd.DataFrame, terms: Terms) -> Design:
         la=la,
         cell=la * (period.max() + 1) + period,
         child=complete["child"].to_numpy(np.int64),
+        frame=complete,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -23,10 +23,10 @@ from fvlib.data.synthetic import TRUTH_FILE
 from fvlib.errors import Refusal
 from fvlib.freshness import Fingerprint, Stage
 from fvlib.imputations import Imputations, draw
-from fvlib.plan import PLAN, Analysis
+from fvlib.plan import COHORTS, ELIGIBLE, IMPUTATIONS, PLAN, WITH_TREATMENT, Analysis
 from fvlib.refresh import Refresh
 from fvlib.result_cache import ResultCache
-from fvlib.side_tables import la_intercepts, trial_tables
+from fvlib.side_tables import analysis_tables, la_intercepts, trial_tables
 from fvlib.trial import Trial, build_trial
 
 TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
@@ -74,19 +74,26 @@ def bundle_of(
     with _timed("derive", stage):
         trial = build_trial(extracts, refresh)
     with _timed("impute", stage):
-        imputations = draw(trial, jobs=effective_n_jobs(jobs))
+        shared = draw(trial, jobs=effective_n_jobs(jobs))
     with _timed("describe", stage):
-        tables = trial_tables(extracts, trial, imputations)
+        tables = trial_tables(extracts, trial, shared)
     known = {row.id: kept for row in plan if (kept := cache.get(row)) is not None}
     stale = [row for row in plan if row.id not in known]
     if stale:
+        trials = {ELIGIBLE: trial} | {
+            cohort: build_trial(extracts, refresh, COHORTS[cohort])
+            for cohort in {row.cohort for row in stale} - {ELIGIBLE}
+        }
+        with _timed("impute", stage):
+            imputations = _imputations(stale, trials, shared, effective_n_jobs(jobs))
         with _timed("fit", stage):
-            for row, result in zip(stale, _fits(stale, trial, imputations, jobs), strict=True):
+            for row, result in zip(stale, _fits(stale, trials, imputations, jobs), strict=True):
                 stage(f"fit {row.id}", result.seconds)
                 cache.put(row, result)
                 known[row.id] = result
     cache.sweep(PLAN)
     results = [known[row.id] for row in plan]
+    tables |= analysis_tables([r.tables for r in results])
     tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
     rows = [row for result in results for row in result.rows]
     frame = estimates.adjust_family(estimates.frame_of(rows))
@@ -160,11 +167,32 @@ def manifest_of(
     return plain
 
 
+def _imputations(
+    plan: Sequence[Analysis], trials: Mapping[str, Trial], shared: Imputations, jobs: int
+) -> dict[str, dict[str, Imputations]]:
+    """Draw the sets of imputations that these rows ask for: cohort -> set -> copies.
+
+    `shared` is the main set, which is there already.
+    """
+    there = {(ELIGIBLE, WITH_TREATMENT): shared}
+    return {
+        cohort: {
+            name: there.get((cohort, name)) or draw(trial, with_treatment=with_treatment, jobs=jobs)
+            for name, with_treatment in IMPUTATIONS.items()
+            if any(row.cohort == cohort and row.imputed == name for row in plan)
+        }
+        for cohort, trial in trials.items()
+    }
+
+
 def _fits(
-    plan: Sequence[Analysis], trial: Trial, imputations: Imputations, jobs: int
+    plan: Sequence[Analysis],
+    trials: Mapping[str, Trial],
+    imputations: Mapping[str, Mapping[str, Imputations]],
+    jobs: int,
 ) -> Iterator[Result]:
     """Fit every row, in the plan's order whatever the number of workers."""
-    calls = (delayed(analyse)(row, trial, imputations) for row in plan)
+    calls = (delayed(analyse)(row, trials[row.cohort], imputations[row.cohort]) for row in plan)
     with _progress(len(plan)) as advance:
         for result in Parallel(n_jobs=jobs, return_as="generator")(calls):
             advance(result.analysis)

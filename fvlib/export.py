@@ -17,6 +17,7 @@ from fvlib.compute import chosen
 from fvlib.data.load import load_extracts
 from fvlib.errors import Refusal
 from fvlib.imputations import draw
+from fvlib.plan import COHORTS, IMPUTATIONS
 from fvlib.refresh import load_refresh
 from fvlib.trial import build_trial
 
@@ -40,8 +41,9 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
         )
     (row,) = chosen([analysis])
     refresh = load_refresh(name, root)
-    trial = build_trial(load_extracts(refresh, root), refresh)
-    imputations = draw(trial) if row.imputed else None
+    trial = build_trial(load_extracts(refresh, root), refresh, COHORTS[row.cohort])
+    used = IMPUTATIONS.get(row.imputed)
+    imputations = None if used is None else draw(trial, with_treatment=used)
     prepared = prepare(row, sample_rows(row, trial))
     data_sets = complete_data_sets(prepared, imputations)
     complete = next(islice(data_sets, imputation - 1, None), None)

@@ -15,23 +15,49 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.analysis.design import Terms
+from fvlib.analysis.fit import Method
 from fvlib.analysis.methods import (
     LinearMixed,
+    LinearProbability,
     LinearRepeated,
     LogisticFixed,
     LogisticMixed,
     LogisticNested,
-    Method,
 )
-from fvlib.analysis.samples import everyone, without_la
+from fvlib.analysis.samples import (
+    everyone,
+    first_referral_only,
+    under_sixteen_and_a_half,
+    without_la,
+)
 from fvlib.trial import Trial
-from fvlib.trial.exposure import as_referred
+from fvlib.trial.cohort import ALL_REFERRALS, ELIGIBILITY
+from fvlib.trial.exposure import (
+    as_referred,
+    care_entry,
+    four_weeks,
+    half_time,
+    later_date,
+    without_embedding,
+)
+from fvlib.trial.variants import entered_early
 
 Role = Literal["primary", "secondary", "sensitivity", "exploratory", "ours"]
 # Which rows of the outcome's frame (joined with the cohort) are analysed.
 Sample = Callable[[pd.DataFrame], pd.DataFrame]
 # Who counts as treated, by child: a frame with `treated` and `period`.
 Exposure = Callable[[Trial], pd.DataFrame]
+
+
+# Sets of imputations, by whether treatment is among their predictors.
+WITH_TREATMENT: Final = "with treatment"
+WITHOUT_TREATMENT: Final = "without treatment"
+COMPLETE_CASES: Final = "complete cases"
+IMPUTATIONS: Final = {WITH_TREATMENT: True, WITHOUT_TREATMENT: False}
+# Cohorts, by the rules that an index referral passes.
+ELIGIBLE: Final = "eligible"
+EVERY_REFERRAL: Final = "all referrals"
+COHORTS: Final = {ELIGIBLE: ELIGIBILITY, EVERY_REFERRAL: ALL_REFERRALS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +74,13 @@ class Analysis:
         primary, secondary, sensitivity, exploratory or ours.
     changes
         What differs from the primary analysis, in words.
+    outcome
+        An outcome of the protocol, or a variant of our own (`fvlib.trial.variants`).
+    imputed
+        Which set of imputations completes the covariates, of `IMPUTATIONS`; none of them analyses
+        complete cases.
+    cohort
+        Which cohort the rows come from, of `COHORTS`.
     """
 
     id: str
@@ -59,7 +92,8 @@ class Analysis:
     sample: Sample
     terms: Terms
     method: Method
-    imputed: bool = True
+    imputed: str = WITH_TREATMENT
+    cohort: str = ELIGIBLE
 
 
 NOT_PRE_SPECIFIED: Final = "not pre-specified"
@@ -96,13 +130,78 @@ SECONDARY: Final = (
     ),
 )
 
-PLAN: Final = (
-    PRIMARY,
-    *SECONDARY,
+_sensitivity = partial(replace, PRIMARY, section="Sensitivity Analysis", role="sensitivity")
+_exploratory = partial(replace, PRIMARY, section="Exploratory Analysis", role="exploratory")
+_of = {row.id: row for row in (PRIMARY, *SECONDARY)}
+
+EXPOSURES: Final = (
+    _sensitivity(
+        id="X1", changes="half of the open-referral days after go-live", exposure=half_time
+    ),
+    _sensitivity(id="X2", changes="28 open-referral days after go-live", exposure=four_weeks),
+    *(
+        _sensitivity(
+            id=f"X3-{outcome}",
+            outcome=outcome,
+            changes="treatment and period by the date care began",
+            exposure=care_entry,
+        )
+        for outcome in ("S4", "S5")
+    ),
+    _sensitivity(
+        id="X6", changes="children of the embedding period left out", exposure=without_embedding
+    ),
+    _sensitivity(id="X10", changes="the later implementation date", exposure=later_date),
+)
+
+OURS: Final = (
     _ours(id="la-period", changes="with an LA x period intercept", method=LogisticNested()),
-    _ours(id="complete-cases", changes="complete cases only, no imputation", imputed=False),
+    _ours(
+        id="complete-cases", changes="complete cases only, no imputation", imputed=COMPLETE_CASES
+    ),
     _ours(id="no-covariates", changes="no covariates", terms=Terms((), ())),
+    _ours(
+        id="without-la-covariates",
+        changes="no LA covariates, which treatment may move",
+        terms=Terms(la=()),
+    ),
     _ours(id="la-fixed-effects", changes="LA fixed effects", method=LogisticFixed()),
+    _ours(id="linear-probability", changes="linear in the risk", method=LinearProbability()),
+    _ours(id="under-16-5", changes="children under 16 and a half", sample=under_sixteen_and_a_half),
+    _ours(
+        id="first-referral-only",
+        changes="children whose very first referral was eligible",
+        sample=first_referral_only,
+    ),
+    _ours(
+        id="all-referrals",
+        changes="referrals with no further action too",
+        cohort=EVERY_REFERRAL,
+    ),
+    _ours(
+        id="s1-care-on-plan",
+        outcome="S1-care-on-plan",
+        changes="care that starts while a plan runs is a return too",
+    ),
+    _ours(
+        id="s4-composite",
+        outcome="S4-composite",
+        changes="entered care and kinship care, over the whole cohort",
+    ),
+    _ours(
+        id="s5-composite",
+        outcome="S5-composite",
+        changes="entered care and not reunified, over the whole cohort",
+    ),
+    *(
+        _ours(
+            id=f"{outcome.lower()}-early-entry",
+            outcome=outcome,
+            changes="entered care within six months of the referral",
+            sample=entered_early,
+        )
+        for outcome in ("S4", "S5")
+    ),
     *(
         _ours(
             id=f"leave-out-{la.key}",
@@ -112,3 +211,5 @@ PLAN: Final = (
         for la in protocol.LOCAL_AUTHORITIES
     ),
 )
+
+PLAN: Final = (PRIMARY, *SECONDARY, *EXPOSURES, *OURS)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -84,6 +84,8 @@ class Design:
         LA x period cell of each row, shape (n,).
     child
         Child of each row, shape (n,).
+    frame
+        The complete rows, for methods that read more of a child than the columns above.
     """
 
     y: Floats
@@ -92,27 +94,33 @@ class Design:
     la: npt.NDArray[np.int64]
     cell: npt.NDArray[np.int64]
     child: npt.NDArray[np.int64]
+    frame: pd.DataFrame
+
+    def with_columns(self, columns: Mapping[str, Floats], *, without: Sequence[str] = ()) -> Design:
+        """Return the design with further columns, less those named in `without`."""
+        kept = [i for i, name in enumerate(self.names) if name not in without]
+        X = np.column_stack([self.X[:, kept], *columns.values()])
+        return replace(self, X=X, names=(*(self.names[i] for i in kept), *columns))
 
     @property
     def drop_first(self) -> tuple[str, ...]:
         """Columns in the order in which collinear ones go: LA, academic year, child covariates."""
-        fixed = {INTERCEPT, TREATMENT}
         la = [name for name in self.names if name in LA_COVARIATES]
         year = [name for name in self.names if name.startswith("academic_year[")]
         rest = [
             name
             for name in self.names
-            if name not in fixed and name not in la and name not in year and "period[" not in name
+            if name not in la and name not in year and name not in self.protected
         ]
         return (*la, *year, *rest)
 
     @property
     def protected(self) -> tuple[str, ...]:
-        """Columns that are never dropped: intercept, treatment and periods."""
+        """Columns that are never dropped: intercept, treatment (its parts too) and periods."""
         return tuple(
             name
             for name in self.names
-            if name in (INTERCEPT, TREATMENT) or name.startswith("period[")
+            if name == INTERCEPT or name.startswith((TREATMENT, "period["))
         )
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import expit
 
 from fvlib import protocol
-from fvlib.analysis.methods import Fit, Quantity
+from fvlib.analysis.fit import Fit, Quantity
 from fvlib.models.inference import hochberg, interval, pool_rubin
 
 COLUMNS: Final = (
@@ -40,14 +40,10 @@ COLUMNS: Final = (
     "dropped",
     "warnings",
 )
-# Scales whose p is a test of the effect: the p from the log-odds (or the difference) alone.
+# Scales whose p enters Hochberg's family: the p from the log-odds (or the difference) alone.
 TESTED: Final = frozenset({"log_odds", "mean_difference"})
-# A term pooled on one scale and printed on another too: term -> (from, to, transform).
-DERIVED: Final = {
-    ("treatment", "log_odds"): ("odds_ratio", np.exp),
-    ("risk_treatment", "risk_logit"): ("risk", expit),
-    ("risk_control", "risk_logit"): ("risk", expit),
-}
+# What is pooled on one scale and printed on another too: scale -> (other scale, transform).
+DERIVED: Final = {"log_odds": ("odds_ratio", np.exp), "risk_logit": ("risk", expit)}
 POOLED_ONLY: Final = frozenset({"risk_logit"})
 
 
@@ -93,11 +89,11 @@ def _rows(same: Sequence[Quantity]) -> list[dict[str, Any]]:
         "df": df,
         "ci_low": low,
         "ci_high": high,
-        "p_value": p if term == "treatment" and scale in TESTED else np.nan,
+        "p_value": p if same[0].tested else np.nan,
     }
     out = [] if scale in POOLED_ONLY else [row]
-    if (term, scale) in DERIVED:
-        shown, transform = DERIVED[term, scale]
+    if scale in DERIVED:
+        shown, transform = DERIVED[scale]
         moved = {key: float(transform(row[key])) for key in ("estimate", "ci_low", "ci_high")}
         out.append(row | moved | {"scale": shown, "std_error": np.nan})
     return out

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from fvlib.analysis import estimates
 from fvlib.analysis.design import TREATMENT, Design
+from fvlib.analysis.fit import Combined, Fit, FitFailed, Quantity
 from fvlib.models.mixed import (
     LinearFit,
     LogisticFit,
@@ -24,58 +26,28 @@ from fvlib.models.mixed import (
 from fvlib.trial.covariates import LA_COVARIATES
 
 
-class FitFailed(Exception):  # noqa: N818  (a status of the plan, not an error of the program)
-    """The analysis fails by the plan's rules: the reason in words is the message."""
+class Pooled:
+    """Combine by Rubin's rules, as most methods do."""
+
+    __slots__ = ()
+
+    def combine(self, fits: Sequence[Fit]) -> Combined:
+        """Pool the quantities of the fits."""
+        return Combined(estimates.pool(fits))
 
 
 @dataclass(frozen=True, slots=True)
-class Quantity:
-    """One number of one fit, on the scale on which it is pooled."""
-
-    term: str
-    scale: str
-    estimate: float
-    std_error: float = np.nan
-    df: float = np.inf
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """What a method says of one complete data set: its numbers and its diary.
-
-    `la_intercepts` maps the LA (its place in the protocol's order) to conditional mode and
-    standard deviation. `start` is whatever lets the next fit of the same shape begin near this.
-    """
-
-    quantities: tuple[Quantity, ...]
-    converged: bool
-    singular: bool = False
-    dropped: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    la_intercepts: Mapping[int, tuple[float, float]] = field(default_factory=dict)
-    start: Any = None
-
-
-class Method(Protocol):
-    """A model of the plan. Frozen, so that it can stand in a row."""
-
-    def fit(self, design: Design, start: Any = None) -> Fit:
-        """Fit one complete data set; raise `FitFailed` when the plan's rules say so."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class LogisticMixed:
+class LogisticMixed(Pooled):
     """The protocol's model: logistic, LA random intercept, by adaptive Gauss-Hermite."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_logistic`."""
-        fit = _fitted(design, start=start)
-        return _told(fit, (*_effect(fit, design), *_clustering(fit, design)))
+        fit = fitted(design, start=start)
+        return told(fit, (*_effect(fit, design), *clustering(fit, design)))
 
 
 @dataclass(frozen=True, slots=True)
-class LogisticNested:
+class LogisticNested(Pooled):
     """The protocol's model with a further random intercept for each LA and period.
 
     Without it the standard error is too small when LAs drift apart over time. Its interval is
@@ -85,17 +57,17 @@ class LogisticNested:
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it by Laplace's approximation."""
-        fit = _fitted(design, start=start, subgroups=design.cell)
+        fit = fitted(design, start=start, subgroups=design.cell)
         df = cell_df(design, fit.names)
         if df < 1:
             raise FitFailed("too few LAs and periods for an LA x period intercept")
         effect = _effect(fit, design, df=df, subgroups=design.cell)
         spread = Quantity("la_period_sd", "log_odds", float(fit.sigmas[1]))
-        return _told(fit, (*effect, *_clustering(fit, design), spread))
+        return told(fit, (*effect, *clustering(fit, design), spread))
 
 
 @dataclass(frozen=True, slots=True)
-class LogisticFixed:
+class LogisticFixed(Pooled):
     """Logistic with LA indicators in place of the random intercept."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
@@ -104,34 +76,45 @@ class LogisticFixed:
         X = np.column_stack([design.X, *((design.la == la).astype(float) for la in las)])
         names = (*design.names, *(f"la[{la}]" for la in las))
         one_group = replace(design, X=X, names=names, la=np.zeros_like(design.la))
-        fit = _fitted(one_group, start=start)
+        fit = fitted(one_group, start=start)
         # With one group its intercept's variance can't be told: no news, and nothing to warn of.
         return replace(
-            _told(fit, _effect(fit, one_group)), singular=False, warnings=(), la_intercepts={}
+            told(fit, _effect(fit, one_group)), singular=False, warnings=(), la_intercepts={}
         )
 
 
 @dataclass(frozen=True, slots=True)
-class LinearMixed:
+class LinearMixed(Pooled):
     """Linear, LA random intercept, by REML with Satterthwaite's degrees of freedom."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_linear`."""
-        fit = _fitted_linear(design)
-        return _told(fit, (_difference(fit), *_spreads(fit, ("la_sd", "residual_sd"))))
+        fit = fitted_linear(design)
+        return told(fit, (difference(fit), *_spreads(fit, ("la_sd", "residual_sd"))))
 
 
 @dataclass(frozen=True, slots=True)
-class LinearRepeated:
+class LinearRepeated(Pooled):
     """Linear, child random intercepts within LA random intercepts, for rows that repeat a child."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_linear`."""
-        fit = _fitted_linear(design, subgroups=design.child)
-        return _told(fit, (_difference(fit), *_spreads(fit, ("la_sd", "child_sd", "residual_sd"))))
+        fit = fitted_linear(design, subgroups=design.child)
+        return told(fit, (difference(fit), *_spreads(fit, ("la_sd", "child_sd", "residual_sd"))))
 
 
-def _fitted_linear(design: Design, subgroups: Any = None) -> LinearFit:
+@dataclass(frozen=True, slots=True)
+class LinearProbability(Pooled):
+    """The linear mixed model of a binary outcome: its coefficient is a difference in risk."""
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Fit it; see `fvlib.models.mixed.fit_linear`."""
+        fit = fitted_linear(design)
+        return told(fit, (replace(difference(fit), scale="risk_difference"),))
+
+
+def fitted_linear(design: Design, subgroups: Any = None) -> LinearFit:
+    """Fit the linear mixed model; what it can't tell is a failure by the plan's rules."""
     try:
         return fit_linear(
             design.y,
@@ -142,11 +125,12 @@ def _fitted_linear(design: Design, subgroups: Any = None) -> LinearFit:
             preference=design.drop_first,
             protected=design.protected,
         )
-    except Unidentified as told:
-        raise FitFailed(str(told)) from told
+    except Unidentified as reason:
+        raise FitFailed(str(reason)) from reason
 
 
-def _difference(fit: LinearFit) -> Quantity:
+def difference(fit: LinearFit) -> Quantity:
+    """Give the treatment's coefficient: a difference in means."""
     at = fit.names.index(TREATMENT)
     return Quantity(
         TREATMENT,
@@ -154,6 +138,7 @@ def _difference(fit: LinearFit) -> Quantity:
         float(fit.coefficients[at]),
         float(fit.std_errors[at]),
         float(fit.df[at]),
+        tested=True,
     )
 
 
@@ -185,7 +170,8 @@ def cell_df(design: Design, kept: Sequence[str]) -> float:
     return float(cells - las - periods - 1 - covariates)
 
 
-def _fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:
+def fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:
+    """Fit the logistic mixed model; separation of what is protected is a failure."""
     try:
         return fit_logistic(
             design.y,
@@ -197,11 +183,11 @@ def _fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit
             preference=design.drop_first,
             protected=design.protected,
         )
-    except (Separation, Unidentified) as told:
-        raise FitFailed(str(told)) from told
+    except (Separation, Unidentified) as reason:
+        raise FitFailed(str(reason)) from reason
 
 
-def _told(fit: MixedFit, quantities: tuple[Quantity, ...]) -> Fit:
+def told(fit: MixedFit, quantities: tuple[Quantity, ...]) -> Fit:
     """Put a fit's numbers together with its diary."""
     return Fit(
         quantities=quantities,
@@ -224,20 +210,29 @@ def _effect(
     fit: LogisticFit, design: Design, *, df: float = np.inf, subgroups: Any = None
 ) -> tuple[Quantity, ...]:
     """Give the log-odds, adjusted risks and their difference; separated rows have a change of 0."""
-    at = fit.names.index(TREATMENT)
     column = design.names.index(TREATMENT)
     treated, control = design.X.copy(), design.X.copy()
     treated[:, column], control[:, column] = 1.0, 0.0
     margin = average_marginal_effect(fit, treated, control, design.la, subgroups=subgroups)
     return (
-        Quantity(TREATMENT, "log_odds", float(fit.coefficients[at]), float(fit.std_errors[at]), df),
+        coefficient(fit, TREATMENT, df),
         Quantity(TREATMENT, "risk_difference", margin.estimate, margin.std_error, df),
         _risk("risk_treatment", margin.risk_treated, margin.risk_treated_se, df),
         _risk("risk_control", margin.risk_control, margin.risk_control_se, df),
     )
 
 
-def _clustering(fit: LogisticFit, design: Design) -> tuple[Quantity, ...]:
+def coefficient(
+    fit: LogisticFit, name: str, df: float = np.inf, *, tested: bool = True
+) -> Quantity:
+    """Give a log-odds of the fit under its column's name."""
+    at = fit.names.index(name)
+    estimate, error = float(fit.coefficients[at]), float(fit.std_errors[at])
+    return Quantity(name, "log_odds", estimate, error, df, tested)
+
+
+def clustering(fit: LogisticFit, design: Design) -> tuple[Quantity, ...]:
+    """Give the LA standard deviation and both intracluster correlations."""
     sigma = float(fit.sigmas[0])
     return (
         Quantity("la_sd", "log_odds", sigma),

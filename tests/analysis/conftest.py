@@ -13,6 +13,11 @@ from scipy.special import expit
 from fvlib import protocol
 from fvlib.trial.covariates import ETHNICITIES, LEVELS
 
+STARTS = np.array(
+    ["2019-10-01", "2020-04-01", "2020-10-01", "2021-04-01", "2021-10-01", "2022-04-01"],
+    dtype="datetime64[s]",
+)
+
 
 def toy_trial(
     children: int = 3000, *, seed: int = 1, effect: float = -0.5, sigma: float = 0.4
@@ -34,6 +39,11 @@ def toy_trial(
             "la": pd.Categorical.from_codes(la, list(protocol.LA_KEYS)),
             "period": period,
             "treated": treated,
+            "exposure_time": np.maximum(period - la - 1, -1),
+            "referral_date": STARTS[period],
+            "live_date": STARTS[la + 1],
+            "first_referral": True,
+            "age_months": rng.integers(0, 216, children),
             "ethnicity": coded("ethnicity", ETHNICITIES),
             "academic_year": pd.Categorical((2019 + (period + 1) // 2).astype(str)),
             **{name: coded(name, LEVELS[name]) for name in LEVELS if name not in ("ethnicity",)},
@@ -44,7 +54,7 @@ def toy_trial(
         index=pd.RangeIndex(children, name="child"),
     )
     outcome = pd.DataFrame({"child": cohort.index, "value": value, "state": "analysed"})
-    return SimpleNamespace(cohort=cohort, outcomes={"P1": outcome})
+    return SimpleNamespace(cohort=cohort, outcomes={"P1": outcome}, variants={})
 
 
 @pytest.fixture()
