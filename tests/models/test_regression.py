@@ -1,0 +1,73 @@
+"""Tobit against survival::survreg, fractional logit against statsmodels' clustered covariance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from fvlib.models.regression import cluster_robust, fractional_logit, tobit
+
+# survreg prints nine digits; both climb to the same maximum.
+PRINTED = 2e-6
+
+# Data by formula, so that R makes the same: x = round(sin(i), 3), y = round(2 + 1.5 x +
+# round(1.7 cos(3 i), 3), 3), i = 1..60.
+I = np.arange(1, 61)
+x = np.round(np.sin(I), 3)
+y = np.round(2 + 1.5 * x + np.round(1.7 * np.cos(3 * I), 3), 3)
+X = np.column_stack([np.ones(60), x])
+
+
+def test_tobit_censored_from_above_is_survreg_s() -> None:
+    # survreg(Surv(pmin(y, 3), y <= 3) ~ x, dist = "gaussian"), survival 3.x.
+    fit = tobit(np.minimum(y, 3), X, above=y > 3)
+    assert fit.converged
+    assert [*fit.coefficients, np.log(fit.sigma), fit.log_likelihood] == pytest.approx(
+        [1.942233549, 1.407645921, 0.152587608, -81.274870880], abs=PRINTED
+    )
+    assert np.sqrt(np.diag(fit.covariance)) == pytest.approx(
+        [0.160979046, 0.229131213, 0.111357607], abs=PRINTED
+    )
+
+
+def test_tobit_with_two_limits_is_survreg_s() -> None:
+    # survreg(Surv(lower, upper, type = "interval2") ~ x, dist = "gaussian").
+    low, high = np.minimum(y, 3) <= 1, np.minimum(y, 3) >= 3
+    fit = tobit(np.clip(y, 1, 3), X, above=high, below=low)
+    assert [*fit.coefficients, np.log(fit.sigma)] == pytest.approx(
+        [1.94335410, 1.40276037, 0.22205164], abs=PRINTED
+    )
+    assert np.sqrt(np.diag(fit.covariance)) == pytest.approx(
+        [0.179394291, 0.288446825, 0.157046123], abs=PRINTED
+    )
+
+
+def test_tobit_without_censoring_is_least_squares() -> None:
+    fit = tobit(y, X)
+    beta, rss, *_ = np.linalg.lstsq(X, y, rcond=None)
+    assert fit.coefficients == pytest.approx(beta, abs=1e-8)
+    assert fit.sigma == pytest.approx(np.sqrt(rss[0] / 60), abs=1e-8)
+
+
+def test_collinear_columns_are_refused() -> None:
+    with pytest.raises(ValueError, match="told apart"):
+        tobit(y, np.column_stack([X, X[:, 1]]), above=y > 3)
+
+
+def test_fractional_logit_has_statsmodels_coefficients_and_clustered_errors() -> None:
+    share = (y - y.min()) / np.ptp(y)
+    cluster = I % 7
+    fit, scores = fractional_logit(share, X)
+    theirs = sm.GLM(share, X, family=sm.families.Binomial()).fit(
+        cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False}, tol=1e-12
+    )
+    assert fit.coefficients == pytest.approx(theirs.params, abs=1e-8)
+    robust = cluster_robust(fit.covariance, scores, cluster)
+    # statsmodels leaves out G / (G - 1) without its correction.
+    assert robust == pytest.approx(7 / 6 * theirs.cov_params(), rel=1e-6)
+
+
+def test_a_share_outside_zero_to_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="share"):
+        fractional_logit(y, X)
