@@ -82,11 +82,12 @@ class CountTable:
         `{part: whole}`: `part` counts some of `whole`'s persons (events of n), so that the rest
         of the whole is a count too and the part goes when the rest is small.
     shares
-        `{share: (part, whole)}`: computed again from the released counts; where there is no whole
-        the share is the released part itself.
+        `{share: (part, whole)}`: computed again from the released counts.
     means
         `{mean: whole}`: a mean over `whole` persons, rounded, and masked with their count. A
         column may stand here and in `shares`: rows without a `part` keep the mean.
+    or_count
+        Shares that are the released part itself in rows without a whole.
     margins
         Rows that add up to a total: no masked cell is left that the others would give back.
     running
@@ -106,6 +107,7 @@ class CountTable:
     parts: Mapping[str, str] = field(default_factory=dict)
     shares: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     means: Mapping[str, str] = field(default_factory=dict)
+    or_count: tuple[str, ...] = ()
     margins: tuple[Margin, ...] = ()
     running: Running | None = None
     exempt: str | None = None
@@ -163,7 +165,8 @@ def safe(table: CountTable, rule: Disclosure) -> pd.DataFrame:
         counted = exact[part].notna()
         n = out[whole].astype("Float64")
         ratio = (out[part].astype("Float64") / n.where(n > 0)).clip(upper=1)
-        ratio = ratio.where(exact[whole].notna(), out[part].astype("Float64"))
+        if share in table.or_count:
+            ratio = ratio.where(exact[whole].notna(), out[part].astype("Float64"))
         out[share] = out[share].astype("Float64").where(~counted, ratio)
         hidden = (out[f"{part}_masked"] | out[f"{whole}_masked"]) & counted
         before = out.get(f"{share}_masked", False)

@@ -11,6 +11,7 @@ from fvlib import imputation_tables, protocol
 from fvlib.data.load import Extracts
 from fvlib.disclosure import CountTable
 from fvlib.imputations import Imputations
+from fvlib.ipe import ipe_tables
 from fvlib.missing_patterns import missing_patterns
 from fvlib.trial import Trial, describe, outcome_tables
 from fvlib.trial.covariates import missingness, missingness_by_period
@@ -31,6 +32,7 @@ def trial_tables(
         **_described(trial),
         **_missing(trial),
         **_imputed(imputations),
+        **ipe_tables(extracts, trial.refresh),
     }
 
 

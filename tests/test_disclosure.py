@@ -211,8 +211,8 @@ def test_exempt_rows_pass_as_they_are_and_their_mark_stays_behind() -> None:
     frame["posts"] = [False, True, True]
     frame["met"] = ["met", "met", "not met"]
     table = CountTable(
-        frame, counts=("n", "whole"), shares={"value": ("n", "whole")}, exempt="posts",
-        follows={"met": "value"},
+        frame, counts=("n", "whole"), shares={"value": ("n", "whole")}, or_count=("value",),
+        exempt="posts", follows={"met": "value"},
     )  # fmt: skip
     out = safe(table, RULE)
     assert "posts" not in out
