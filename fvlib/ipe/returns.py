@@ -38,8 +38,8 @@ def training_table(training: pd.DataFrame) -> CountTable:
     """Add up attendance by event, in all, and by role and team where the return has them."""
     rows: Rows = []
     for (la, point, event), part in groups(training, (*KEY, "event")):
-        splits = {name: levels(part[name]) for name in ("role", "team")}
-        for split, level, of in splits(splits):
+        named = {name: levels(part[name]) for name in ("role", "team")}
+        for split, level, of in splits(named):
             rows.append(
                 {
                     "la": la, "time_point": point, "event": event, "split": split, "level": level,
