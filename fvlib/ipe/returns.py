@@ -9,7 +9,7 @@ import pandas as pd
 
 from fvlib.data import codes
 from fvlib.disclosure import CountTable, Margin, Running
-from fvlib.ipe.grouping import KEY, Rows, frame_of, groups, in_order, levels
+from fvlib.ipe.grouping import KEY, Rows, frame_of, groups, in_order, levels, splits
 
 FAMILY_COUNTS: Final = ("reached", "referred", "held", "agreed")
 
