@@ -1,0 +1,339 @@
+"""Tables of the implementation and process evaluation: what was delivered against the protocol."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import great_tables as gt
+import pandas as pd
+
+from fvlib import protocol
+from fvlib.data import codes
+from fvlib.ipe.indicators import INDICATORS, MET, MONTHS_FROM_LIVE, NOT_MET, Indicator, indicator_of
+from fvlib.ipe.interval import wilson
+from fvlib.report import words
+from fvlib.report.bundle import Bundle, masked
+from fvlib.report.register import Register
+from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, cell, count_notes, house
+
+TIMES: Final = {
+    point: "Before" if months < 0 else f"{months}{words.NO_BREAK}months"
+    for point, months in MONTHS_FROM_LIVE.items()
+}
+NOT_RECEIVED: Final = "not received"
+# A word and a sign: never colour alone.
+SIGNS: Final = {MET: "\u2713 met", NOT_MET: "\u2717 not met"}
+RELATIVE: Final = (
+    "Months are counted from each local authority\u2019s own live date, so that a column holds "
+    "different calendar dates."
+)
+JUDGED: Final = "Met or not is judged on the numbers before rounding."
+
+
+def value(row: Indicator, number: float) -> str:
+    """Write an indicator's value: a percentage, a count, or a mean."""
+    if row.kind == "share":
+        return words.percent(number, 0)
+    return words.number(number, 1 if row.kind == "mean" else 0)
+
+
+def threshold(row: Indicator) -> str:
+    """Write an indicator's suggested threshold."""
+    if row.threshold is None:
+        return "none"
+    if row.threshold.value is None:
+        return "more than before go-live"
+    sign = "\u2265" if row.threshold.direction == "at least" else "\u2264"
+    return f"{sign}{words.NO_BREAK}{value(row, row.threshold.value)}"
+
+
+def indicators(bundle: Bundle, register: Register) -> gt.GT:
+    """Set the protocol's indicators: formula, threshold, source, time points."""
+    rows: Rows = [
+        {
+            "group": QUESTIONS[row.question],
+            "indicator": row.label,
+            "formula": words.sentence_case(row.formula),
+            "threshold": threshold(row),
+            "source": words.label(SOURCES, row.source),
+            "times": ", ".join(TIMES[point] for point in row.time_points),
+        }
+        for row in sorted(INDICATORS, key=lambda row: row.question)
+    ]
+    labels = {
+        "indicator": "", "formula": "What it is", "threshold": "Threshold", "source": "Source",
+        "times": "When",
+    }  # fmt: skip
+    return house(rows, "ipe-indicators", labels=labels, group="group")
+
+
+def delivered(bundle: Bundle, register: Register) -> gt.GT:
+    """Set training, posts and services by LA and time point, against their thresholds."""
+    wanted = [row for row in INDICATORS if row.source == "admin"]
+    return _grid(bundle, wanted, "ipe-delivered", codes.TIME_POINT.written)
+
+
+def agreement(bundle: Bundle, register: Register) -> gt.GT:
+    """Set the share who agree by item, LA and time point, with intervals."""
+    wanted = [row for row in INDICATORS if row.source == "survey"]
+    return _grid(bundle, wanted, "ipe-agreement", codes.SURVEY_TIME_POINT.written)
+
+
+def perceived(bundle: Bundle, register: Register) -> gt.GT:
+    """Set agreement with the items that the return adds under research question 4."""
+    names = bundle.table("ipe")["indicator"].astype(str)
+    known = {row.id for row in INDICATORS}
+    wanted = [indicator_of(name) for name in dict.fromkeys(names) if name not in known]
+    return _grid(bundle, wanted, "ipe-perceived", codes.SURVEY_TIME_POINT.written)
+
+
+def reach(bundle: Bundle, register: Register) -> gt.GT:
+    """Set families reached, conversion and agreed plans by LA and time point."""
+    wanted = [row for row in INDICATORS if row.source == "fgc"]
+    return _grid(bundle, wanted, "ipe-reach", codes.FGC_TIME_POINT.written)
+
+
+def _grid(bundle: Bundle, wanted: list[Indicator], name: str, points: tuple[str, ...]) -> gt.GT:
+    """Set indicators by LA, one column a time point, with the change from the first to the last."""
+    table = bundle.table("ipe").reset_index(drop=True)
+    texts = {column: cell(table, column) for column in ("numerator", "denominator")}
+    rows: Rows = []
+    shown = []
+    judged = False
+    for row in wanted:
+        part = table[table["indicator"] == row.id]
+        for la in protocol.LA_KEYS:
+            of_la = part[part["la"] == la].set_index("time_point")
+            sent = {str(line["time_point"]): line for _, line in part[part["la"] == la].iterrows()}
+            line = {"group": _heading(row), "la": words.LAS[la]}
+            for point in points:
+                if point in sent:
+                    line[point] = _told(row, sent[point])
+                else:
+                    line[point] = NOT_RECEIVED if point in row.time_points else ABSENT
+            line["change"] = _change(row, of_la, points)
+            rows.append(line)
+        judged |= row.threshold is not None
+        shown += [text[part.index] for text in texts.values()]
+        shown.append(pd.Series([MASKED_TEXT] * int(masked(part, "value").any()), dtype=object))
+    labels = {"la": "", **{point: TIMES[point] for point in points}, "change": "Change"}
+    notes = [
+        RELATIVE,
+        f"Brackets: Wilson\u2019s {words.confidence_level()} interval. Change: from the time point "
+        f"before to the last one; {words.EN_DASH} where either is absent.",
+        *([JUDGED] if judged else []),
+        *count_notes(bundle, *shown),
+    ]
+    return house(rows, name, labels=labels, group="group", notes=notes)
+
+
+def _heading(row: Indicator) -> str:
+    return row.label if row.threshold is None else f"{row.label} (threshold: {threshold(row)})"
+
+
+def _told(row: Indicator, line: pd.Series) -> str:
+    """Write one value with what it is of, its interval, and whether it meets the threshold."""
+    if bool(line.get("value_masked", False)):
+        return MASKED_TEXT
+    if pd.isna(line["value"]):
+        return ABSENT
+    text = value(row, float(line["value"]))
+    if row.kind == "share":
+        n, of = float(line["numerator"]), float(line["denominator"])
+        text = f"{text} ({words.number(n, 0)}/{words.number(of, 0)})"
+        if row.persons:
+            low, high = (words.number(100 * bound, 0) for bound in wilson(n, of))
+            text += f" [{low} to {high}]"
+    sign = SIGNS.get(str(line["met"]), "")
+    return f"{text} {sign}".strip()
+
+
+def _change(row: Indicator, of_la: pd.DataFrame, points: tuple[str, ...]) -> str:
+    """Write the change of the last value that was sent since the time point before it."""
+    sent = [point for point in points if point in of_la.index]
+    if len(sent) < 2:
+        return ABSENT
+    last, before = (of_la["value"][point] for point in (sent[-1], sent[-2]))
+    if pd.isna(last) or pd.isna(before):
+        return ABSENT
+    step = float(last) - float(before)
+    shown = words.number(100 * step if row.kind == "share" else step, int(row.kind == "mean"))
+    sign = "+" if step > 0 and shown.strip("0.") else ""
+    return f"{sign}{shown}{' points' if row.kind == 'share' else ''}"
+
+
+def roles(bundle: Bundle, register: Register) -> gt.GT:
+    """Set agreement by role, item and LA at each LA's latest survey."""
+    table = bundle.table("ipe_survey")
+    table = table[table["split"] == "role"]
+    latest = _latest(table, codes.SURVEY_TIME_POINT.written)
+    table = latest.reset_index(drop=True)
+    texts = cell(table, "share", lambda share: words.percent(share, 0))
+    levels = words.in_order(table["level"].astype(str), codes.ROLE.written)
+    rows: Rows = []
+    for item in dict.fromkeys(table["item"].astype(str)):
+        for la in protocol.LA_KEYS:
+            part = table[(table["item"] == item) & (table["la"] == la)]
+            if len(part):
+                line = dict.fromkeys(levels, ABSENT)
+                line |= dict(zip(part["level"], texts[part.index], strict=True))
+                when = TIMES[str(part["time_point"].iloc[0])]
+                rows.append(
+                    {"group": indicator_of(item).label, "la": words.LAS[la], "when": when, **line}
+                )
+    labels = {"la": "", "when": "Survey", **{level: words.plain(level) for level in levels}}
+    return house(
+        rows, "ipe-roles", labels=labels, group="group", numbers=levels,
+        notes=[RELATIVE, *_mask_notes(bundle, texts)],
+    )  # fmt: skip
+
+
+def response(bundle: Bundle, register: Register) -> gt.GT:
+    """Set respondents against the staff eligible for the survey."""
+    table = bundle.table("ipe_response").reset_index(drop=True)
+    texts = {
+        "respondents": cell(table, "respondents"),
+        "eligible": cell(table, "eligible"),
+        "share": cell(table, "share", lambda share: words.percent(share, 0)),
+    }
+    rows: Rows = [
+        {
+            "group": words.LAS[str(table["la"][place])],
+            "time": TIMES[str(table["time_point"][place])],
+            **{name: text[place] for name, text in texts.items()},
+        }
+        for place in table.index
+    ]
+    labels = {
+        "time": "", "respondents": "Respondents", "eligible": "Staff trained by then",
+        "share": "Share",
+    }  # fmt: skip
+    notes = [
+        f"{ABSENT} the return gives no number of staff trained, or fewer than responded.",
+        *count_notes(bundle, *texts.values()),
+    ]
+    return house(
+        rows, "ipe-response", labels=labels, group="group", numbers=list(texts), notes=notes,
+    )  # fmt: skip
+
+
+def unanswered(bundle: Bundle, register: Register) -> gt.GT:
+    """Set the share of respondents who left an item empty, over all LAs."""
+    table = bundle.table("ipe_unanswered").reset_index(drop=True)
+    texts = cell(table, "share", words.percent)
+    points = words.in_order(table["time_point"].astype(str), codes.TIME_POINT.written)
+    rows: Rows = []
+    for item in dict.fromkeys(table["item"].astype(str)):
+        part = table[table["item"] == item]
+        line = dict.fromkeys(points, ABSENT)
+        line |= dict(zip(part["time_point"], texts[part.index], strict=True))
+        rows.append({"item": indicator_of(item).label, **line})
+    labels = {"item": "", **{point: TIMES[point] for point in points}}
+    return house(
+        rows, "ipe-unanswered", labels=labels, numbers=points, notes=_mask_notes(bundle, texts)
+    )
+
+
+def families(bundle: Bundle, register: Register) -> gt.GT:
+    """Set families reached by an FGC by characteristic and LA, at each LA's latest return."""
+    table = bundle.table("ipe_fgc")
+    table = table[table["service"] == "fgc"]
+    table = _latest(table, codes.FGC_TIME_POINT.written).reset_index(drop=True)
+    texts = cell(table, "reached")
+    rows: Rows = []
+    names = {code.value: code.label for code in codes.CHARACTERISTIC.codes}
+    needs = {code.code: code.label for code in codes.PRIMARY_NEED.codes}
+    for characteristic in words.in_order(table["characteristic"].astype(str), names):
+        part = table[table["characteristic"] == characteristic]
+        for level in dict.fromkeys(part["level"].fillna("").astype(str)):
+            of = part[part["level"].fillna("").astype(str) == level]
+            line = dict.fromkeys(protocol.LA_KEYS, ABSENT)
+            line |= dict(zip(of["la"], texts[of.index], strict=True))
+            label = needs.get(level, level) or "all families"
+            rows.append(
+                {
+                    "group": words.sentence_case(names.get(characteristic, characteristic)),
+                    "level": words.sentence_case(label),
+                    **line,
+                }
+            )
+    labels = {"level": "", **{la: words.LAS[la] for la in protocol.LA_KEYS}}
+    notes = [
+        f"Each local authority\u2019s latest return. {ABSENT} nothing received.",
+        *count_notes(bundle, texts),
+    ]
+    return house(
+        rows, "ipe-families", labels=labels, group="group", numbers=list(protocol.LA_KEYS),
+        notes=notes,
+    )  # fmt: skip
+
+
+def training(bundle: Bundle, register: Register) -> gt.GT:
+    """Set attendance by event and by role and team, at each LA's latest return."""
+    table = bundle.table("ipe_training")
+    table = _latest(table, codes.TIME_POINT.written).reset_index(drop=True)
+    share = cell(table, "share", lambda number: words.percent(number, 0))
+    attended = cell(table, "attended")
+    texts = share.where(share != ABSENT, attended)
+    rows: Rows = []
+    events = {code.value: code.label for code in codes.EVENT.codes}
+    for event in words.in_order(table["event"].astype(str), events):
+        part = table[table["event"] == event]
+        for split in words.in_order(part["split"].astype(str), ("all", "role", "team")):
+            of_split = part[part["split"] == split]
+            for level in dict.fromkeys(of_split["level"].fillna("").astype(str)):
+                of = of_split[of_split["level"].fillna("").astype(str) == level]
+                line = dict.fromkeys(protocol.LA_KEYS, ABSENT)
+                line |= dict(zip(of["la"], texts[of.index], strict=True))
+                label = words.sentence_case(level) if split != "all" else "All staff"
+                rows.append({"group": words.sentence_case(events[event]), "level": label, **line})
+    labels = {"level": "", **{la: words.LAS[la] for la in protocol.LA_KEYS}}
+    notes = [
+        "Share of those eligible who attended, or the number who did where the return has no "
+        "number eligible; each local authority\u2019s latest return.",
+        *_mask_notes(bundle, texts),
+    ]
+    return house(
+        rows, "ipe-training", labels=labels, group="group", numbers=list(protocol.LA_KEYS),
+        notes=notes,
+    )  # fmt: skip
+
+
+def _latest(table: pd.DataFrame, points: tuple[str, ...]) -> pd.DataFrame:
+    """Keep each LA's rows of its latest time point."""
+    order = table["time_point"].map({point: at for at, point in enumerate(points)})
+    last = order.groupby(table["la"]).transform("max")
+    kept: pd.DataFrame = table[order == last]
+    return kept
+
+
+def _mask_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
+    return [note for note in count_notes(bundle, *texts) if note.startswith(MASKED_TEXT)]
+
+
+SOURCES: Final = {
+    "admin": "Admin data",
+    "survey": "Staff survey",
+    "fgc": "FGC records",
+    "training": "Training records",
+}
+QUESTIONS: Final = {
+    "1a": "Fidelity and adaptation: does delivery adhere to the model?",
+    "1b": "Fidelity and adaptation: are assumptions and facilitating factors in place?",
+    "3a": "Reach: how many families, and which?",
+    "3b": "Acceptability: staff experience",
+    "4a": "Mechanism: perceived changes",
+}
+
+TABLES: Final[dict[str, Any]] = {
+    "ipe_indicators": indicators,
+    "ipe_delivered": delivered,
+    "ipe_agreement": agreement,
+    "ipe_perceived": perceived,
+    "ipe_reach": reach,
+    "ipe_roles": roles,
+    "ipe_response": response,
+    "ipe_unanswered": unanswered,
+    "ipe_families": families,
+    "ipe_training": training,
+}
