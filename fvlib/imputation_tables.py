@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from fvlib.imputations import Imputations
+from fvlib.imputations import FIXED_LEVELS, Imputations
 from fvlib.models.imputation import too_few
 from fvlib.models.inference import pool_rubin
 
@@ -50,10 +50,24 @@ def shares(imputations: Imputations) -> pd.DataFrame:
     -------
     pandas.DataFrame
         variable, level, observed_n, observed_count, observed (share), missing_n, imputed_count
-        (mean over the imputations, to a whole child), imputed (share).
+        (mean over the imputations, to a whole child), imputed (share). Levels
+        that are never imputed are left out.
     """
     table = imputations.drawn.shares()
     observed_count = (table["observed"] * table["observed_n"]).fillna(0).round().astype(np.int64)
+    # A level that is never imputed (below school age) is left out of what is compared.
+    fixed = pd.Series(
+        [
+            level in FIXED_LEVELS.get(str(name), ())
+            for name, level in zip(table["variable"], table["level"], strict=True)
+        ],
+        dtype=bool,
+    )
+    never = observed_count.where(fixed, 0).groupby(table["variable"]).transform("sum")
+    table["observed_n"] -= never
+    table, observed_count = table[~fixed], observed_count[~fixed]
+    n = table["observed_n"]
+    table = table.assign(observed=observed_count / n.where(n > 0))
     imputed_count = (table["imputed"] * table["missing_n"]).fillna(0).round().astype(np.int64)
     out = table.assign(observed_count=observed_count, imputed_count=imputed_count)
     columns = [

@@ -47,6 +47,28 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "la_intercepts": ("analysis", "la", "estimate", "std_error"),
     "exposure_weights": ("exposure_time", "weight"),
     "control_window": ("outcome", "share"),
+    "outcome_periods": ("outcome", "la", "period", "condition", "n", "events", "mean"),
+    "s3_distribution": ("condition", "share_of_window", "first_day", "last_day", "n"),
+    "s6_terms": ("term", "la", "condition", "n", "mean"),
+    "calendar": ("outcome", "condition", "n", "observed", "share", "all_observed_from"),
+    "volume": ("la", "month", "referrals"),
+    "stayed_open": ("la", "period", "referrals", "stayed_open", "share"),
+    "profiles": ("la", "characteristic", "level", "n"),
+    "balance": (
+        "covariate", "level", "mean_control", "mean_treatment", "crude_difference",
+        "adjusted_difference",
+    ),
+    "missingness_periods": (
+        "covariate", "la", "period", "condition", "n", "missing", "share",
+    ),
+    "missing_patterns": (
+        "covariate", "term", "odds_ratio", "ci_low", "ci_high", "p_value", "n", "missing", "notes",
+    ),
+    "imputation": ("variable", "observed", "missing", "r_hat", "converged", "fmi", "notes"),
+    "imputed_shares": ("variable", "level", "observed", "imputed"),
+    "imputation_trace": ("variable", "level", "chain", "iteration", "percent", "missing"),
+    "permutation": ("analysis", "scheme", "order", "statistic", "observed"),
+    "tipping_point": ("analysis", "delta", "estimate", "ci_low", "ci_high"),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import great_tables as gt
@@ -9,7 +10,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.data.rules import RULES
-from fvlib.report import words
+from fvlib.report import sentences, words
 from fvlib.report.bundle import Bundle, la_order, masked
 from fvlib.report.register import Register
 from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, by_la, cell, count_notes, house
@@ -25,12 +26,17 @@ def flow(bundle: Bundle, register: Register) -> gt.GT:
     return house(rows, "flow", labels=headings, numbers=las, notes=count_notes(bundle, texts))
 
 
-def crude(bundle: Bundle, register: Register) -> gt.GT:
-    """Set the primary outcome's crude counts by LA and condition."""
+def crude(bundle: Bundle, register: Register, outcome: str = protocol.PRIMARY_OUTCOME) -> gt.GT:
+    """Set an outcome's crude counts by LA and condition."""
     table = bundle.table("crude")
-    table = table[table["outcome"] == protocol.PRIMARY_OUTCOME].reset_index(drop=True)
-    texts = {name: cell(table, name) for name in ("n", "events", "not_observable", "missing")}
-    texts["mean"] = cell(table, "mean", words.percent)
+    table = table[table["outcome"] == outcome].reset_index(drop=True)
+    linear = outcome in protocol.LINEAR_OUTCOMES
+    counts = ("n", "not_observable", "missing") if linear else (
+        "n", "events", "not_observable", "missing"
+    )  # fmt: skip
+    texts = {name: cell(table, name) for name in counts}
+    texts["mean"] = cell(table, "mean", partial(sentences.mean, outcome=outcome) if linear
+                         else words.percent)  # fmt: skip
     rows: Rows = []
     for la in la_order(table):
         for place in table.index[table["la"] == la]:
@@ -41,18 +47,21 @@ def crude(bundle: Bundle, register: Register) -> gt.GT:
                     **{name: text[place] for name, text in texts.items()},
                 }
             )
-    labels = {
-        "condition": "Referred", "n": "Analysed", "events": "Looked after", "mean": "Share",
-        "not_observable": "Window open", "missing": "Missing",
+    labels = {"condition": "Referred", "n": "Analysed"}
+    if not linear:
+        labels["events"] = words.OUTCOMES[outcome].short
+    labels |= {
+        "mean": "Mean" if linear else "Share", "not_observable": "Window open",
+        "missing": "Missing",
     }  # fmt: skip
     notes = [
         "Not comparable: before and after go-live are different calendar times, and the five LAs "
         "weigh differently in each.",
         *count_notes(bundle, *texts.values()),
     ]
+    name = "crude" if outcome == protocol.PRIMARY_OUTCOME else f"crude-{outcome}"
     return house(
-        rows, "crude", labels=labels, group="la",
-        numbers=["n", "events", "mean", "not_observable", "missing"], notes=notes,
+        rows, name, labels=labels, group="la", numbers=list(labels)[1:], notes=notes,
     )  # fmt: skip
 
 

@@ -88,10 +88,16 @@ def forest(bundle: Bundle) -> Any:
     return canvas.plot(bottom)
 
 
-def laid_out(bundle: Bundle) -> tuple[Canvas, float]:
-    """Lay out the forest plot; return it with its lower edge."""
+def forest_beside(bundle: Bundle) -> Any:
+    """Draw the primary analysis and what must stand beside it, and nothing else."""
+    canvas, bottom = laid_out(bundle, most_groups=2)
+    return canvas.plot(bottom)
+
+
+def laid_out(bundle: Bundle, most_groups: int | None = None) -> tuple[Canvas, float]:
+    """Lay out the forest plot, or its first groups; return it with its lower edge."""
     rows: list[tuple[str, bool]] = []
-    for group in arranged(bundle):
+    for group in arranged(bundle)[:most_groups]:
         rows.append((group.heading, True))
         rows.extend((name, False) for name in group.analyses)
     bottom = -HEAD - ROW * len(rows)

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from fvlib.report import flow_plot, forest_plot, quality_plots, result_plots, trial_plots
+from fvlib import protocol
+from fvlib.report import (
+    cohort_plots,
+    flow_plot,
+    forest_plot,
+    imputation_plots,
+    quality_plots,
+    result_plots,
+    secondary_plots,
+    sensitivity_plots,
+    trial_plots,
+)
 from fvlib.report.bundle import Bundle
 from fvlib.report.canvas import words_only
 
@@ -30,6 +42,27 @@ PLOTS: Final = {
     "arrivals": Figure(quality_plots.arrivals, "arrivals"),
     "set_aside": Figure(quality_plots.set_aside, "set_aside"),
     "missingness": Figure(quality_plots.missingness, "missingness"),
+    "volume": Figure(cohort_plots.volume, "volume"),
+    "stayed_open": Figure(cohort_plots.stayed_open, "stayed_open"),
+    "ages": Figure(cohort_plots.ages, "profiles"),
+    "balance": Figure(cohort_plots.balance, "balance"),
+    "missing_over_time": Figure(imputation_plots.missing_over_time, "missingness_periods"),
+    "imputed_shares": Figure(imputation_plots.imputed_shares, "imputed_shares"),
+    "imputation_trace": Figure(imputation_plots.trace, "imputation_trace"),
+    "secondary_forest": Figure(secondary_plots.forest),
+    "s3_distribution": Figure(secondary_plots.s3_distribution, "s3_distribution"),
+    "s6_terms": Figure(secondary_plots.s6_terms, "s6_terms"),
+    "observed": Figure(secondary_plots.observed, "calendar"),
+    **{
+        f"crude_rate_{outcome}": Figure(
+            partial(trial_plots.crude_rate, outcome=outcome), "outcome_periods"
+        )
+        for outcome in protocol.SECONDARY_OUTCOMES
+    },
+    "forest_beside": Figure(forest_plot.forest_beside),
+    "permutation": Figure(sensitivity_plots.permutation, "permutation"),
+    "exposure_curve": Figure(sensitivity_plots.exposure_curve),
+    "triangulation": Figure(sensitivity_plots.triangulation),
 }
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report import accounts, sentences, words
+from fvlib.report import accounts, sensitivity_sentences, sentences, words
 from fvlib.report.bundle import EFFECT, ESTIMATED, Bundle, masked
 
 MARKDOWN_MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|~$^@])")
@@ -88,10 +88,17 @@ def quantities(bundle: Bundle) -> Quantities:
         strings |= _analysis(bundle, str(analysis), rows)
         _counts(str(analysis), rows, strings, hidden)
     for outcome in protocol.OUTCOMES:
-        if (bundle.estimates["analysis"] == outcome).any():
-            strings |= _outcome(bundle, outcome)
+        strings |= _outcome(bundle, outcome)
     strings |= _protocol() | _refresh(bundle)
-    strings["X5.over_time"] = sentences.over_time(bundle)
+    strings |= {
+        "X5.over_time": sentences.over_time(bundle),
+        "sensitivity.outside": sensitivity_sentences.summary(bundle),
+        "sensitivity.permutation": sensitivity_sentences.smallest_p(bundle),
+        "sensitivity.triangulation": sensitivity_sentences.triangulation(bundle),
+        "sensitivity.savings": sensitivity_sentences.savings(bundle),
+        "calendar.summary": sensitivity_sentences.observed(bundle),
+        "imputation.summary": sensitivity_sentences.chains(bundle),
+    }
     _tables(bundle, strings, hidden)
     return Quantities(strings, frozenset(hidden - set(strings)))
 

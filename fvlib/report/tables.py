@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from fvlib.report import data_tables, register_tables, result_tables
+from fvlib.report import (
+    cohort_tables,
+    data_tables,
+    outcome_result_tables,
+    register_tables,
+    result_tables,
+)
 
 # Each takes the released bundle and the registers.
 TABLES: Final[dict[str, Callable[..., Any]]] = {
     **result_tables.TABLES,
     **data_tables.TABLES,
+    **cohort_tables.TABLES,
+    **outcome_result_tables.TABLES,
     **register_tables.TABLES,
 }

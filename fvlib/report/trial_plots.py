@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from plotnine import (
@@ -31,6 +31,7 @@ from plotnine import (
 from fvlib import protocol
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.canvas import words_only
 from fvlib.report.plot_style import (
     AFTER,
     AFTER_TINT,
@@ -60,10 +61,14 @@ def calendar(bundle: Bundle) -> tuple[date, date, int]:
     return start, end, max(1, round(months / protocol.PERIOD_MONTHS))
 
 
-def segments(bundle: Bundle) -> pd.DataFrame:
+def segments(bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME) -> pd.DataFrame:
     """Return one row a cell of LA, period and condition: x from, x to (months), counts."""
     start, end, _ = calendar(bundle)
-    table = bundle.table("periods").copy()
+    if outcome == protocol.PRIMARY_OUTCOME:
+        table = bundle.table("periods").copy()
+    else:
+        table = bundle.table("outcome_periods")
+        table = table[table["outcome"] == outcome].reset_index(drop=True)
     live = {
         la: months_since(start, date.fromisoformat(text))
         for la, text in bundle.manifest["live_dates"].items()
@@ -129,12 +134,14 @@ def wedge(bundle: Bundle) -> ggplot:
     return plot
 
 
-def rates(bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the cells with a crude rate (in per cent), and those whose rate is masked.
+def rates(
+    bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the cells with a crude rate (in per cent) or mean, and those where it is masked.
 
     `run` numbers the unbroken stretches of each LA, so that no line is drawn across a mask.
     """
-    cells = segments(bundle)
+    cells = segments(bundle, outcome)
     cells = cells[(cells["n"] > 0) | cells["events_masked"] | cells["n_masked"]]
     cells = cells.sort_values(["la", "middle"])
     names = [words.LAS[la] for la in la_order(cells)]
@@ -142,16 +149,21 @@ def rates(bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame]:
     cells["referred"] = pd.Categorical(
         cells["condition"].map(words.CONDITIONS), [words.CONDITIONS[c] for c in CONDITIONS]
     )
-    cells["rate"] = 100 * cells["events"].astype(float) / cells["n"].astype(float)
+    if outcome in protocol.LINEAR_OUTCOMES:
+        cells["rate"] = cells["mean"].astype(float)
+    else:
+        cells["rate"] = 100 * cells["events"].astype(float) / cells["n"].astype(float)
     missing = cells["rate"].isna()
     cells["run"] = cells["la"] + missing.groupby(cells["la"]).cumsum().astype(str)
     return cells[~missing], cells[missing]
 
 
-def crude_rate(bundle: Bundle) -> ggplot:
-    """Draw the crude rate of becoming looked after by LA and period, treated stretch shaded."""
+def crude_rate(bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME) -> Any:
+    """Draw an outcome's crude rate or mean by LA and period, treated stretch shaded."""
     start, _, periods = calendar(bundle)
-    shown, hidden = rates(bundle)
+    shown, hidden = rates(bundle, outcome)
+    if shown.empty and hidden.empty:
+        return words_only("No window has closed yet")
     shade = pd.concat([shown, hidden]).drop_duplicates("la")[["name", "live"]].copy()
     shade["end"] = periods * protocol.PERIOD_MONTHS
     top = max(1.0, float(shown["rate"].max()) * 1.15) if len(shown) else 1.0
@@ -177,7 +189,7 @@ def crude_rate(bundle: Bundle) -> ggplot:
             limits=(0, periods * protocol.PERIOD_MONTHS), expand=(0.02, 0),
         )
         + scale_y_continuous(limits=(0, top), expand=(0, 0))
-        + labs(x="Date of referral", y="Became looked after, %")
+        + labs(x="Date of referral", y=words.OUTCOMES[outcome].measure)
         + house_theme(2.6, axis_text_x=element_text(size=6.5, color=INK))
     )  # fmt: skip
     if len(hidden):

@@ -15,12 +15,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from fvlib import protocol
+from fvlib.data import codes
 
 MINUS: Final = "\u2212"
 NO_BREAK: Final = "\u00a0"
 EN_DASH: Final = "\u2013"
 EXTRA_DECIMALS: Final = 3  # how many more digits a number may take to stay off a line
 SMALLEST_P: Final = Decimal("0.001")
+MILLION: Final = 1_000_000
 LARGEST_P: Final = Decimal("0.99")
 
 
@@ -79,6 +81,15 @@ def per_thousand(difference: float) -> str:
 def ratio(value: float) -> str:
     """Write an odds ratio: two decimals, one from 10 up, never a false 1.00."""
     return number(value, 2 if value < 10 else 1, apart_from=1)
+
+
+def pounds(value: float) -> str:
+    """Write pounds to three significant digits: £1.23 million, −£45,600."""
+    sign = MINUS if value < 0 else ""
+    size = abs(value)
+    if size >= MILLION:
+        return f"{sign}£{number(size / MILLION, 2 if size < 10 * MILLION else 1)}{NO_BREAK}million"
+    return f"{sign}£{number(round(size, -2))}"
 
 
 def log_ratio(value: float) -> str:
@@ -192,10 +203,16 @@ class Outcome:
         In tables and figures.
     question
         What may be reduced or increased, in a sentence.
+    short
+        Where a figure leaves little room.
+    measure
+        On the axis of a figure of crude numbers.
     """
 
     label: str
     question: str
+    short: str
+    measure: str
 
 
 def _months(outcome: str) -> str:
@@ -206,32 +223,46 @@ OUTCOMES: Final = {
     "P1": Outcome(
         "Became looked after",
         f"the likelihood of becoming looked after within {_months('P1')} of referral",
+        "Became looked after",
+        "Became looked after, %",
     ),
     "S1": Outcome(
         "Returned to statutory services",
         "the likelihood of returning to statutory services after a plan, within "
         f"{_months('S1')} of referral",
+        "Returned to services",
+        "Returned, %",
     ),
     "S2": Outcome(
         "Started a child protection plan",
         f"the likelihood of starting a child protection plan within {_months('S2')} of referral",
+        "Started a protection plan",
+        "Started a plan, %",
     ),
     "S3": Outcome(
         "Days on plans",
         "the number of days on child protection or child in need plans in the "
         f"{_months('S3')} after referral",
+        "Days on plans",
+        "Mean days",
     ),
     "S4": Outcome(
         "Kinship care at the first placement",
         "the likelihood that a child who becomes looked after is first placed in kinship care",
+        "Kinship care first",
+        "Kinship care, %",
     ),
     "S5": Outcome(
         "Reunified with family",
         f"the likelihood that a child who becomes looked after returns home within {_months('S5')}",
+        "Reunified with family",
+        "Reunified, %",
     ),
     "S6": Outcome(
         "Unauthorised absence rate (exploratory)",
         "the rate of unauthorised absence from school over three terms",
+        "Unauthorised absence",
+        "Mean rate, %",
     ),
 }
 
@@ -302,6 +333,22 @@ COVARIATES: Final = {
     "la_fsm_share": "LA: share eligible for free school meals",
     "la_white_british_share": "LA: share white British",
     "other_programme": "LA: other innovation programme",
+}
+
+# Levels whose machine name needs words; codes of the statutory returns have the contract's labels.
+LEVELS: Final[dict[str, dict[str, str]]] = {
+    "ethnicity": {entry.code: sentence_case(entry.label) for entry in codes.ETHNICITY.codes},
+    "primary_need": {entry.value: sentence_case(entry.label) for entry in codes.PRIMARY_NEED.codes},
+    "sex": {"other": "Other or undetermined"},
+    "age_band": {name: f"{name.replace('-', ' to ')} years" for name, _, _ in protocol.AGE_BANDS},
+}
+
+# Terms of X5, in order.
+EXPOSURE_TERMS: Final = {
+    **{f"m{m}": f"{m} whole periods since go-live" for m in range(protocol.PERIODS - 1)},
+    "m1": "1 whole period since go-live",
+    "time_averaged": "Average over the time since go-live",
+    "long_term": "Long-term effect",
 }
 
 FILES: Final = {
@@ -388,6 +435,22 @@ def analysis_label(analysis: str, otherwise: str = "") -> str:
             return base
         return f"{base}: {outcome} {OUTCOMES[outcome].label}"
     return sentence_case(otherwise) or plain(analysis)
+
+
+def level(covariate: str, value: str) -> str:
+    """Name a level of a covariate; a code of the statutory returns has its label."""
+    names = LEVELS.get(covariate, {})
+    return names.get(value) or sentence_case(value.replace("_", " "))
+
+
+def term_label(term: str) -> tuple[str, str]:
+    """Name a design matrix's term: what it belongs to, and its level."""
+    name, bracket, rest = term.partition("[")
+    if name not in COVARIATES:
+        return "Design", {"treated": "Referred after go-live"}.get(term) or sentence_case(
+            readable(term)
+        )
+    return COVARIATES[name], level(name, rest.rstrip("]")) if bracket else "Per unit"
 
 
 def rule_label(rule: str) -> str:

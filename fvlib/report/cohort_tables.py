@@ -1,0 +1,164 @@
+"""Tables of who was followed and what is missing: profiles, balance, patterns, imputation."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import great_tables as gt
+import pandas as pd
+
+from fvlib.report import words
+from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.register import Register
+from fvlib.report.table_style import (
+    ABSENT,
+    MASKED_TEXT,
+    YES_NO,
+    Rows,
+    cell,
+    count_notes,
+    house,
+)
+
+SHOWN_PROFILES: Final = ("sex", "primary_need")
+
+
+def profiles(bundle: Bundle, register: Register) -> gt.GT:
+    """Set the cohort's sex and main need, as percentages of each LA's children."""
+    table = bundle.table("profiles").reset_index(drop=True)
+    total = table.groupby(["la", "characteristic"])["n"].transform("sum").astype(float)
+    share = table["n"].astype(float) / total.where(total > 0)
+    hidden = masked(table, "n")
+    las = la_order(table)
+    rows: Rows = []
+    for name in SHOWN_PROFILES:
+        mine = table[table["characteristic"] == name]
+        for level in dict.fromkeys(mine["level"].astype(str)):
+            part = mine[mine["level"].astype(str) == level]
+            line = dict.fromkeys(las, ABSENT)
+            for place, la in zip(part.index, part["la"].astype(str), strict=True):
+                known = pd.notna(share[place])
+                text = words.percent(float(share[place])) if known else ABSENT
+                line[la] = MASKED_TEXT if hidden[place] else text
+            label = "Not recorded" if level == "missing" else words.level(name, level)
+            rows.append({"group": words.COVARIATES[name], "level": label, **line})
+    texts = pd.Series([row[la] for row in rows for la in las], dtype=object)
+    labels = {"level": "", **{la: words.LAS[la] for la in las}}
+    return house(
+        rows, "profiles", labels=labels, group="group", numbers=las,
+        notes=[n for n in count_notes(bundle, texts) if n.startswith(MASKED_TEXT)],
+    )  # fmt: skip
+
+
+def balance(bundle: Bundle, register: Register) -> gt.GT:
+    """Set each covariate level's share by condition and the adjusted standardised difference."""
+    table = bundle.table("balance").reset_index(drop=True)
+    means = {name: cell(table, f"mean_{name}", words.percent) for name in ("control", "treatment")}
+    difference = {
+        name: cell(table, f"{name}_difference", lambda value: words.number(value, 2))
+        for name in ("adjusted", "crude")
+    }
+    rows: Rows = [
+        {
+            "group": words.label(words.COVARIATES, str(name)),
+            "level": words.level(str(name), str(level)) if isinstance(level, str) else "Average",
+            "control": means["control"][place],
+            "treatment": means["treatment"][place],
+            "adjusted": difference["adjusted"][place],
+            "crude": difference["crude"][place],
+        }
+        for place, (name, level) in enumerate(zip(table["covariate"], table["level"], strict=True))
+    ]
+    labels = {
+        "level": "", "control": words.CONDITIONS["control"],
+        "treatment": words.CONDITIONS["treatment"], "adjusted": "Adjusted", "crude": "Crude",
+    }  # fmt: skip
+    notes = [
+        "Adjusted: for LA and period. Crude: not comparable, calendar time.",
+        *count_notes(bundle, *means.values())[1:],
+    ]
+    return house(
+        rows, "balance", labels=labels, group="group", numbers=list(labels)[1:], notes=notes,
+        spanners={"Share of children": ["control", "treatment"],
+                  "Standardised difference": ["adjusted", "crude"]},
+    )  # fmt: skip
+
+
+def missing_patterns(bundle: Bundle, register: Register) -> gt.GT:
+    """Set the odds ratios of being missing on the other covariates and on treatment."""
+    table = bundle.table("missing_patterns").reset_index(drop=True)
+    covariates = words.in_order(table["covariate"].astype(str), words.COVARIATES)
+    fitted = [n for n in covariates if table.loc[table["covariate"] == n, "term"].notna().any()]
+    texts: dict[tuple[str, str], str] = {}
+    for _, row in table[table["term"].notna()].iterrows():
+        told = (words.ratio(float(row[c])) for c in ("odds_ratio", "ci_low", "ci_high"))
+        ratio, low, high = told
+        texts[str(row["term"]), str(row["covariate"])] = f"{ratio} ({low} to {high})"
+    rows: Rows = []
+    for term in dict.fromkeys(table["term"].dropna().astype(str)):
+        group, label = words.term_label(term)
+        line = {name: texts.get((term, name), ABSENT) for name in fitted}
+        rows.append({"group": group, "term": label, **line})
+    order = ["Design", *words.COVARIATES.values()]
+    rows.sort(key=lambda row: order.index(row["group"]) if row["group"] in order else len(order))
+    labels = {"term": "", **{name: words.label(words.COVARIATES, name) for name in fitted}}
+    notes = [
+        f"Odds ratios with {words.confidence_level()} confidence interval, one logistic model a "
+        "column, with a random intercept for each LA, on children with every other covariate "
+        "recorded.",
+    ]
+    for name in covariates:
+        first = table[table["covariate"] == name].iloc[0]
+        if isinstance(first["notes"], str) and first["notes"]:
+            label = words.label(words.COVARIATES, name)
+            notes.append(f"{label}: {words.readable(first['notes'])}.")
+    return house(
+        rows, "missing-patterns", labels=labels, group="group", numbers=fitted, notes=notes
+    )
+
+
+def imputation(bundle: Bundle, register: Register) -> gt.GT:
+    """Set how the imputation of each covariate went."""
+    table = bundle.table("imputation").reset_index(drop=True)
+    counts = {name: cell(table, name) for name in ("observed", "missing")}
+    fmi = cell(table, "fmi", words.percent)
+    r_hat = cell(table, "r_hat", lambda value: words.number(value, 2))
+    rows: Rows = []
+    notes = []
+    for place, name in enumerate(table["variable"].astype(str)):
+        label = words.label(words.COVARIATES, name)
+        rows.append(
+            {
+                "variable": label,
+                "observed": counts["observed"][place],
+                "missing": counts["missing"][place],
+                "fmi": fmi[place],
+                "r_hat": r_hat[place],
+                "converged": YES_NO[bool(table["converged"][place])],
+            }
+        )
+        if isinstance(table["notes"][place], str) and table["notes"][place]:
+            notes.append(f"{label}: {words.readable(table['notes'][place])}.")
+    labels = {
+        "variable": "", "observed": "Recorded", "missing": "Imputed",
+        "fmi": "Missing information", "r_hat": "R\u0302", "converged": "Chains agree",
+    }  # fmt: skip
+    notes = [
+        f"{words.count(bundle.manifest['imputations'])} imputations. Missing information: fraction "
+        "of it in the covariate\u2019s shares, at the worst level. R\u0302 near one: the chains "
+        "mix.",
+        *notes,
+        *count_notes(bundle, *counts.values()),
+    ]
+    return house(
+        rows, "imputation", labels=labels, numbers=["observed", "missing", "fmi", "r_hat"],
+        notes=notes,
+    )  # fmt: skip
+
+
+TABLES: Final[dict[str, Any]] = {
+    "profiles": profiles,
+    "balance": balance,
+    "missing_patterns": missing_patterns,
+    "imputation": imputation,
+}

@@ -1,0 +1,210 @@
+"""Tables of the secondary outcomes, and of every analysis side by side with what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from string import ascii_lowercase
+from typing import Any, Final
+
+import great_tables as gt
+import pandas as pd
+
+from fvlib import protocol
+from fvlib.report import data_tables, sentences, words
+from fvlib.report.bundle import ESTIMATED, P_ONLY, Bundle
+from fvlib.report.register import Register
+from fvlib.report.result_tables import with_interval
+from fvlib.report.table_style import ABSENT, Rows, cell, count_notes, house
+
+EFFECT_SCALES: Final = ("odds_ratio", "mean_difference", "risk_difference", "pounds")
+REMARKS: Final = ("dropped", "warnings")
+COUNTS_AS_ONE: Final = 1.0  # the p of an outcome that can't be estimated (analysis plan)
+
+
+def secondary(bundle: Bundle, register: Register) -> gt.GT:
+    """Set the six secondary outcomes: effect, and raw beside Hochberg-adjusted p."""
+    rows: Rows = []
+    lacking = []
+    for outcome in protocol.SECONDARY_OUTCOMES:
+        label = f"{outcome} {words.OUTCOMES[outcome].label}{register.marks(outcome)}"
+        row = {"outcome": label}
+        main, nested = bundle.effect(outcome), bundle.effect(sentences.nested_of(outcome))
+        if main is None:
+            lacking.append(outcome)
+            row |= {"effect": words.label(words.STATUSES, bundle.status(outcome)[0])}
+            row |= dict.fromkeys(("n", "points", "beside", "permutation"), ABSENT)
+            row |= {"p": ABSENT, "adjusted": ABSENT}
+        else:
+            scale = _scale(bundle, outcome)
+            row |= {
+                "n": cell(main.to_frame().T, "n").iloc[0],
+                "effect": with_interval(bundle.effect(outcome, scale), scale, outcome),
+                "points": with_interval(
+                    bundle.effect(outcome, "risk_difference"), "risk_difference"
+                ),
+                "beside": ABSENT
+                if nested is None
+                else with_interval(
+                    bundle.effect(sentences.nested_of(outcome), scale), scale, outcome
+                ),
+                "p": _p(main["p_value"]),
+                "adjusted": _p(main["p_adjusted"]),
+                "permutation": _p(sentences.permutation_p(bundle, outcome)),
+            }
+        rows.append(row)
+    labels = {
+        "outcome": "", "n": "Analysed", "effect": "Odds ratio or difference in means",
+        "points": "Percentage points", "beside": "LA \u00d7 period model",
+    }  # fmt: skip
+    spanners: dict[str, Sequence[str]] = {}
+    notes = [
+        f"In brackets: {words.confidence_level()} confidence interval. S3: days; S6: percentage of "
+        "sessions, and child-terms in place of children.",
+    ]
+    if not bundle.interim:
+        labels |= {"p": "raw", "adjusted": "Hochberg", "permutation": "permutation"}
+        spanners = {"p": ["p", "adjusted", "permutation"]}
+        notes.append(
+            f"Hochberg\u2019s adjustment is over the family of all "
+            f"{len(protocol.SECONDARY_OUTCOMES)}; an outcome that can\u2019t be estimated counts "
+            f"as p = {words.number(COUNTS_AS_ONE)}"
+            + (f", here {words.listing(lacking)}." if lacking else "; here there is none.")
+        )
+    notes += [sentences.no_result(bundle, outcome) for outcome in lacking]
+    notes += [
+        *count_notes(bundle, pd.Series([row["n"] for row in rows])),
+        *register.notes(list(protocol.SECONDARY_OUTCOMES)),
+    ]
+    return house(
+        rows, "secondary", labels=labels, numbers=[n for n in labels if n != "outcome"],
+        notes=notes, spanners=spanners,
+    )  # fmt: skip
+
+
+def _scale(bundle: Bundle, analysis: str) -> str:
+    """Return the scale on which an analysis's effect is shown, the first that it has."""
+    known = (s for s in EFFECT_SCALES if bundle.effect(analysis, s) is not None)
+    return next(known, "log_odds")
+
+
+def _p(value: float | None) -> str:
+    if value is None or pd.isna(value):
+        return ABSENT
+    return words.p_value(float(value)).removeprefix("p = ").removeprefix("p ")
+
+
+def specification(bundle: Bundle, register: Register) -> gt.GT:
+    """Set every analysis but the main ones: what it changes, its counts, effect and diary."""
+    plan = {row["id"]: row for row in bundle.manifest.get("plan", [])}
+    estimates = bundle.estimates
+    estimates = estimates[~estimates["role"].isin(("primary", "secondary"))]
+    letters: dict[str, str] = {}
+    rows: Rows = []
+    order = words.in_order(estimates["role"].astype(str), words.ROLES)
+    for role in order:
+        of_role = estimates[estimates["role"] == role]
+        for name in words.in_order(of_role["analysis"].astype(str), words.ANALYSES):
+            mine = of_role[of_role["analysis"] == name]
+            changes = str(plan.get(name, {}).get("changes", ""))
+            row = _specified(bundle, name, mine, letters)
+            rows.append(
+                {
+                    "group": words.label(words.ROLES, role),
+                    "analysis": bundle.label(name) + register.marks(name),
+                    "outcome": str(mine["outcome"].iloc[0]),
+                    "changes": words.sentence_case(changes) or ABSENT,
+                    **row,
+                }
+            )
+    labels = {
+        "analysis": "", "outcome": "On", "changes": "What changes", "n": "n", "events": "Events",
+        "estimate": "Estimate", "fit": "Fit",
+    }  # fmt: skip
+    notes = [
+        f"Odds ratio, or for S3 and S6 the difference in means, with {words.confidence_level()} "
+        "confidence interval. pp: percentage points.",
+        *(f"{letter}: {words.sentence_case(text)}." for text, letter in letters.items()),
+        *count_notes(bundle, pd.Series([row[c] for row in rows for c in ("n", "events")])),
+        *register.notes([str(name) for name in estimates["analysis"].unique()]),
+    ]
+    return house(
+        rows, "specification", labels=labels, group="group", numbers=["n", "events", "estimate"],
+        notes=notes,
+    )  # fmt: skip
+
+
+def _specified(
+    bundle: Bundle, name: str, mine: pd.DataFrame, letters: dict[str, str]
+) -> dict[str, str]:
+    """Write one analysis's counts, estimate and fit; remarks stand once, under a letter."""
+    first = mine.iloc[[0]]
+    status, reason = bundle.status(name)
+    row = {"n": cell(first, "n").iloc[0], "events": cell(first, "events").iloc[0]}
+    texts = [
+        words.remarks(text) for column in REMARKS
+        if isinstance(text := first[column].iloc[0], str) and text
+    ]  # fmt: skip
+    if status != ESTIMATED:
+        texts = [words.readable(reason)]
+    marks = [letters.setdefault(text, _letter(len(letters))) for text in texts]
+    fit = "converged" if first["converged"].iloc[0] else "did not converge"
+    if first["singular"].iloc[0]:
+        fit += ", variance at zero"
+    if status != ESTIMATED:
+        fit = words.label(words.STATUSES, status)
+    row["fit"] = f"{fit} ({', '.join(marks)})" if marks else fit
+    row["estimate"] = _estimate(bundle, name, mine)
+    return row
+
+
+def _estimate(bundle: Bundle, name: str, mine: pd.DataFrame) -> str:
+    if bundle.effect(name) is not None:
+        scale = _scale(bundle, name)
+        told = with_interval(bundle.effect(name, scale), scale, str(mine["outcome"].iloc[0]))
+        return f"{told} pp" if scale == "risk_difference" else told
+    p = mine.loc[mine["scale"] == P_ONLY, "p_value"].dropna()
+    if len(p):
+        return words.p_value(float(p.iloc[0]))
+    averaged = bundle.estimate(name, "time_averaged", "odds_ratio")
+    return ABSENT if averaged is None else f"average {with_interval(averaged, 'odds_ratio')}"
+
+
+def _letter(place: int) -> str:
+    rounds, letter = divmod(place, len(ascii_lowercase))
+    return ascii_lowercase[letter] * (rounds + 1)
+
+
+def exposure_effects(bundle: Bundle, register: Register) -> gt.GT:
+    """Set the effect by time since go-live (X5), its summaries, and what each rests on."""
+    rows: Rows = []
+    mine = bundle.estimates[bundle.estimates["analysis"] == "X5"]
+    for term in words.in_order(mine["term"].astype(str), words.EXPOSURE_TERMS):
+        if bundle.estimate("X5", term) is None:
+            continue
+        rows.append(
+            {
+                "term": words.label(words.EXPOSURE_TERMS, term),
+                "ratio": with_interval(bundle.estimate("X5", term, "odds_ratio"), "odds_ratio"),
+                "points": with_interval(
+                    bundle.estimate("X5", term, "risk_difference"), "risk_difference"
+                ),
+            }
+        )
+    labels = {"term": "", "ratio": "Odds ratio", "points": "Percentage points"}
+    notes = [] if rows else [sentences.no_result(bundle, "X5")]
+    return house(
+        rows, "exposure-effects", labels=labels, numbers=["ratio", "points"], notes=notes,
+        narrow=True,
+    )  # fmt: skip
+
+
+TABLES: Final[dict[str, Any]] = {
+    "secondary": secondary,
+    "specification": specification,
+    "exposure_effects": exposure_effects,
+    **{
+        f"crude_{outcome}": partial(data_tables.crude, outcome=outcome)
+        for outcome in protocol.SECONDARY_OUTCOMES
+    },
+}

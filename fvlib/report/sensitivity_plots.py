@@ -1,0 +1,206 @@
+# mypy: allow-untyped-calls
+# (plotnine's functions carry no types.)
+"""Figures of whether the answer survives: permutation, time since go-live, triangulation."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import pandas as pd
+from plotnine import (
+    aes,
+    facet_wrap,
+    geom_histogram,
+    geom_hline,
+    geom_point,
+    geom_segment,
+    geom_text,
+    geom_vline,
+    ggplot,
+    labs,
+    scale_x_continuous,
+    scale_y_continuous,
+)
+
+from fvlib import protocol
+from fvlib.report import sentences, words
+from fvlib.report.bundle import Bundle
+from fvlib.report.canvas import Canvas, words_only
+from fvlib.report.plot_style import (
+    AFTER,
+    ALERT,
+    BAND,
+    FONT,
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    TEXT,
+    WIDTH,
+    house_theme,
+    ratio_tick,
+    ratio_ticks,
+)
+
+ROW: Final = 0.24  # inches
+TEST: Final = "X4"
+EXPOSURE_TERMS: Final = ("m0", "m1", "m2", "m3", "m4")
+SUMMARY_TERMS: Final = ("time_averaged", "long_term")
+
+
+def permutation_draws(bundle: Bundle) -> pd.DataFrame:
+    """Return the primary outcome's draws with `is_observed` and each scheme's smallest p."""
+    table = bundle.table("permutation")
+    mine = sentences.permutation_of(protocol.PRIMARY_OUTCOME)
+    table = table[table["analysis"].isin((mine, protocol.PRIMARY_OUTCOME))].copy()
+    table["is_observed"] = table["observed"].astype(str).str.lower().isin(("true", "1", "1.0"))
+    count = table.groupby("scheme")["statistic"].transform("size")
+    return table.assign(orders=count, statistic=table["statistic"].astype(float))
+
+
+def permutation(bundle: Bundle) -> Any:
+    """Draw the null distribution of the permutation statistic under each scheme of orders."""
+    table = permutation_draws(bundle)
+    if bundle.interim or table.empty:
+        return words_only("No permutation test in this refresh")
+    table["what"] = [
+        f"{scheme_label(str(scheme))}: {orders} orders, smallest p {words.number(1 / orders, 3)}"
+        for scheme, orders in zip(table["scheme"], table["orders"], strict=True)
+    ]
+    table["what"] = pd.Categorical(table["what"], list(dict.fromkeys(table["what"])))
+    seen = table[table["is_observed"]].assign(label="observed")
+    reach = 1.1 * float(table["statistic"].abs().max() or 1.0)
+    plot = (
+        ggplot(table, aes("statistic"))
+        + geom_histogram(binwidth=2 * reach / 24, boundary=0, fill="#9fb3c8", color=PAPER, size=0.3)
+        + geom_vline(aes(xintercept="statistic"), seen, color=ALERT, size=0.9)
+        + facet_wrap("what", ncol=1, scales="free_y")
+        + scale_x_continuous(limits=(-reach, reach))
+        + scale_y_continuous(expand=(0, 0, 0.25, 0))
+        + labs(x="Studentised score of treatment under each order", y="Orders")
+        + house_theme(1.7 * table["scheme"].nunique() + 0.4)
+    )
+    return plot + geom_text(
+        aes(x="statistic", label="label"), seen, y=float("inf"), color=ALERT, size=TEXT - 0.5,
+        family=FONT, va="top", ha="left", nudge_x=0.01 * reach,
+    )  # fmt: skip
+
+
+def scheme_label(scheme: str) -> str:
+    """Name a scheme of orders."""
+    known = {
+        "within strata": "Within strata (the design\u2019s own)",
+        "restricted": "Within strata (the design\u2019s own)",
+        "within_strata": "Within strata (the design\u2019s own)",
+        "unrestricted": "Ignoring strata (not pre-specified)",
+        "all": "Ignoring strata (not pre-specified)",
+    }
+    return known.get(scheme) or words.plain(scheme)
+
+
+def exposure_curve(bundle: Bundle) -> Any:
+    """Draw the effect by whole periods since go-live, with the average over them."""
+    rows = {term: bundle.estimate("X5", term, "odds_ratio") for term in EXPOSURE_TERMS}
+    known = {place: row for place, row in enumerate(rows.values()) if row is not None}
+    if not known:
+        return words_only("No effect by time since go-live in this refresh")
+    table = pd.DataFrame(
+        {
+            "time": list(known),
+            **{
+                name: [math.log(float(row[name])) for row in known.values()]
+                for name in ("estimate", "ci_low", "ci_high")
+            },
+        }
+    )
+    low = min(0.0, float(table["ci_low"].min()))
+    high = max(0.0, float(table["ci_high"].max()))
+    marks = ratio_ticks(low, high)
+    average = bundle.estimate("X5", "time_averaged", "odds_ratio")
+    plot = ggplot(table, aes("time", "estimate")) + geom_hline(yintercept=0, color=INK, size=0.5)
+    if average is not None:
+        level = math.log(float(average["estimate"]))
+        plot = plot + geom_hline(yintercept=level, color=AFTER, size=0.7, linetype="dashed")
+        told = pd.DataFrame({"time": [len(EXPOSURE_TERMS) - 0.5], "estimate": [level]})
+        plot = plot + geom_text(
+            aes("time", "estimate"), told, label="average over time", ha="right", va="bottom",
+            size=TEXT - 0.5, color=AFTER, family=FONT, nudge_y=0.01 * (high - low),
+        )  # fmt: skip
+    return (
+        plot
+        + geom_segment(aes(xend="time", y="ci_low", yend="ci_high"), color=INK, size=0.7)
+        + geom_point(fill=AFTER, color=INK, size=2.4, stroke=0.4)
+        + scale_x_continuous(
+            breaks=list(range(len(EXPOSURE_TERMS))), limits=(-0.5, len(EXPOSURE_TERMS) - 0.5)
+        )
+        + scale_y_continuous(
+            breaks=[math.log(mark) for mark in marks], labels=[ratio_tick(m) for m in marks]
+        )
+        + labs(x="Whole periods of six months since go-live", y="Odds ratio (log scale)")
+        + house_theme(2.8)
+    )
+
+
+def triangulation(bundle: Bundle) -> Any:
+    """Draw the trial's estimate, the sister evaluation's and, where pooled, the pooled one."""
+    lines = triangulated(bundle)
+    if len(lines) < 2:
+        return words_only("No sister estimate to set beside the trial\u2019s")
+    low = min(0.0, *(line[2] for line in lines))
+    high = max(0.0, *(line[3] for line in lines))
+    room = 0.06 * ((high - low) or 1.0)
+    low, high = low - room, high + room
+    left, right = 2.3, 4.7
+    canvas = Canvas()
+
+    def at(value: float) -> float:
+        return left + (value - low) / (high - low) * (right - left)
+
+    bottom = -0.1 - ROW * len(lines)
+    primary = lines[0]
+    canvas.box((at(primary[2]), at(primary[3])), (bottom, -0.1), BAND)
+    for mark in ratio_ticks(low, high, most=5):
+        x = at(math.log(mark))
+        canvas.line((x, bottom), (x, -0.1), GRID)
+        canvas.text(x, bottom - 0.1, ratio_tick(mark), ha="center", size=TEXT - 0.5)
+    canvas.line((at(0.0), bottom), (at(0.0), -0.1), INK, size=0.6)
+    for place, (label, estimate, ci_low, ci_high) in enumerate(lines):
+        y = -0.1 - ROW * (place + 0.5)
+        canvas.text(0.0, y, label)
+        canvas.line((at(ci_low), y), (at(ci_high), y), INK, size=0.7)
+        shape, fill = ("D", AFTER) if place == 0 else ("o", PAPER)
+        canvas.point(at(estimate), y, shape=shape, fill=fill)
+        numbers = [words.ratio(math.exp(value)) for value in (estimate, ci_low, ci_high)]
+        told = f"{numbers[0]} ({numbers[1]} to {numbers[2]})"
+        canvas.text(WIDTH - 0.02, y, told, ha="right", size=TEXT - 0.5)
+    canvas.text(left, bottom - 0.28, "Odds ratio (log scale)", color=MUTED)
+    return canvas.plot(bottom - 0.4)
+
+
+def triangulated(bundle: Bundle) -> list[tuple[str, float, float, float]]:
+    """Return label, log odds ratio and interval of what X12 sets side by side, P1 first."""
+    out = []
+    main = bundle.effect(protocol.PRIMARY_OUTCOME, "log_odds")
+    if main is not None:
+        out.append(("Trial: protocol\u2019s model", main))
+    rows = bundle.estimates
+    rows = rows[(rows["analysis"] == "X12") & (rows["scale"] == "log_odds")]
+    rows = rows[rows["estimate"].notna() & rows["ci_low"].notna() & rows["ci_high"].notna()]
+    for _, row in rows.iterrows():
+        term = str(row["term"])
+        out.append((TRIANGULATION.get(term) or words.plain(term), row))
+    return [
+        (label, float(row["estimate"]), float(row["ci_low"]), float(row["ci_high"]))
+        for label, row in out
+    ]
+
+
+TRIANGULATION: Final = {
+    "treatment": "Pooled",
+    "pooled": "Pooled",
+    "did": "Difference-in-differences",
+    "stepped_wedge": "Stepped wedge",
+    "pooled_independent": "Pooled, correlation 0",
+    "pooled_correlated": "Pooled, correlation 1",
+}

@@ -1,0 +1,157 @@
+"""Whether the answer survives, in sentences made from the results."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from fvlib import protocol
+from fvlib.report import sentences, words
+from fvlib.report.bundle import Bundle
+from fvlib.report.sensitivity_plots import permutation_draws
+
+COMPARED: Final = ("log_odds", "risk_difference")
+
+
+def outside(bundle: Bundle) -> list[str] | None:
+    """List the analyses of the primary outcome whose estimate leaves the primary's interval.
+
+    Each is compared on the first scale that both have. None without a primary result.
+    """
+    main = protocol.PRIMARY_OUTCOME
+    if bundle.effect(main) is None:
+        return None
+    return [name for name in compared(bundle) if _leaves(bundle, name)]
+
+
+def compared(bundle: Bundle) -> list[str]:
+    """List the analyses of the primary outcome that can be held against its interval."""
+    rows = bundle.estimates
+    rows = rows[(rows["outcome"] == protocol.PRIMARY_OUTCOME) & (rows["role"] != "primary")]
+    names = words.in_order(rows["analysis"].astype(str), words.ANALYSES)
+    return [name for name in names if _shared_scale(bundle, name) is not None]
+
+
+def _shared_scale(bundle: Bundle, name: str) -> tuple[pd.Series, pd.Series] | None:
+    for scale in COMPARED:
+        mine = bundle.effect(name, scale)
+        main = bundle.effect(protocol.PRIMARY_OUTCOME, scale)
+        if mine is not None and main is not None:
+            return mine, main
+    return None
+
+
+def _leaves(bundle: Bundle, name: str) -> bool:
+    both = _shared_scale(bundle, name)
+    if both is None:
+        return False
+    mine, main = both
+    return not main["ci_low"] <= mine["estimate"] <= main["ci_high"]
+
+
+def summary(bundle: Bundle) -> str:
+    """Say which analyses' estimates leave the interval of the protocol's model."""
+    gone = outside(bundle)
+    if gone is None:
+        return sentences.no_result(bundle, protocol.PRIMARY_OUTCOME)
+    names = compared(bundle)
+    if not names:
+        return "No other analysis of the primary outcome has a result in this refresh."
+    many = f"{words.count(len(names))} other analyses of the primary outcome have an estimate"
+    if not gone:
+        return (
+            f"{many}; all of these estimates lie inside the interval of the protocol\u2019s model."
+        )
+    told = words.listing(words.in_sentence(bundle.label(name)) for name in gone)
+    return (
+        f"{many}; {words.count(len(gone))} of these estimates lie outside the interval of the "
+        f"protocol\u2019s model: {told}."
+    )
+
+
+def smallest_p(bundle: Bundle) -> str:
+    """Say which p each permutation scheme can reach at best, and the one it gave."""
+    if bundle.interim:
+        return "At an interim look no permutation test is shown."
+    table = permutation_draws(bundle)
+    limit = (
+        f"With the design\u2019s own {sentences.ORDERS} orders the smallest p that the test can "
+        f"give is {words.number(1 / sentences.ORDERS, 3)}, which is above "
+        f"{words.number(protocol.ALPHA, 2)}: it can never call an effect significant at the "
+        "protocol\u2019s level."
+    )
+    p = sentences.permutation_p(bundle, protocol.PRIMARY_OUTCOME)
+    if table.empty or p is None:
+        return f"{limit} There is no result in this refresh."
+    return f"{limit} It gave {words.p_value(p)}."
+
+
+def triangulation(bundle: Bundle) -> str:
+    """Tell what the sister evaluation's estimate adds, by the protocol's rule."""
+    row = bundle.effect("X12", "odds_ratio")
+    if row is None:
+        return sentences.no_result(bundle, "X12")
+    told = f"odds ratio {words.ratio(row['estimate'])} {sentences.ratio_interval(row)}"
+    notes = row.get("warnings")
+    more = f" {words.sentence_case(str(notes))}." if isinstance(notes, str) and notes else ""
+    return f"The two estimates are pooled: {told}.{more}"
+
+
+def savings(bundle: Bundle) -> str:
+    """Tell the implied savings; nothing is printed without a cost."""
+    row = bundle.estimate("X14", "treatment", "pounds")
+    if row is None:
+        rows = bundle.estimates
+        rows = rows[(rows["analysis"] == "X14") & (rows["scale"] == "pounds")]
+        rows = rows[rows["estimate"].notna()]
+        if rows.empty:
+            return sentences.no_result(bundle, "X14")
+        row = rows.iloc[0]
+    value = float(row["estimate"])
+    word = "less" if value >= 0 else "more"
+    told = f"about {words.pounds(abs(value))} {word} spent on care"
+    if pd.isna(row["ci_low"]):
+        return f"The estimate would imply {told}."
+    low, high = words.pounds(float(row["ci_low"])), words.pounds(float(row["ci_high"]))
+    return (
+        f"The estimate would imply {told} ({words.confidence_level()} interval of savings {low} to "
+        f"{high}). The programme\u2019s own cost is not in it."
+    )
+
+
+def observed(bundle: Bundle) -> str:
+    """Say which outcomes are not yet observed for all, and of which condition more is seen."""
+    table = bundle.table("calendar")
+    if table.empty:
+        return "This refresh holds no account of what is observable so far."
+    waiting = []
+    for outcome in words.in_order(table["outcome"].astype(str), words.OUTCOMES):
+        part = table[table["outcome"] == outcome].set_index("condition")["share"].astype(float)
+        if (part < 1).any():
+            told = ", ".join(
+                f"{words.percent(share, 0)} {words.CONDITIONS[str(name)].lower()}"
+                for name, share in part.items()
+                if pd.notna(share)
+            )
+            waiting.append(f"{outcome} ({told})")
+    if not waiting:
+        return "Every outcome is observed for its whole sample so far."
+    return (
+        f"Not yet observed for all: {words.listing(waiting)}. An early refresh sees more of the "
+        "children referred before go-live, whose windows closed first."
+    )
+
+
+def chains(bundle: Bundle) -> str:
+    """Say whether the chains of each imputed covariate agree."""
+    table = bundle.table("imputation")
+    if table.empty:
+        return "Nothing was imputed in this refresh."
+    bad = table.loc[~table["converged"].astype(bool), "variable"]
+    if bad.empty:
+        return "The chains of every imputed covariate agree."
+    names = words.listing(words.label(words.COVARIATES, str(name)).lower() for name in bad)
+    return (
+        f"The chains do not agree for {names}: results that rest on them should be read with care."
+    )
