@@ -65,14 +65,19 @@ def score_table(survey: pd.DataFrame, refresh: Refresh) -> CountTable:
 
 
 def joined(counts: list[int], threshold: int) -> list[tuple[str, int]]:
-    """Join an end's two scores where either is a small count: names such as `1-2`, and counts."""
+    """Join scores inwards where a count is small: names such as `1-2` or `1-3`, and counts.
+
+    What is small even so is left to the gate.
+    """
     small = [0 < n < threshold for n in counts]
-    out = [("3", counts[2])]
-    low = [("1", counts[0]), ("2", counts[1])]
-    high = [("4", counts[3]), ("5", counts[4])]
-    low = [("1-2", counts[0] + counts[1])] if small[0] or small[1] else low
-    high = [("4-5", counts[3] + counts[4])] if small[3] or small[4] else high
-    return [*low, *out, *high]
+    low, middle, high = counts[0] + counts[1], counts[2], counts[3] + counts[4]
+    if 0 < low < threshold or small[2]:
+        below = [("1-3", low + middle)]
+    else:
+        ends = [("1-2", low)] if small[0] or small[1] else [("1", counts[0]), ("2", counts[1])]
+        below = [*ends, ("3", middle)]
+    above = [("4-5", high)] if small[3] or small[4] else [("4", counts[3]), ("5", counts[4])]
+    return [*below, *above]
 
 
 def response_table(survey: pd.DataFrame, ipe: CountTable, refresh: Refresh) -> CountTable:

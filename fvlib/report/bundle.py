@@ -47,6 +47,23 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "la_intercepts": ("analysis", "la", "estimate", "std_error"),
     "exposure_weights": ("exposure_time", "weight"),
     "control_window": ("outcome", "share"),
+    "ipe": (
+        "la", "time_point", "indicator", "numerator", "denominator", "value", "threshold", "met",
+    ),
+    "ipe_survey": ("la", "time_point", "item", "split", "level", "answered", "agree", "share"),
+    "ipe_scores": ("la", "time_point", "item", "split", "category", "n"),
+    "ipe_response": ("la", "time_point", "respondents", "eligible", "share"),
+    "ipe_unanswered": ("time_point", "item", "respondents", "unanswered", "share"),
+    "ipe_fgc": (
+        "la", "time_point", "service", "characteristic", "level", "reached", "referred", "held",
+        "agreed",
+    ),
+    "ipe_training": (
+        "la", "time_point", "event", "split", "level", "attended", "eligible", "share",
+    ),
+    "ipe_schedule": (
+        "la", "source", "time_point", "due", "items_expected", "items_arrived", "state",
+    ),
     "outcome_periods": ("outcome", "la", "period", "condition", "n", "events", "mean"),
     "s3_distribution": ("condition", "share_of_window", "first_day", "last_day", "n"),
     "s6_terms": ("term", "la", "condition", "n", "mean"),

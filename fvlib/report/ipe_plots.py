@@ -11,6 +11,7 @@ import pandas as pd
 from plotnine import (
     aes,
     element_text,
+    expand_limits,
     facet_grid,
     facet_wrap,
     geom_hline,
@@ -71,13 +72,14 @@ SCORES: Final = {
     "1": ("Strongly disagree (1)", "#a84600"),
     "2": ("Disagree (2)", "#f0a878"),
     "1-2": ("Disagree (1 or 2)", "#d98550"),
+    "1-3": ("Disagree or neither (1 to 3)", "#e6c9b6"),
     "3": ("Neither (3)", "#d5dae1"),
     "4": ("Agree (4)", "#8cc0e0"),
     "4-5": ("Agree (4 or 5)", "#4a97c9"),
     "5": ("Strongly agree (5)", AFTER),
 }
 UNSPLIT: Final = "Not shown apart [c]"
-LEFT_OF_ZERO: Final = ("1", "2", "1-2")
+LEFT_OF_ZERO: Final = ("1", "2", "1-2", "1-3")
 BAR: Final = 0.38
 TRAINED: Final = "staff_trained_awareness"
 COORDINATORS: Final = "fgc_coordinators"
@@ -96,13 +98,16 @@ def schedule(bundle: Bundle) -> Any:
         if at == 0 or columns[at - 1][0] != source:
             canvas.text(LEFT + width * at + 0.02, -0.12, SOURCES[source], bold=True, size=TEXT - 1)
     y = -0.45
-    states = table.set_index(["la", "source", "time_point"])
+    states = {
+        (str(line["la"]), str(line["source"]), str(line["time_point"])): line
+        for _, line in table.iterrows()
+    }
     for la in protocol.LA_KEYS:
         canvas.text(0.0, y - ROW, words.LAS[la])
         for at, (source, point) in enumerate(columns):
-            if (la, source, point) not in states.index:
+            line = states.get((la, source, point))
+            if line is None:
                 continue
-            line = states.loc[(la, source, point)]
             told, fill = STATES[str(line["state"])]
             x = LEFT + width * at
             edge = ALERT if line["state"] in (LATE, MISSING) else BEFORE
@@ -126,8 +131,8 @@ def _short(point: str) -> str:
 def distributions(bundle: Bundle) -> pd.DataFrame:
     """Return one row a segment: item, LA, time point, score, from and to in per cent.
 
-    Zero lies in the middle of the score of 3; scores masked one by one are drawn together on the
-    right, as what the shown ones leave of the total.
+    Zero lies in the middle of the score of 3. Masked scores are drawn together, as what the shown
+    ones leave of the total: on the left where no disagreement is shown, else on the right.
     """
     table = bundle.table("ipe_scores")
     known = [row.id for row in INDICATORS if row.source == "survey"]
@@ -143,8 +148,11 @@ def distributions(bundle: Bundle) -> pd.DataFrame:
         gap = max(0.0, float(totals.iloc[0]) - sum(shown.values())) if cells.isna().any() else 0.0
         whole = sum(shown.values()) + gap
         left = sum(shown.get(name, 0.0) for name in LEFT_OF_ZERO) + shown.get("3", 0.0) / 2
-        at = -left
-        for name in (*(name for name in SCORES if name in shown), UNSPLIT):
+        names = [name for name in SCORES if name in shown]
+        disagreement = any(name in shown for name in LEFT_OF_ZERO)
+        names = [*names, UNSPLIT] if disagreement else [UNSPLIT, *names]
+        at = -left if disagreement else -left - gap
+        for name in names:
             n = gap if name == UNSPLIT else shown[name]
             if n > 0:
                 rows.append(
@@ -246,7 +254,8 @@ def indicators(bundle: Bundle) -> Any:
         + scale_x_continuous(breaks=list(MONTHS_FROM_LIVE.values()))
         + scale_y_continuous(limits=(0, 100))
         + labs(x="Months from each local authority\u2019s own live date", y="Per cent")
-        + house_theme(1.35 * (-(-len(present) // 4)) + 0.8, strip_text=element_text(size=7))
+        + house_theme(1.35 * (-(-len(present) // 4)) + 0.8)
+        + theme(strip_text=element_text(size=7, weight="bold", ha="left"))
     )
 
 
@@ -318,11 +327,13 @@ def bridge(bundle: Bundle) -> Any:
         + scale_x_continuous(
             breaks=breaks, labels=[month_label(start, b) for b in breaks], limits=(-4, last + 1)
         )
-        + scale_y_continuous(limits=(0, None))
+        + expand_limits(y=0)
         + labs(x="", y="")
         + house_theme(1.25 * len(measures) + 0.5, axis_text_x=element_text(size=6))
         + theme(strip_text_y=element_text(size=7, weight="bold"))
     )
     if len(gone):
-        plot = plot + geom_text(gone, label=MASKED_TEXT, size=TEXT - 2, color=MUTED, family=FONT)
+        plot = plot + geom_text(
+            data=gone, label=MASKED_TEXT, size=TEXT - 2, color=MUTED, family=FONT
+        )
     return plot

@@ -8,6 +8,7 @@ from typing import Any, Final
 from fvlib.report import (
     cohort_tables,
     data_tables,
+    ipe_tables,
     outcome_result_tables,
     register_tables,
     result_tables,
@@ -19,5 +20,6 @@ TABLES: Final[dict[str, Callable[..., Any]]] = {
     **data_tables.TABLES,
     **cohort_tables.TABLES,
     **outcome_result_tables.TABLES,
+    **ipe_tables.TABLES,
     **register_tables.TABLES,
 }
