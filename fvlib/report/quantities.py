@@ -19,7 +19,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report import accounts, sensitivity_sentences, sentences, words
+from fvlib.report import accounts, ipe_accounts, sensitivity_sentences, sentences, words
 from fvlib.report.bundle import EFFECT, ESTIMATED, Bundle, masked
 
 MARKDOWN_MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|~$^@])")
@@ -249,3 +249,4 @@ def _tables(bundle: Bundle, strings: dict[str, str], hidden: set[str]) -> None:
     strings["set_aside.summary"] = accounts.set_aside(bundle)
     strings["arrivals.summary"] = accounts.arrivals(bundle)
     strings["missingness.summary"] = accounts.missingness(bundle)
+    strings |= ipe_accounts.strings(bundle)
