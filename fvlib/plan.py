@@ -15,6 +15,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.analysis.design import Terms
+from fvlib.analysis.effects import ByExposure, ByReadiness
 from fvlib.analysis.fit import Method
 from fvlib.analysis.methods import (
     LinearMixed,
@@ -24,6 +25,7 @@ from fvlib.analysis.methods import (
     LogisticMixed,
     LogisticNested,
 )
+from fvlib.analysis.randomisation import Permutation, WildBootstrap, WithinPeriod
 from fvlib.analysis.samples import (
     everyone,
     first_referral_only,
@@ -154,6 +156,32 @@ EXPOSURES: Final = (
     _sensitivity(id="X10", changes="the later implementation date", exposure=later_date),
 )
 
+INFERENCE: Final = (
+    *(
+        replace(
+            _of[outcome],
+            id=f"X4-{outcome}",
+            section="Sensitivity Analysis",
+            role="sensitivity",
+            changes="the order of roll-out re-randomised",
+            method=Permutation(
+                "linear" if outcome in protocol.LINEAR_OUTCOMES else "logistic",
+                interval=outcome == protocol.PRIMARY_OUTCOME,
+            ),
+            imputed=WITHOUT_TREATMENT,
+        )
+        for outcome in protocol.OUTCOMES
+    ),
+    _sensitivity(id="X5", changes="an effect for each period since go-live", method=ByExposure()),
+    _sensitivity(
+        id="X11",
+        changes="wild cluster bootstrap",
+        method=WildBootstrap(),
+        imputed=WITHOUT_TREATMENT,
+    ),
+    _exploratory(id="X13", changes="an effect for each readiness stratum", method=ByReadiness()),
+)
+
 OURS: Final = (
     _ours(id="la-period", changes="with an LA x period intercept", method=LogisticNested()),
     _ours(
@@ -202,6 +230,12 @@ OURS: Final = (
         )
         for outcome in ("S4", "S5")
     ),
+    _ours(
+        id="within-period",
+        changes="LA summaries compared within periods",
+        terms=Terms((), ()),
+        method=WithinPeriod(),
+    ),
     *(
         _ours(
             id=f"leave-out-{la.key}",
@@ -212,4 +246,4 @@ OURS: Final = (
     ),
 )
 
-PLAN: Final = (PRIMARY, *SECONDARY, *EXPOSURES, *OURS)
+PLAN: Final = (PRIMARY, *SECONDARY, *EXPOSURES, *INFERENCE, *OURS)

@@ -99,7 +99,7 @@ class Design:
     def with_columns(self, columns: Mapping[str, Floats], *, without: Sequence[str] = ()) -> Design:
         """Return the design with further columns, less those named in `without`."""
         kept = [i for i, name in enumerate(self.names) if name not in without]
-        X = np.column_stack([self.X[:, kept], *columns.values()])
+        X = np.ascontiguousarray(np.column_stack([self.X[:, kept], *columns.values()]))
         return replace(self, X=X, names=(*(self.names[i] for i in kept), *columns))
 
     @property

@@ -1,0 +1,364 @@
+"""Inference from the design: orders of roll-out (X4), LA summaries, wild bootstrap (X11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import CubicSpline
+
+from fvlib import protocol
+from fvlib.analysis.design import TREATMENT, Design, Floats
+from fvlib.analysis.fit import Combined, Fit, FitFailed
+from fvlib.models.mixed import Separation, Unidentified, fit_linear, score_test
+from fvlib.models.resample import (
+    inverted,
+    linear_score,
+    orders,
+    share_as_extreme,
+    wild_score_bootstrap,
+)
+
+# The 12 orders' smallest p is 1/12, so the interval that inverts their test covers 11/12.
+RESTRICTED_ALPHA: Final = 1.0 / 12.0
+# Effects, log-odds, at which a null model is scored; between them the scores are interpolated.
+GRID: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
+# Imputations that tell how scores bend away from no effect; the level is that of all of them.
+BENDING_COPIES: Final = 2
+
+
+def strata_of(las: np.ndarray) -> list[str]:
+    """Readiness stratum of each LA, by its place in the protocol's order."""
+    return [protocol.LOCAL_AUTHORITIES[la].readiness for la in las]
+
+
+def reassigned(design: Design, slots: np.ndarray) -> Floats:
+    """Treatment under each order: live dates stay with their slots, LAs change places.
+
+    Parameters
+    ----------
+    design
+        The rows; their frame has `referral_date` and the LA's own `live_date`.
+    slots
+        Shape (orders, LAs present): which LA's live date each LA takes.
+
+    Returns
+    -------
+    Shape (rows, orders).
+    """
+    las, la = np.unique(design.la, return_inverse=True)
+    first = [int(np.argmax(design.la == k)) for k in las]
+    live = design.frame["live_date"].to_numpy()[first]
+    referral = design.frame["referral_date"].to_numpy()
+    treated = referral[:, None] >= live[None, :]
+    return np.ascontiguousarray(treated[np.arange(len(la))[:, None], slots[:, la].T], dtype=float)
+
+
+class _Scored(NamedTuple):
+    """Scores of a null model: one a candidate, or by LA."""
+
+    statistics: Floats
+    by_la: Floats
+    null: Any
+
+
+def _logistic_scores(
+    design: Design, candidates: Floats, effect: float = 0.0, start: Any = None
+) -> _Scored:
+    """Score candidates in the protocol's model with treatment's effect held at `effect`."""
+    column = design.names.index(TREATMENT)
+    null = design.with_columns({}, without=[TREATMENT])
+    try:
+        found = score_test(
+            design.y,
+            null.X,
+            candidates,
+            design.la,
+            offset=effect * design.X[:, column],
+            names=null.names,
+            start=start,
+            preference=null.drop_first,
+            protected=null.protected,
+        )
+    except (Separation, Unidentified) as reason:
+        raise FitFailed(str(reason)) from reason
+    return _Scored(found.statistics, found.group_scores, found.fit)
+
+
+def _linear_scores(design: Design, candidates: Floats) -> _Scored:
+    """Score candidates in the linear mixed model without treatment."""
+    null = design.with_columns({}, without=[TREATMENT])
+    repeated = len(np.unique(design.child)) < len(design.child)
+    try:
+        fit = fit_linear(
+            design.y,
+            null.X,
+            design.la,
+            subgroups=design.child if repeated else None,
+            names=null.names,
+            preference=null.drop_first,
+            protected=null.protected,
+        )
+    except Unidentified as reason:
+        raise FitFailed(str(reason)) from reason
+    X = null.X[:, [null.names.index(name) for name in fit.names]]
+    labels, leaf = np.unique(design.child if repeated else design.la, return_inverse=True)
+    of = None
+    if repeated:
+        of = np.zeros(len(labels), dtype=np.int64)
+        of[leaf] = np.unique(design.la, return_inverse=True)[1]
+    found = linear_score(design.y, X, candidates, leaf, of, fit.sigmas)
+    return _Scored(found.statistics, np.empty((0, 0)), fit)
+
+
+@dataclass(frozen=True, slots=True)
+class Permutation:
+    """Re-randomise the order of roll-out (X4).
+
+    The statistic is the studentised efficient score of treatment in the model without it, averaged
+    over imputations drawn without treatment. Term `treatment` has the p of the 12 orders within
+    strata, `treatment_120` that of all orders.
+
+    Attributes
+    ----------
+    model
+        Whether the outcome's model is logistic or linear.
+    interval
+        Whether to invert the 12 orders' test: a 91.7 % interval for the log-odds, model-based.
+    """
+
+    model: Literal["logistic", "linear"] = "logistic"
+    interval: bool = False
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Score all orders of one complete data set."""
+        las = np.unique(design.la)
+        slots = orders(clusters=len(las))
+        candidates = reassigned(design, slots)
+        fits = int(start[1]) if start else 0
+        previous = start[0] if start else None
+        bends = []
+        if self.model == "linear":
+            found = _linear_scores(design, candidates)
+        else:
+            found = _logistic_scores(design, candidates, start=previous)
+            if self.interval and fits < BENDING_COPIES:
+                within = _within(las, slots)
+                bends.append(
+                    np.array(
+                        [
+                            _logistic_scores(
+                                design, candidates[:, within], effect, found.null
+                            ).statistics
+                            for effect in GRID
+                        ]
+                    )
+                )
+        return Fit(
+            (),
+            converged=found.null.converged,
+            singular=found.null.singular,
+            dropped=found.null.dropped,
+            start=(found.null, fits + 1),
+            draws=(las, slots, found.statistics, bends),
+        )
+
+    def combine(self, fits: Sequence[Fit]) -> Combined:
+        """Average the statistics over the imputations, and rank the observed order."""
+        las, slots = fits[0].draws[:2]
+        statistics = np.mean([fit.draws[2] for fit in fits], axis=0)
+        within = _within(las, slots)
+        observed = float(statistics[0])
+        rows, tables, notes = [], [], []
+        for scheme, term, chosen in (
+            ("12", TREATMENT, within),
+            ("120", f"{TREATMENT}_120", np.arange(len(slots))),
+        ):
+            drawn = statistics[chosen]
+            row = {
+                "term": term,
+                "scale": "p_only",
+                "estimate": observed,
+                "p_value": share_as_extreme(drawn, observed),
+            }
+            least = float(np.isclose(np.abs(drawn), np.abs(drawn).max()).mean())
+            rows.append(row)
+            tables.append(_drawn(scheme, slots[chosen], drawn, las))
+            notes.append(f"{term}: {len(chosen)} orders, smallest attainable p {least:.4f}")
+        bends = [bend for fit in fits for bend in fit.draws[3]]
+        if bends:
+            low, high = _limits(np.mean(bends, axis=0), statistics[within])
+            rows.append(
+                {"term": "interval_12", "scale": "log_odds", "ci_low": low, "ci_high": high}
+            )
+            notes.append("interval_12: 91.7 % interval, model-based")
+        return Combined(rows, {"permutation": pd.concat(tables)}, tuple(notes))
+
+
+def _within(las: np.ndarray, slots: np.ndarray) -> np.ndarray:
+    """Which of the orders keep LAs in their stratum."""
+    strata = np.array(strata_of(las), dtype=str)
+    return np.flatnonzero((strata[slots] == strata).all(axis=1))
+
+
+def _drawn(scheme: str, slots: np.ndarray, statistics: Floats, las: np.ndarray) -> pd.DataFrame:
+    """Name each order by the LAs in the sequence of their live dates."""
+    keys = np.array([protocol.LA_KEYS[la] for la in las])
+    names = [" > ".join(keys[np.argsort(row)]) for row in slots]
+    return pd.DataFrame(
+        {
+            "scheme": scheme,
+            "order": names,
+            "statistic": statistics,
+            "observed": [(row == np.arange(len(row))).all() for row in slots],
+        }
+    )
+
+
+def _limits(bend: Floats, level: Floats) -> tuple[float, float]:
+    """Invert the 12 orders' test over effects.
+
+    `bend` has the statistics at the effects of GRID, from a few copies; it is moved so that at no
+    effect it has `level`, those of all copies.
+    """
+    curve = CubicSpline(GRID, bend + (level - bend[GRID.index(0.0)]))
+
+    def p_of(effect: float) -> float:
+        drawn = curve(effect)
+        return share_as_extreme(drawn, float(drawn[0]))
+
+    reach = GRID[-1]
+    # The interval is of values whose p is above the smallest one that 12 orders can give.
+    return inverted(p_of, RESTRICTED_ALPHA * (1 + 1e-9), 0.0, reach)
+
+
+@dataclass(frozen=True, slots=True)
+class WildBootstrap:
+    """Wild cluster bootstrap of the score, all of Webb's weights enumerated (X11).
+
+    The LAs' efficient scores of treatment in the model without it are averaged over imputations
+    before one bootstrap; the interval inverts the test.
+    """
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Give the LAs' scores of one complete data set, at several effects for the first ones."""
+        done = int(start[1]) if start else 0
+        column = design.X[:, [design.names.index(TREATMENT)]]
+        found = _logistic_scores(design, column, start=start[0] if start else None)
+        bends = []
+        if done < BENDING_COPIES:
+            bends.append(
+                np.array(
+                    [
+                        _logistic_scores(design, column, effect, found.null).by_la[:, 0]
+                        for effect in GRID
+                    ]
+                )
+            )
+        return Fit(
+            (),
+            converged=found.null.converged,
+            singular=found.null.singular,
+            dropped=found.null.dropped,
+            start=(found.null, done + 1),
+            draws=(found.by_la[:, 0], bends),
+        )
+
+    def combine(self, fits: Sequence[Fit]) -> Combined:
+        """Average the LAs' scores over the imputations, and bootstrap them once."""
+        level = np.mean([fit.draws[0] for fit in fits], axis=0)
+        bend = np.mean([b for fit in fits for b in fit.draws[1]], axis=0)
+        curve = CubicSpline(GRID, bend + (level - bend[GRID.index(0.0)]))
+        p, statistic, draws = wild_score_bootstrap(level)
+        low, high = inverted(
+            lambda effect: wild_score_bootstrap(curve(effect))[0],
+            protocol.ALPHA,
+            0.0,
+            GRID[-1],
+            steps=50,
+        )
+        row = {
+            "term": TREATMENT,
+            "scale": "log_odds",
+            "estimate": _root(curve),
+            "ci_low": low,
+            "ci_high": high,
+            "p_value": p,
+        }
+        score = {"term": "score", "scale": "p_only", "estimate": statistic, "p_value": p}
+        note = f"wild bootstrap: {len(draws)} draws enumerated; {len(level)} clusters are few"
+        return Combined([row, score], warnings=(note,))
+
+
+def _root(curve: CubicSpline) -> float:
+    """Find the effect at which the LAs' scores sum to zero: the estimate."""
+    fine = np.linspace(GRID[0], GRID[-1], 2001)
+    total = curve(fine).sum(axis=1)
+    changes = np.flatnonzero(np.sign(total[:-1]) != np.sign(total[1:]))
+    if not len(changes):
+        return float("nan")
+    i = int(changes[0])
+    return float(fine[i] - total[i] * (fine[i + 1] - fine[i]) / (total[i + 1] - total[i]))
+
+
+@dataclass(frozen=True, slots=True)
+class WithinPeriod:
+    """Compare LA summaries within periods (Thompson and others 2018, doi 10.1002/sim.7668).
+
+    In each period the mean over treated LAs of the LA's mean outcome less that over control LAs;
+    periods are weighted by 1 / (1 / treated LAs + 1 / control LAs), the inverse of the difference's
+    variance when LA means vary alike in all periods. p and 91.7 % interval from the 12 orders.
+    """
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Make the LA x period means; covariates play no part."""
+        tables = design.frame.pivot_table(
+            index="la", columns="period", values=["value", "treated"], observed=True
+        )
+        cells, share = tables["value"], tables["treated"]
+        if cells.isna().to_numpy().any():
+            raise FitFailed("an LA has nobody in some period")
+        las = np.unique(design.la)
+        return Fit((), converged=True, draws=(las, cells.to_numpy(), (share >= 0.5).to_numpy()))
+
+    def combine(self, fits: Sequence[Fit]) -> Combined:
+        """Rank the observed order's difference among those of the 12."""
+        las, means, treated = fits[0].draws
+        slots = orders(strata_of(las))
+        schedules = [treated[row] for row in slots]
+        weights = [_coefficients(schedule) for schedule in schedules]
+        drawn = np.array([(w * means).sum() for w in weights])
+        # With the effect taken off, an order's difference moves by its weight on treated cells.
+        moves = np.array([(w * treated).sum() for w in weights])
+
+        def p_of(effect: float) -> float:
+            left = drawn - effect * moves
+            return share_as_extreme(left, float(left[0]))
+
+        reach = 20.0 * float(np.abs(drawn).max())
+        low, high = inverted(p_of, RESTRICTED_ALPHA * (1 + 1e-9), float(drawn[0]), reach)
+        row = {
+            "term": TREATMENT,
+            "scale": "risk_difference",
+            "estimate": float(drawn[0]),
+            "ci_low": low,
+            "ci_high": high,
+            "p_value": share_as_extreme(drawn, float(drawn[0])),
+        }
+        note = f"91.7 % interval and p from {len(slots)} orders; unadjusted for covariates"
+        return Combined([row], warnings=(note,))
+
+
+def _coefficients(treated: np.ndarray) -> Floats:
+    """Weights of the LA x period means in the within-period estimate; periods of one kind: none."""
+    ones, zeros = treated.sum(axis=0), (~treated).sum(axis=0)
+    both = (ones > 0) & (zeros > 0)
+    if not both.any():
+        raise FitFailed("no period has LAs in both conditions")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = np.where(both, ones * zeros / (ones + zeros), 0.0)
+        cell = np.where(treated, 1.0 / ones, -1.0 / zeros)
+    return np.asarray(np.where(both, cell * precision / precision.sum(), 0.0))
