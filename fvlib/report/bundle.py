@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from fvlib import protocol
@@ -155,6 +156,17 @@ class Bundle:
             if len(match):
                 return match.iloc[0]
         return None
+
+    def ratio(self, analysis: str, term: str) -> pd.Series | None:
+        """Return a term's row as an odds ratio, made from its log-odds where there is none."""
+        found = self.estimate(analysis, term, "odds_ratio")
+        if found is not None:
+            return found
+        found = self.estimate(analysis, term, "log_odds")
+        if found is None:
+            return None
+        moved = {name: np.exp(float(found[name])) for name in ("estimate", "ci_low", "ci_high")}
+        return pd.Series(found.to_dict() | moved | {"scale": "odds_ratio"})
 
     def status(self, analysis: str) -> tuple[str, str]:
         """Return an analysis's status and, unless estimated, the reason in words.

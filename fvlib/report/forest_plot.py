@@ -17,7 +17,7 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.report import sentences, words
 from fvlib.report.arrangement import arranged
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import ESTIMATED, Bundle
 from fvlib.report.canvas import Canvas
 from fvlib.report.plot_style import (
     AFTER,
@@ -196,7 +196,8 @@ def _instead(bundle: Bundle, name: str) -> str:
     if name == sentences.permutation_of(protocol.PRIMARY_OUTCOME) and p is not None:
         return words.p_value(p)
     status = bundle.status(name)[0]
-    return words.label(words.STATUSES, status)
+    # Estimated on another scale or in several terms: its own section shows it.
+    return words.EN_DASH if status == ESTIMATED else words.label(words.STATUSES, status)
 
 
 def limits(shown: list[Values], panel: Panel, primary: Values | None) -> tuple[float, float]:

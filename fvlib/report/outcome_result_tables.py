@@ -112,7 +112,7 @@ def specification(bundle: Bundle, register: Register) -> gt.GT:
                 {
                     "group": words.label(words.ROLES, role),
                     "analysis": bundle.label(name) + register.marks(name),
-                    "outcome": str(mine["outcome"].iloc[0]),
+                    "outcome": str(mine["outcome"].iloc[0]).partition("-")[0],
                     "changes": words.sentence_case(changes) or ABSENT,
                     **row,
                 }
@@ -163,11 +163,11 @@ def _estimate(bundle: Bundle, name: str, mine: pd.DataFrame) -> str:
         scale = _scale(bundle, name)
         told = with_interval(bundle.effect(name, scale), scale, str(mine["outcome"].iloc[0]))
         return f"{told} pp" if scale == "risk_difference" else told
+    averaged = bundle.ratio(name, "time_averaged")
+    if averaged is not None:
+        return f"average {with_interval(averaged, 'odds_ratio')}"
     p = mine.loc[mine["scale"] == P_ONLY, "p_value"].dropna()
-    if len(p):
-        return words.p_value(float(p.iloc[0]))
-    averaged = bundle.estimate(name, "time_averaged", "odds_ratio")
-    return ABSENT if averaged is None else f"average {with_interval(averaged, 'odds_ratio')}"
+    return words.p_value(float(p.iloc[0])) if len(p) else ABSENT
 
 
 def _letter(place: int) -> str:
@@ -185,7 +185,7 @@ def exposure_effects(bundle: Bundle, register: Register) -> gt.GT:
         rows.append(
             {
                 "term": words.label(words.EXPOSURE_TERMS, term),
-                "ratio": with_interval(bundle.estimate("X5", term, "odds_ratio"), "odds_ratio"),
+                "ratio": with_interval(bundle.ratio("X5", term), "odds_ratio"),
                 "points": with_interval(
                     bundle.estimate("X5", term, "risk_difference"), "risk_difference"
                 ),
@@ -193,9 +193,15 @@ def exposure_effects(bundle: Bundle, register: Register) -> gt.GT:
         )
     labels = {"term": "", "ratio": "Odds ratio", "points": "Percentage points"}
     notes = [] if rows else [sentences.no_result(bundle, "X5")]
+    constancy = mine[(mine["term"] == "constancy") & mine["p_value"].notna()]
+    if len(constancy):
+        p = words.p_value(float(constancy["p_value"].iloc[0]))
+        notes.append(f"Test that the effect is the same at all times: {p}.")
+    if all(row["points"] == ABSENT for row in rows):
+        del labels["points"]
     return house(
-        rows, "exposure-effects", labels=labels, numbers=["ratio", "points"], notes=notes,
-        narrow=True,
+        rows, "exposure-effects", labels=labels, numbers=[n for n in labels if n != "term"],
+        notes=notes, narrow=True,
     )  # fmt: skip
 
 

@@ -42,21 +42,12 @@ from fvlib.report.plot_style import (
     ratio_tick,
     ratio_ticks,
 )
+from fvlib.report.sensitivity_sentences import permutation_draws
 
 ROW: Final = 0.24  # inches
 TEST: Final = "X4"
 EXPOSURE_TERMS: Final = ("m0", "m1", "m2", "m3", "m4")
 SUMMARY_TERMS: Final = ("time_averaged", "long_term")
-
-
-def permutation_draws(bundle: Bundle) -> pd.DataFrame:
-    """Return the primary outcome's draws with `is_observed` and each scheme's smallest p."""
-    table = bundle.table("permutation")
-    mine = sentences.permutation_of(protocol.PRIMARY_OUTCOME)
-    table = table[table["analysis"].isin((mine, protocol.PRIMARY_OUTCOME))].copy()
-    table["is_observed"] = table["observed"].astype(str).str.lower().isin(("true", "1", "1.0"))
-    count = table.groupby("scheme")["statistic"].transform("size")
-    return table.assign(orders=count, statistic=table["statistic"].astype(float))
 
 
 def permutation(bundle: Bundle) -> Any:
@@ -65,8 +56,10 @@ def permutation(bundle: Bundle) -> Any:
     if bundle.interim or table.empty:
         return words_only("No permutation test in this refresh")
     table["what"] = [
-        f"{scheme_label(str(scheme))}: {orders} orders, smallest p {words.number(1 / orders, 3)}"
-        for scheme, orders in zip(table["scheme"], table["orders"], strict=True)
+        f"{scheme_label(str(scheme))}: {orders} orders, smallest p {words.number(least, 3)}"
+        for scheme, orders, least in zip(
+            table["scheme"], table["orders"], table["smallest_p"], strict=True
+        )
     ]
     table["what"] = pd.Categorical(table["what"], list(dict.fromkeys(table["what"])))
     seen = table[table["is_observed"]].assign(label="observed")
@@ -90,18 +83,15 @@ def permutation(bundle: Bundle) -> Any:
 def scheme_label(scheme: str) -> str:
     """Name a scheme of orders."""
     known = {
-        "within strata": "Within strata (the design\u2019s own)",
-        "restricted": "Within strata (the design\u2019s own)",
-        "within_strata": "Within strata (the design\u2019s own)",
-        "unrestricted": "Ignoring strata (not pre-specified)",
-        "all": "Ignoring strata (not pre-specified)",
+        str(sentences.ORDERS): "Within strata (the design\u2019s own)",
+        str(math.factorial(len(protocol.LA_KEYS))): "Ignoring strata (not pre-specified)",
     }
     return known.get(scheme) or words.plain(scheme)
 
 
 def exposure_curve(bundle: Bundle) -> Any:
     """Draw the effect by whole periods since go-live, with the average over them."""
-    rows = {term: bundle.estimate("X5", term, "odds_ratio") for term in EXPOSURE_TERMS}
+    rows = {term: bundle.ratio("X5", term) for term in EXPOSURE_TERMS}
     known = {place: row for place, row in enumerate(rows.values()) if row is not None}
     if not known:
         return words_only("No effect by time since go-live in this refresh")
@@ -117,7 +107,7 @@ def exposure_curve(bundle: Bundle) -> Any:
     low = min(0.0, float(table["ci_low"].min()))
     high = max(0.0, float(table["ci_high"].max()))
     marks = ratio_ticks(low, high)
-    average = bundle.estimate("X5", "time_averaged", "odds_ratio")
+    average = bundle.ratio("X5", "time_averaged")
     plot = ggplot(table, aes("time", "estimate")) + geom_hline(yintercept=0, color=INK, size=0.5)
     if average is not None:
         level = math.log(float(average["estimate"]))

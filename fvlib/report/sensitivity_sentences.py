@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from fvlib import protocol
 from fvlib.report import sentences, words
 from fvlib.report.bundle import Bundle
-from fvlib.report.sensitivity_plots import permutation_draws
 
+INTERVAL: Final = "interval_12"
 COMPARED: Final = ("log_odds", "risk_difference")
 
 
@@ -84,7 +86,34 @@ def smallest_p(bundle: Bundle) -> str:
     p = sentences.permutation_p(bundle, protocol.PRIMARY_OUTCOME)
     if table.empty or p is None:
         return f"{limit} There is no result in this refresh."
-    return f"{limit} It gave {words.p_value(p)}."
+    told = f"{limit} It gave {words.p_value(p)}."
+    rows = bundle.estimates
+    mine = sentences.permutation_of(protocol.PRIMARY_OUTCOME)
+    rows = rows[(rows["analysis"] == mine) & (rows["term"] == INTERVAL) & rows["ci_low"].notna()]
+    if rows.empty or pd.isna(rows["ci_high"].iloc[0]):
+        return told
+    low, high = (words.ratio(math.exp(float(rows[name].iloc[0]))) for name in ("ci_low", "ci_high"))
+    level = words.percent(1 - 1 / sentences.ORDERS)
+    return (
+        f"{told} Inverted, it gives a model-based {level} interval of odds ratios, {low} to {high}."
+    )
+
+
+def permutation_draws(bundle: Bundle) -> pd.DataFrame:
+    """Return the primary outcome's draws with `is_observed` and each scheme's smallest p."""
+    table = bundle.table("permutation")
+    mine = sentences.permutation_of(protocol.PRIMARY_OUTCOME)
+    table = table[table["analysis"].isin((mine, protocol.PRIMARY_OUTCOME))].copy()
+    table["is_observed"] = table["observed"].astype(str).str.lower().isin(("true", "1", "1.0"))
+    table["statistic"] = table["statistic"].astype(float)
+    schemes = table.groupby("scheme")["statistic"]
+    return table.assign(orders=schemes.transform("size"), smallest_p=schemes.transform(_smallest))
+
+
+def _smallest(statistics: pd.Series) -> float:
+    """Return the p of the most extreme order: as many orders as tie with it, of all."""
+    size = statistics.abs().to_numpy()
+    return float(np.isclose(size, size.max()).mean())
 
 
 def triangulation(bundle: Bundle) -> str:

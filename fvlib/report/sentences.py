@@ -190,7 +190,7 @@ def writer(scale: str, outcome: str) -> Callable[[float], str]:
         "risk_difference": words.points,
         "mean_difference": lambda value: mean(value, outcome),
         "risk": words.percent,
-        "pounds": words.count,
+        "pounds": words.pounds,
         "icc_probability": lambda value: words.number(value, 5),
     }
     return known.get(scale, words.log_ratio)
@@ -308,7 +308,7 @@ def control_window(bundle: Bundle, outcome: str) -> str:
 
 def over_time(bundle: Bundle) -> str:
     """Tell the effect averaged over the time since go-live (X5), which X5 estimates apart."""
-    ratio = bundle.estimate("X5", "time_averaged", "odds_ratio")
+    ratio = bundle.ratio("X5", "time_averaged")
     points = bundle.estimate("X5", "time_averaged", "risk_difference")
     if ratio is None:
         return f"The effect averaged over the time since go-live: no result ({_why(bundle, 'X5')})."
