@@ -10,7 +10,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.report import sentences, words
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import Bundle, masked
 
 INTERVAL: Final = "interval_12"
 COMPARED: Final = ("log_odds", "risk_difference")
@@ -156,8 +156,9 @@ def observed(bundle: Bundle) -> str:
         return "This refresh holds no account of what is observable so far."
     waiting = []
     for outcome in words.in_order(table["outcome"].astype(str), words.OUTCOMES):
-        part = table[table["outcome"] == outcome].set_index("condition")["share"].astype(float)
-        if (part < 1).any():
+        rows = table[table["outcome"] == outcome]
+        part = rows.set_index("condition")["share"].astype(float)
+        if (part < 1).any() or masked(rows, "share").any():
             told = ", ".join(
                 f"{words.percent(share, 0)} {words.CONDITIONS[str(name)].lower()}"
                 for name, share in part.items()

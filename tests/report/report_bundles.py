@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from report_tables import described
 
 from fvlib import protocol
 
@@ -205,7 +206,7 @@ def manifest(name: str, what: Contents) -> dict[str, Any]:
 
 def tables(what: Contents) -> dict[str, pd.DataFrame]:
     periods = _periods(what)
-    return {
+    return described(periods) | {
         "periods": periods,
         "crude": _crude(periods),
         "flow": _flow(periods),
@@ -413,6 +414,7 @@ CASES = {
         without_tables=(
             "periods", "crude", "flow", "set_aside", "resolved", "decisions", "arrivals",
             "missingness", "la_intercepts", "exposure_weights", "control_window",
+            *described(pd.DataFrame({"n": [], "events": []})),
         )
     ),
 }  # fmt: skip
