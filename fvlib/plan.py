@@ -32,6 +32,7 @@ from fvlib.analysis.samples import (
     under_sixteen_and_a_half,
     without_la,
 )
+from fvlib.analysis.shares_and_days import FractionalLogit, Hurdle, Tobit
 from fvlib.trial import Trial
 from fvlib.trial.cohort import ALL_REFERRALS, ELIGIBILITY
 from fvlib.trial.exposure import (
@@ -179,6 +180,18 @@ INFERENCE: Final = (
         method=WildBootstrap(),
         imputed=WITHOUT_TREATMENT,
     ),
+    _sensitivity(id="X7", outcome="S3", changes="any day, then days given any", method=Hurdle()),
+    _sensitivity(
+        id="X8", outcome="S3", changes="days censored at the window's end", method=Tobit()
+    ),
+    replace(
+        _of["S6"],
+        id="X9",
+        section="Sensitivity Analysis",
+        role="sensitivity",
+        changes="fractional logit",
+        method=FractionalLogit(),
+    ),
     _exploratory(id="X13", changes="an effect for each readiness stratum", method=ByReadiness()),
 )
 
@@ -229,6 +242,12 @@ OURS: Final = (
             sample=entered_early,
         )
         for outcome in ("S4", "S5")
+    ),
+    _ours(
+        id="two-limit-tobit",
+        outcome="S3",
+        changes="zeros are limits too",
+        method=Tobit(zeros_censored=True),
     ),
     _ours(
         id="within-period",

@@ -1,0 +1,196 @@
+"""Other models of the two linear outcomes: hurdle (X7), tobit (X8), fractional logit (X9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from scipy.special import expit, ndtr
+from scipy.stats import norm
+
+from fvlib.analysis.design import TREATMENT, Design, Floats
+from fvlib.analysis.fit import Fit, FitFailed, Quantity
+from fvlib.analysis.methods import (
+    Pooled,
+    coefficient,
+    difference,
+    fitted,
+    fitted_linear,
+    told,
+)
+from fvlib.models.regression import cluster_robust, fractional_logit, tobit
+
+PER_CENT: Final = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hurdle(Pooled):
+    """Any day on plans (logistic mixed), then days given any (linear mixed) (X7).
+
+    Terms `any_days` (log-odds), `days_given_any` and `treatment` (both days): the mean over the
+    sample of P(any) x days given any, treated less not. Its variance takes the two parts as
+    independent, which their likelihoods are, and holds the LA modes.
+    """
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Fit both parts."""
+        some = design.y > 0
+        if some.all() or not some.any():
+            raise FitFailed("all children, or none, had any day on a plan")
+        first = fitted(replace(design, y=some.astype(float)), start=start)
+        second = fitted_linear(_rows(design, some))
+        effect, error = _hurdle_effect(design, first, second)
+        any_days = replace(coefficient(first, TREATMENT), term="any_days", tested=False)
+        days = replace(difference(second), term="days_given_any", tested=False)
+        whole = Quantity(TREATMENT, "mean_difference", effect, error, tested=True)
+        fit = told(first, (whole, any_days, days))
+        return replace(
+            fit,
+            converged=first.converged and second.converged,
+            singular=first.singular or second.singular,
+            warnings=(*first.warnings, *second.warnings),
+        )
+
+
+def _rows(design: Design, kept: np.ndarray) -> Design:
+    return replace(
+        design,
+        y=design.y[kept],
+        X=design.X[kept],
+        la=design.la[kept],
+        cell=design.cell[kept],
+        child=design.child[kept],
+        frame=design.frame[kept],
+    )
+
+
+def _hurdle_effect(design: Design, first: Any, second: Any) -> tuple[float, float]:
+    """Average over the sample, with the delta-method standard error."""
+    treatment = design.names.index(TREATMENT)
+    a = [design.names.index(name) for name in first.names]
+    b = [design.names.index(name) for name in second.names]
+    cell = np.searchsorted(np.asarray(first.group_labels), design.la)
+    modes = dict(zip(second.group_labels, second.modes, strict=True))
+    shift = np.array([modes.get(la, 0.0) for la in first.group_labels])[cell]
+    effect = 0.0
+    by_first = np.zeros(len(first.parameters_covariance))
+    by_second = np.zeros(len(b))
+    for sign in (1.0, -1.0):
+        X = design.X.copy()
+        X[:, treatment] = sign > 0
+        p = expit(X[:, a] @ first.coefficients + first.intercepts[cell])
+        days = X[:, b] @ second.coefficients + shift
+        slope = sign * days * p * (1.0 - p) / len(p)
+        effect += sign * float((p * days).mean())
+        by_cell = np.bincount(cell, weights=slope, minlength=len(first.intercepts))
+        by_first += by_cell @ first.intercept_slopes
+        by_first[: len(a)] += X[:, a].T @ slope
+        by_second += sign * (X[:, b].T @ p) / len(p)
+    variance = by_first @ first.parameters_covariance @ by_first
+    variance += by_second @ second.covariance @ by_second
+    return effect, float(np.sqrt(variance))
+
+
+def _with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
+    """Give columns with LA indicators, of full rank, treatment's place, and what was left out."""
+    las = np.unique(design.la)[1:]
+    wide = design.with_columns({f"la[{la}]": (design.la == la).astype(float) for la in las})
+    first = [name for name in wide.names if name in wide.protected or name.startswith("la[")]
+    last = set(wide.drop_first)
+    rest = [name for name in reversed(wide.drop_first) if name not in first and name in last]
+    kept: list[str] = []
+    basis = np.empty((len(design.y), 0))
+    for name in (*first, *rest):
+        column = wide.X[:, wide.names.index(name)]
+        left = column - basis @ (basis.T @ column)
+        left -= basis @ (basis.T @ left)
+        size = np.linalg.norm(left)
+        if size > 1e-8 * np.linalg.norm(column):
+            basis = np.column_stack([basis, left / size])
+            kept.append(name)
+    if TREATMENT not in kept:
+        raise FitFailed("treatment can't be told apart from LA and period")
+    X = np.ascontiguousarray(wide.X[:, [wide.names.index(name) for name in kept]])
+    dropped = tuple(f"{name} (collinear)" for name in wide.names if name not in kept)
+    return X, kept.index(TREATMENT), dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Tobit(Pooled):
+    """Days censored from above at the child's own count, if on a plan on the last day (X8).
+
+    LA indicators, as no maintained library has a tobit with random intercepts. `treatment` is the
+    effect on days as they would be uncut; with `zeros_censored` (ours) zeros are limits too, and it
+    is the mean over the sample of the change in expected days of zero or more.
+    """
+
+    zeros_censored: bool = False
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Fit it by maximum likelihood."""
+        above = design.frame["censored"].to_numpy(bool)
+        below = (design.y <= 0) & ~above if self.zeros_censored else None
+        X, at, dropped = _with_las(design)
+        try:
+            found = tobit(design.y, X, above=above, below=below)
+        except ValueError as reason:
+            raise FitFailed(str(reason)) from reason
+        effect, slope = found.coefficients[at], np.eye(len(found.covariance))[at]
+        if self.zeros_censored:
+            effect, slope = _expected_days(X, at, found.coefficients, found.sigma)
+        error = float(np.sqrt(slope @ found.covariance @ slope))
+        share = f"{above.mean():.1%}".replace("%", " %")
+        return Fit(
+            (Quantity(TREATMENT, "mean_difference", float(effect), error, tested=True),),
+            converged=found.converged,
+            dropped=dropped,
+            warnings=(f"censored from above: {share} of children",),
+        )
+
+
+def _expected_days(X: Floats, at: int, beta: Floats, sigma: float) -> tuple[float, Floats]:
+    """Mean change of E max(0, y*), and its derivative by (beta, log sigma)."""
+    effect, slope = 0.0, np.zeros(len(beta) + 1)
+    for sign in (1.0, -1.0):
+        Z = X.copy()
+        Z[:, at] = sign > 0
+        mean = Z @ beta
+        inside, density = ndtr(mean / sigma), norm.pdf(mean / sigma)
+        effect += sign * float((mean * inside + sigma * density).mean())
+        slope[:-1] += sign * (Z.T @ inside) / len(Z)
+        slope[-1] += sign * sigma * float(density.mean())
+    return effect, slope
+
+
+@dataclass(frozen=True, slots=True)
+class FractionalLogit(Pooled):
+    """The absence rate as a share, by quasi-likelihood (X9), with LA indicators.
+
+    Terms `treatment` (SE by child) and `treatment_by_la` (SE by LA, t with LAs - 1 degrees of
+    freedom), each as the average marginal effect in percentage points of sessions.
+    """
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Fit it once, with both standard errors."""
+        X, at, dropped = _with_las(design)
+        try:
+            found, scores = fractional_logit(design.y / PER_CENT, X)
+        except ValueError as reason:
+            raise FitFailed(str(reason)) from reason
+        effect, slope = 0.0, np.zeros(X.shape[1])
+        for sign in (1.0, -1.0):
+            Z = X.copy()
+            Z[:, at] = sign > 0
+            p = expit(Z @ found.coefficients)
+            effect += sign * PER_CENT * float(p.mean())
+            slope += sign * PER_CENT * (Z.T @ (p * (1.0 - p))) / len(p)
+        quantities = []
+        for term, cluster, df in (
+            (TREATMENT, design.child, np.inf),
+            (f"{TREATMENT}_by_la", design.la, len(np.unique(design.la)) - 1.0),
+        ):
+            covariance = cluster_robust(found.covariance, scores, cluster)
+            error = float(np.sqrt(slope @ covariance @ slope))
+            quantities.append(Quantity(term, "mean_difference", effect, error, df, tested=True))
+        return Fit(tuple(quantities), converged=found.converged, dropped=dropped)
