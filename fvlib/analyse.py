@@ -27,7 +27,7 @@ from fvlib.analysis.design import (
 )
 from fvlib.analysis.fit import Combined, Fit, FitFailed
 from fvlib.imputations import Imputations
-from fvlib.plan import Analysis
+from fvlib.plan import Analysis, Derived
 from fvlib.trial import Trial
 from fvlib.trial.exposure import DatesNeeded
 
@@ -115,12 +115,40 @@ def analyse(
         analysis.id,
         tuple(base | row for row in combined.rows),
         intercepts,
-        {
-            name: table.assign(analysis=analysis.id)[["analysis", *table.columns]]
-            for name, table in combined.tables.items()
-        },
+        _named(analysis.id, combined),
         seconds=time.perf_counter() - begun,
     )
+
+
+def derive(row: Derived, results: Mapping[str, Result], trial: Trial) -> Result:
+    """Make one derived row of the plan from the results that it needs."""
+    combined = Combined([{"term": "treatment"}])
+    status, reason = "estimated", ""
+    try:
+        combined = row.make({name: results[name].rows for name in row.needs}, trial)
+    except NotEstimable as told:
+        status, reason = "not_yet_estimable", str(told)
+    except Exception as error:  # as for an analysis
+        status, reason = "failed", f"unexpected {type(error).__name__} while deriving"
+    base = {
+        "analysis": row.id,
+        "role": row.role,
+        "outcome": row.outcome,
+        "status": status,
+        "reason": reason,
+        "warnings": "; ".join(combined.warnings),
+    }
+    return Result(
+        row.id, tuple(base | entry for entry in combined.rows), tables=_named(row.id, combined)
+    )
+
+
+def _named(analysis: str, combined: Combined) -> dict[str, pd.DataFrame]:
+    """Put the analysis's id before the columns of its side tables."""
+    return {
+        name: table.assign(analysis=analysis)[["analysis", *table.columns]]
+        for name, table in combined.tables.items()
+    }
 
 
 def sample_rows(analysis: Analysis, trial: Trial) -> pd.DataFrame:

@@ -16,14 +16,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fvlib import __version__, disclosure, protocol
-from fvlib.analyse import Result, analyse
+from fvlib.analyse import Result, analyse, derive
 from fvlib.analysis import estimates
 from fvlib.data.load import load_extracts
 from fvlib.data.synthetic import TRUTH_FILE
 from fvlib.errors import Refusal
 from fvlib.freshness import Fingerprint, Stage
 from fvlib.imputations import Imputations, draw
-from fvlib.plan import COHORTS, ELIGIBLE, IMPUTATIONS, PLAN, WITH_TREATMENT, Analysis
+from fvlib.plan import (
+    COHORTS,
+    DERIVED,
+    ELIGIBLE,
+    IMPUTATIONS,
+    PLAN,
+    WITH_TREATMENT,
+    Analysis,
+    Derived,
+)
 from fvlib.refresh import Refresh
 from fvlib.result_cache import ResultCache
 from fvlib.side_tables import analysis_tables, la_intercepts, trial_tables
@@ -36,7 +45,7 @@ def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
     """Pick rows of the plan by id, in the plan's order."""
     if only is None:
         return PLAN
-    known = {row.id: row for row in PLAN}
+    known = {row.id: (row.id,) for row in PLAN} | {row.id: row.needs for row in DERIVED}
     unknown = [name for name in only if name not in known]
     if unknown:
         near = get_close_matches(unknown[0], known, n=1)
@@ -45,7 +54,8 @@ def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
             f"--only: no analysis called {', '.join(unknown)}.{hint} "
             f"The plan has: {', '.join(known)}"
         )
-    return tuple(row for row in PLAN if row.id in only)
+    wanted = {needed for name in only for needed in known[name]}
+    return tuple(row for row in PLAN if row.id in wanted)
 
 
 def with_kept(plan: Sequence[Analysis], cache: ResultCache) -> tuple[Analysis, ...]:
@@ -92,7 +102,8 @@ def bundle_of(
                 cache.put(row, result)
                 known[row.id] = result
     cache.sweep(PLAN)
-    results = [known[row.id] for row in plan]
+    derived = [row for row in DERIVED if set(row.needs) <= set(known)]
+    results = [*(known[row.id] for row in plan), *(derive(row, known, trial) for row in derived)]
     tables |= analysis_tables([r.tables for r in results])
     tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
     rows = [row for result in results for row in result.rows]
@@ -102,12 +113,16 @@ def bundle_of(
     return disclosure.Bundle(
         estimates=disclosure.CountTable(frame, counts=("n", "events"), parts={"events": "n"}),
         tables=tables,
-        manifest=manifest_of(refresh, root, plan, now, trial),
+        manifest=manifest_of(refresh, root, [*plan, *derived], now, trial),
     )
 
 
 def manifest_of(
-    refresh: Refresh, root: Path, plan: Sequence[Analysis], now: Fingerprint, trial: Trial
+    refresh: Refresh,
+    root: Path,
+    plan: Sequence[Analysis | Derived],
+    now: Fingerprint,
+    trial: Trial,
 ) -> dict[str, Any]:
     """Say what the bundle is of: no clock time, no duration, so that bytes repeat."""
     start, end = refresh.trial_dates
@@ -145,7 +160,7 @@ def manifest_of(
         "reunification_codes": list(refresh.reunification_codes),
         "retention": refresh.retention.model_dump(),
         "analyses": [row.id for row in plan],
-        "whole": len(plan) == len(PLAN),
+        "whole": len(plan) == len(PLAN) + len(DERIVED),
         "plan": [
             {
                 "id": row.id,

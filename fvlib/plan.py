@@ -6,7 +6,7 @@ its table, its forest plot, the adherence appendix and the CSV with no other edi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Literal
@@ -14,9 +14,10 @@ from typing import Final, Literal
 import pandas as pd
 
 from fvlib import protocol
+from fvlib.analysis.derived import Rows, implied_savings, triangulate
 from fvlib.analysis.design import Terms
 from fvlib.analysis.effects import ByExposure, ByReadiness
-from fvlib.analysis.fit import Method
+from fvlib.analysis.fit import Combined, Method
 from fvlib.analysis.methods import (
     LinearMixed,
     LinearProbability,
@@ -97,6 +98,27 @@ class Analysis:
     method: Method
     imputed: str = WITH_TREATMENT
     cohort: str = ELIGIBLE
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A result made from other rows' estimates and the params, once those are there.
+
+    Attributes
+    ----------
+    needs
+        Ids of the analyses that it is made from.
+    make
+        From their estimate rows, by id, and the trial.
+    """
+
+    id: str
+    section: str
+    role: Role
+    changes: str
+    outcome: str
+    needs: tuple[str, ...]
+    make: Callable[[Mapping[str, Rows], Trial], Combined]
 
 
 NOT_PRE_SPECIFIED: Final = "not pre-specified"
@@ -266,3 +288,24 @@ OURS: Final = (
 )
 
 PLAN: Final = (PRIMARY, *SECONDARY, *EXPOSURES, *INFERENCE, *OURS)
+
+DERIVED: Final = (
+    Derived(
+        id="X12",
+        section="Sensitivity Analysis",
+        role="sensitivity",
+        changes="set beside the difference-in-differences",
+        outcome=protocol.PRIMARY_OUTCOME,
+        needs=protocol.OUTCOMES,
+        make=triangulate,
+    ),
+    Derived(
+        id="X14",
+        section="Exploratory Analysis",
+        role="exploratory",
+        changes="implied savings",
+        outcome=protocol.PRIMARY_OUTCOME,
+        needs=("la-period",),
+        make=implied_savings,
+    ),
+)

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from fvlib.analysis import estimates
-from fvlib.analysis.design import TREATMENT, Design
+from fvlib.analysis.design import TREATMENT, Design, Floats
 from fvlib.analysis.fit import Combined, Fit, FitFailed, Quantity
 from fvlib.models.mixed import (
     LinearFit,
@@ -62,6 +62,9 @@ class LogisticNested(Pooled):
         if df < 1:
             raise FitFailed("too few LAs and periods for an LA x period intercept")
         effect = _effect(fit, design, df=df, subgroups=design.cell)
+        treated = design.X[:, design.names.index(TREATMENT)] == 1.0
+        among = _effect(fit, design, df=df, subgroups=design.cell, weights=treated.astype(float))[1]
+        effect = (*effect, replace(among, term="among_treated"))
         spread = Quantity("la_period_sd", "log_odds", float(fit.sigmas[1]))
         return told(fit, (*effect, *clustering(fit, design), spread))
 
@@ -207,13 +210,18 @@ def told(fit: MixedFit, quantities: tuple[Quantity, ...]) -> Fit:
 
 
 def _effect(
-    fit: LogisticFit, design: Design, *, df: float = np.inf, subgroups: Any = None
+    fit: LogisticFit,
+    design: Design,
+    *,
+    df: float = np.inf,
+    subgroups: Any = None,
+    weights: Floats | None = None,
 ) -> tuple[Quantity, ...]:
     """Give the log-odds, adjusted risks and their difference; separated rows have a change of 0."""
     column = design.names.index(TREATMENT)
     treated, control = design.X.copy(), design.X.copy()
     treated[:, column], control[:, column] = 1.0, 0.0
-    margin = average_marginal_effect(fit, treated, control, design.la, subgroups=subgroups)
+    margin = average_marginal_effect(fit, treated, control, design.la, weights, subgroups=subgroups)
     return (
         coefficient(fit, TREATMENT, df),
         Quantity(TREATMENT, "risk_difference", margin.estimate, margin.std_error, df),

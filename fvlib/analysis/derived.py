@@ -1,0 +1,165 @@
+"""Results made from other analyses' estimates: triangulation (X12), implied savings (X14)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from fvlib import protocol
+from fvlib.analysis.design import TREATMENT, NotEstimable
+from fvlib.analysis.fit import Combined
+from fvlib.models.inference import interval, inverse_variance
+from fvlib.refresh import Cost
+from fvlib.trial import Trial
+
+Rows = Sequence[Mapping[str, Any]]
+
+# Correlations at which agreement is judged where none is given (analysis plan, X12).
+AGREEMENT_AT: Final = (0.0, 0.8)
+DRAWS: Final = 20_000
+# Keeps the savings' draws apart from the imputations' ones under the same seed.
+SAVINGS_STREAM: Final = 14
+
+
+def estimate_of(rows: Rows, scale: str, term: str = TREATMENT) -> Mapping[str, Any]:
+    """Find an analysis's row.
+
+    Raises
+    ------
+    NotEstimable
+        It has none: the analysis itself could not be estimated.
+    """
+    for row in rows:
+        if row.get("term") == term and row.get("scale") == scale:
+            return row
+    raise NotEstimable(f"{rows[0]['analysis']} is not estimated on the scale {scale}")
+
+
+def triangulate(results: Mapping[str, Rows], trial: Trial) -> Combined:
+    """Set the stepped wedge beside the difference-in-differences, and pool them by the rule (X12).
+
+    Pooled only when both sets of assumptions hold and the estimates agree: |difference| within
+    its 95 % reach, at the correlation given, or at 0 and at 0.8 when none is. Without a correlation
+    the pooled standard error is the one at correlation 1; the side table has its range.
+    """
+    did = trial.refresh.did
+    if did is None:
+        raise NotEstimable("needs params: did")
+    ours = estimate_of(results[did.outcome], did.scale)
+    both = [float(ours["estimate"]), did.estimate], [float(ours["std_error"]), did.se]
+    judged = AGREEMENT_AT if did.correlation is None else (did.correlation,)
+    agree = all(_agree(*both, correlation) for correlation in judged)
+    shown = (0.0, 0.5, 1.0) if did.correlation is None else (did.correlation,)
+    sources = [
+        _source("stepped_wedge", math.nan, both[0][0], both[1][0]),
+        _source("did", math.nan, both[0][1], both[1][1]),
+    ]
+    if did.did_holds and did.stepped_wedge_holds and agree:
+        decision, used = "pooled: both sets of assumptions hold and the estimates agree", shown[-1]
+        pooled = [inverse_variance(*both, correlation) for correlation in shown]
+        sources += [
+            _source("pooled", r, p.estimate, p.std_error)
+            for r, p in zip(shown, pooled, strict=True)
+        ]
+        chosen = sources[2 + shown.index(used)]
+    elif did.did_holds and did.stepped_wedge_holds:
+        raise_to = "not pooled: both sets of assumptions hold, but the estimates disagree"
+        return _beside(sources, raise_to, did.scale)
+    elif did.stepped_wedge_holds:
+        decision, chosen = "the stepped wedge alone: its assumptions hold", sources[0]
+    elif did.did_holds:
+        decision, chosen = "the difference-in-differences alone: its assumptions hold", sources[1]
+    else:
+        return _beside(sources, "not pooled: neither set of assumptions holds", did.scale)
+    combined = _beside(sources, decision, did.scale)
+    row = {key: chosen[key] for key in ("estimate", "std_error", "ci_low", "ci_high")}
+    effect = {"term": TREATMENT, "scale": did.scale, "df": math.inf, **row}
+    return Combined([effect, *combined.rows], combined.tables, combined.warnings)
+
+
+def _agree(estimates: Sequence[float], errors: Sequence[float], correlation: float) -> bool:
+    (a, b), (s, t) = estimates, errors
+    spread = math.sqrt(max(s**2 + t**2 - 2.0 * correlation * s * t, 0.0))
+    low, high, _ = interval(a - b, spread, alpha=protocol.ALPHA)
+    return low <= 0.0 <= high
+
+
+def _source(source: str, correlation: float, estimate: float, error: float) -> dict[str, Any]:
+    low, high, _ = interval(estimate, error, alpha=protocol.ALPHA)
+    return {
+        "source": source,
+        "correlation": correlation,
+        "estimate": estimate,
+        "std_error": error,
+        "ci_low": low,
+        "ci_high": high,
+    }
+
+
+def _beside(sources: list[dict[str, Any]], decision: str, scale: str) -> Combined:
+    """Both estimates as rows, everything in the side table, the decision in words."""
+    kept = ("estimate", "std_error", "ci_low", "ci_high")
+    rows = [
+        {"term": source["source"], "scale": scale} | {key: source[key] for key in kept}
+        for source in sources[:2]
+    ]
+    return Combined(rows, {"triangulation": pd.DataFrame(sources)}, (decision,))
+
+
+def implied_savings(results: Mapping[str, Rows], trial: Trial) -> Combined:
+    """Children kept out of care, and the pounds that they imply, by simulation (X14).
+
+    Effect among the treated of the LA x period model (t with its degrees of freedom) x treated
+    children analysed x cost per looked-after child. The programme's own cost is not in it.
+    """
+    cost = trial.refresh.cost
+    if cost is None:
+        raise NotEstimable("needs params: cost")
+    effect = estimate_of(results["la-period"], "risk_difference", "among_treated")
+    outcome = trial.outcomes[protocol.PRIMARY_OUTCOME]
+    analysed = outcome.loc[outcome["state"] == "analysed", "child"]
+    treated = int(trial.cohort["treated"].loc[analysed].sum())
+    seeds = np.random.SeedSequence(trial.refresh.seed, spawn_key=(SAVINGS_STREAM,))
+    rng = np.random.default_rng(seeds)
+    df = float(effect["df"])
+    t = rng.standard_t(df, DRAWS) if math.isfinite(df) else rng.standard_normal(DRAWS)
+    children = -treated * (float(effect["estimate"]) + float(effect["std_error"]) * t)
+    pounds = children * _costs(cost, rng)
+    expected = -treated * float(effect["estimate"])
+    return Combined(
+        [
+            _simulated(TREATMENT, "pounds", expected * _mean_cost(cost), pounds),
+            _simulated("children_kept_out_of_care", "children", expected, children),
+        ],
+        warnings=("the programme's own cost is not in it",),
+    )
+
+
+def _costs(cost: Cost, rng: np.random.Generator) -> np.ndarray:
+    if cost.low == cost.high:
+        return np.full(DRAWS, cost.low)
+    if cost.distribution == "uniform":
+        return rng.uniform(cost.low, cost.high, DRAWS)
+    return rng.triangular(cost.low, cost.per_looked_after_child, cost.high, DRAWS)
+
+
+def _mean_cost(cost: Cost) -> float:
+    if cost.distribution == "uniform":
+        return (cost.low + cost.high) / 2.0
+    return (cost.low + cost.per_looked_after_child + cost.high) / 3.0
+
+
+def _simulated(term: str, scale: str, estimate: float, draws: np.ndarray) -> dict[str, Any]:
+    low, high = np.quantile(draws, [protocol.ALPHA / 2.0, 1.0 - protocol.ALPHA / 2.0])
+    return {
+        "term": term,
+        "scale": scale,
+        "estimate": estimate,
+        "std_error": float(draws.std(ddof=1)),
+        "ci_low": float(low),
+        "ci_high": float(high),
+    }

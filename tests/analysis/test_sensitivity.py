@@ -1,0 +1,195 @@
+"""Sensitivity rows against loops, closed forms and other packages; derived rows by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from fvlib import protocol
+from fvlib.analyse import analyse, derive
+from fvlib.analysis.design import Terms
+from fvlib.analysis.effects import constancy
+from fvlib.analysis.randomisation import _coefficients
+from fvlib.models.mixed import fit_logistic
+from fvlib.plan import COMPLETE_CASES, DERIVED, PLAN
+from fvlib.refresh import Cost, DiD
+from fvlib.trial.exposure import DatesNeeded
+from tests.analysis.conftest import STARTS, toy_trial
+
+ROWS = {row.id: row for row in PLAN}
+BARE = Terms((), ())
+
+
+def bare(name: str) -> Any:
+    return replace(ROWS[name], terms=BARE, imputed=COMPLETE_CASES)
+
+
+def by_term(name: str, trial: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(r["term"], r["scale"]): r for r in analyse(bare(name), trial).rows}
+
+
+def test_every_id_of_the_plan_is_there() -> None:
+    ids = {row.id for row in (*PLAN, *DERIVED)}
+    wanted = {"P1", "X1", "X2", "X3-S4", "X3-S5", "X5", "X6", "X7", "X8", "X9", "X10", "X11"}
+    wanted |= {"X12", "X13", "X14", *(f"X4-{o}" for o in protocol.OUTCOMES)}
+    assert wanted <= ids
+
+
+def test_dates_needed_is_not_yet_estimable_with_its_reason(trial: Any) -> None:
+    def undated(trial: Any) -> Any:
+        raise DatesNeeded("needs dates: fgc_started")
+
+    row = analyse(replace(bare("X6"), exposure=undated), trial).rows[0]
+    assert (row["status"], row["reason"]) == ("not_yet_estimable", "needs dates: fgc_started")
+
+
+def test_permutation_scores_rank_like_refits_of_every_order() -> None:
+    # Brute force: refit the model with each of the 12 orders' treatments and take Wald's z.
+    trial = toy_trial(2500, seed=6)
+    draws = analyse(bare("X4-P1"), trial).tables["permutation"]
+    twelve = draws[draws["scheme"] == "12"]
+    assert (len(twelve), (draws["scheme"] == "120").sum()) == (12, 120)
+    cohort = trial.cohort
+    la, period = cohort["la"].cat.codes.to_numpy(), cohort["period"].to_numpy()
+    indicators = [(period == t).astype(float) for t in range(1, 6)]
+    y = trial.outcomes["P1"]["value"].to_numpy()
+    z = []
+    for order in twelve["order"]:
+        slot = {key: place for place, key in enumerate(order.split(" > "))}
+        live = STARTS[[slot[key] + 1 for key in protocol.LA_KEYS]]
+        treated = (cohort["referral_date"].to_numpy() >= live[la]).astype(float)
+        X = np.column_stack([np.ones(len(y)), treated, *indicators])
+        fit = fit_logistic(y, X, la)
+        z.append(fit.coefficients[1] / fit.std_errors[1])
+    assert np.corrcoef(z, twelve["statistic"])[0, 1] > 0.999
+    mine = by_term("X4-P1", trial)["treatment", "p_only"]["p_value"]
+    assert mine == np.mean(np.abs(z) >= abs(z[0]) * (1 - 1e-9))
+
+
+def test_an_effect_at_the_edge_of_the_interval_is_barely_not_rejected(trial: Any) -> None:
+    row = by_term("X4-P1", trial)["interval_12", "log_odds"]
+    wald = by_term("P1", trial)["treatment", "log_odds"]
+    assert row["ci_low"] < wald["estimate"] < row["ci_high"]
+
+
+def test_x5_averages_its_own_curve_and_weights_sum_to_one(trial: Any) -> None:
+    result = analyse(bare("X5"), trial)
+    rows = {r["term"]: r for r in result.rows if r["scale"] == "log_odds"}
+    mean = np.mean([rows[f"m{m}"]["estimate"] for m in range(5)])
+    assert rows["time_averaged"]["estimate"] == pytest.approx(mean)
+    assert rows["long_term"]["estimate"] == rows["m4"]["estimate"]
+    assert result.tables["exposure_weights"]["weight"].sum() == pytest.approx(1.0)
+
+
+def test_constancy_is_the_wald_statistic_in_closed_form() -> None:
+    # Two independent effects: (a - b)^2 / (v + w) on one degree of freedom.
+    statistic, df = constancy(np.array([[0.5, -0.1]]), np.diag([0.04, 0.05]))
+    assert (statistic, df) == pytest.approx((0.36 / 0.09, 1.0))
+    assert chi2.sf(statistic, df) == pytest.approx(0.0455, abs=1e-4)
+
+
+def test_readiness_gives_both_groups_and_no_p(trial: Any) -> None:
+    rows = by_term("X13", trial)
+    high, low = (rows[f"treatment_{g}", "log_odds"]["estimate"] for g in ("high", "low"))
+    assert rows["interaction", "log_odds"]["estimate"] == pytest.approx(high - low)
+    assert all(np.isnan(r.get("p_value", np.nan)) for r in rows.values())
+
+
+def test_within_period_is_a_loop_over_periods() -> None:
+    means = np.random.default_rng(1).random((5, 6))
+    treated = np.arange(6)[None, :] > np.arange(5)[:, None]
+    total = weight = 0.0
+    for t in range(6):
+        on, off = means[treated[:, t], t], means[~treated[:, t], t]
+        if len(on) and len(off):
+            w = 1 / (1 / len(on) + 1 / len(off))
+            total, weight = total + w * (on.mean() - off.mean()), weight + w
+    assert (_coefficients(treated) * means).sum() == pytest.approx(total / weight)
+
+
+def derived(name: str, refresh: Any, results: Any, trial: Any = None) -> Any:
+    row = next(row for row in DERIVED if row.id == name)
+    named = {need: SimpleNamespace(rows=results) for need in row.needs}
+    world = trial or SimpleNamespace()
+    world.refresh = refresh
+    return derive(row, named, world)
+
+
+P1 = [
+    {"analysis": "P1", "term": "treatment", "scale": "log_odds", "estimate": -0.3, "std_error": 0.1}
+]
+
+
+def did(**changes: Any) -> Any:
+    base = {
+        "outcome": "P1",
+        "months": 18,
+        "scale": "log_odds",
+        "estimate": -0.2,
+        "se": 0.2,
+        "did_holds": True,
+        "stepped_wedge_holds": True,
+    }
+    return SimpleNamespace(did=DiD(**(base | changes)))
+
+
+def test_triangulation_pools_by_inverse_variance_at_correlation_one() -> None:
+    row = derived("X12", did(), P1).rows[0]
+    # Weights 0.8 and 0.2; at correlation one the SE is the weighted mean of the SEs.
+    assert row["estimate"] == pytest.approx(-0.28)
+    assert row["std_error"] == pytest.approx(0.8 * 0.1 + 0.2 * 0.2)
+
+
+def test_triangulation_uses_the_correlation_given() -> None:
+    row = derived("X12", did(correlation=0.0), P1).rows[0]
+    assert row["std_error"] == pytest.approx(math.sqrt(0.64 * 0.01 + 0.04 * 0.04))
+
+
+@pytest.mark.parametrize(
+    ("changes", "estimate", "words"),
+    [
+        ({"did_holds": False}, -0.3, "the stepped wedge alone"),
+        ({"stepped_wedge_holds": False}, -0.2, "the difference-in-differences alone"),
+    ],
+)
+def test_one_set_of_assumptions_decides(changes: Any, estimate: float, words: str) -> None:
+    row = derived("X12", did(**changes), P1).rows[0]
+    assert row["estimate"] == pytest.approx(estimate)
+    assert words in row["warnings"]
+
+
+def test_estimates_that_agree_at_no_correlation_only_are_not_pooled() -> None:
+    # 0.4 apart: reach at correlation 0 is 0.44, at 0.8 is 0.26.
+    result = derived("X12", did(estimate=0.1), P1)
+    assert {row["term"] for row in result.rows} == {"stepped_wedge", "did"}
+    assert "disagree" in result.rows[0]["warnings"]
+
+
+def test_savings_need_a_cost_and_multiply_out() -> None:
+    world = toy_trial(1000)
+    rows = [
+        {
+            "analysis": "la-period",
+            "term": "among_treated",
+            "scale": "risk_difference",
+            "estimate": -0.01,
+            "std_error": 0.002,
+            "df": 19.0,
+        }
+    ]
+    told = derived("X14", SimpleNamespace(cost=None), rows, world).rows[0]
+    assert (told["status"], told["reason"]) == ("not_yet_estimable", "needs params: cost")
+    cost = Cost(per_looked_after_child=100, low=100, high=100)
+    pounds, children = derived("X14", SimpleNamespace(cost=cost, seed=1), rows, world).rows
+    treated = int(world.cohort["treated"].sum())
+    assert children["estimate"] == pytest.approx(0.01 * treated)
+    assert pounds["estimate"] == pytest.approx(100 * 0.01 * treated)
+    # t with 19 degrees of freedom reaches 2.093 standard errors; 20,000 draws tell it to 3 %.
+    half = (children["ci_high"] - children["ci_low"]) / 2
+    assert half == pytest.approx(2.093 * 0.002 * treated, rel=0.03)
