@@ -45,7 +45,7 @@ from fvlib.report.plot_style import (
 from fvlib.report.sensitivity_sentences import permutation_draws
 
 ROW: Final = 0.24  # inches
-TEST: Final = "X4"
+HALF_BINS: Final = 12  # of the histograms, on either side of none
 EXPOSURE_TERMS: Final = ("m0", "m1", "m2", "m3", "m4")
 SUMMARY_TERMS: Final = ("time_averaged", "long_term")
 
@@ -64,12 +64,12 @@ def permutation(bundle: Bundle) -> Any:
     table["what"] = pd.Categorical(table["what"], list(dict.fromkeys(table["what"])))
     seen = table[table["is_observed"]].assign(label="observed")
     reach = 1.1 * float(table["statistic"].abs().max() or 1.0)
+    bins = [reach * place / HALF_BINS for place in range(-HALF_BINS, HALF_BINS + 1)]
     plot = (
         ggplot(table, aes("statistic"))
-        + geom_histogram(binwidth=2 * reach / 24, boundary=0, fill="#9fb3c8", color=PAPER, size=0.3)
+        + geom_histogram(breaks=bins, fill="#9fb3c8", color=PAPER, size=0.3)
         + geom_vline(aes(xintercept="statistic"), seen, color=ALERT, size=0.9)
         + facet_wrap("what", ncol=1, scales="free_y")
-        + scale_x_continuous(limits=(-reach, reach))
         + scale_y_continuous(expand=(0, 0, 0.25, 0))
         + labs(x="Studentised score of treatment under each order", y="Orders")
         + house_theme(1.7 * table["scheme"].nunique() + 0.4)
