@@ -122,7 +122,9 @@ def implied_savings(results: Mapping[str, Rows], trial: Trial) -> Combined:
     effect = estimate_of(results["la-period"], "risk_difference", "among_treated")
     outcome = trial.outcomes[protocol.PRIMARY_OUTCOME]
     analysed = outcome.loc[outcome["state"] == "analysed", "child"]
-    treated = int(trial.cohort["treated"].loc[analysed].sum())
+    # Rounded as the gate rounds: children / effect would give the exact count back.
+    step = trial.refresh.disclosure.round_to
+    treated = step * round(int(trial.cohort["treated"].loc[analysed].sum()) / step)
     seeds = np.random.SeedSequence(trial.refresh.seed, spawn_key=(SAVINGS_STREAM,))
     rng = np.random.default_rng(seeds)
     df = float(effect["df"])

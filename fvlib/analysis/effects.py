@@ -122,7 +122,7 @@ def _weights(design: Design, since: np.ndarray, treated: np.ndarray, icc: float)
         sizes["n"].to_numpy(np.float64),
         icc,
     )
-    return pd.DataFrame({"exposure_time": found.exposure, "weight": found.weights})
+    return pd.DataFrame({"exposure_time": found.exposure, "weight": found.weights.round(4)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from fvlib.analysis.methods import (
 from fvlib.models.regression import cluster_robust, fractional_logit, tobit
 
 PER_CENT: Final = 100.0
+HEAVILY_CENSORED: Final = 0.10
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +141,13 @@ class Tobit(Pooled):
         if self.zeros_censored:
             effect, slope = _expected_days(X, at, found.coefficients, found.sigma)
         error = float(np.sqrt(slope @ found.covariance @ slope))
-        share = f"{above.mean():.1%}".replace("%", " %")
+        # In words: a share of all children would give their count back.
+        words = "heavily censored" if above.mean() > HEAVILY_CENSORED else "not heavily censored"
         return Fit(
             (Quantity(TREATMENT, "mean_difference", float(effect), error, tested=True),),
             converged=found.converged,
             dropped=dropped,
-            warnings=(f"censored from above: {share} of children",),
+            warnings=(f"{words} from above (10 % of children is the mark)",),
         )
 
 
