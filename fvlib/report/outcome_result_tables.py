@@ -18,6 +18,8 @@ from fvlib.report.result_tables import with_interval
 from fvlib.report.table_style import ABSENT, Rows, cell, count_notes, house
 
 EFFECT_SCALES: Final = ("odds_ratio", "mean_difference", "risk_difference", "pounds")
+# Set off from the outcome it belongs to.
+BESIDE: Final = "\u2003LA \u00d7 period model"
 REMARKS: Final = ("dropped", "warnings")
 COUNTS_AS_ONE: Final = 1.0  # the p of an outcome that can't be estimated (analysis plan)
 
@@ -28,34 +30,20 @@ def secondary(bundle: Bundle, register: Register) -> gt.GT:
     lacking = []
     for outcome in protocol.SECONDARY_OUTCOMES:
         label = f"{outcome} {words.OUTCOMES[outcome].label}{register.marks(outcome)}"
-        row = {"outcome": label}
-        main, nested = bundle.effect(outcome), bundle.effect(sentences.nested_of(outcome))
+        main = bundle.effect(outcome)
         if main is None:
             lacking.append(outcome)
-            row |= {"effect": words.label(words.STATUSES, bundle.status(outcome)[0])}
-            row |= dict.fromkeys(("n", "points", "beside", "permutation"), ABSENT)
-            row |= {"p": ABSENT, "adjusted": ABSENT}
-        else:
-            scale = _scale(bundle, outcome)
-            row |= {
-                "n": cell(main.to_frame().T, "n").iloc[0],
-                "effect": with_interval(bundle.effect(outcome, scale), scale, outcome),
-                "points": with_interval(
-                    bundle.effect(outcome, "risk_difference"), "risk_difference"
-                ),
-                "beside": ABSENT
-                if nested is None
-                else with_interval(
-                    bundle.effect(sentences.nested_of(outcome), scale), scale, outcome
-                ),
-                "p": _p(main["p_value"]),
+        rows.append({"outcome": label} | _effect_row(bundle, outcome, outcome))
+        if main is not None:
+            rows[-1] |= {
                 "adjusted": _p(main["p_adjusted"]),
                 "permutation": _p(sentences.permutation_p(bundle, outcome)),
             }
-        rows.append(row)
+        beside = _effect_row(bundle, sentences.nested_of(outcome), outcome)
+        rows.append({"outcome": BESIDE} | beside)
     labels = {
         "outcome": "", "n": "Analysed", "effect": "Odds ratio or difference in means",
-        "points": "Percentage points", "beside": "LA \u00d7 period model",
+        "points": "Percentage points",
     }  # fmt: skip
     spanners: dict[str, Sequence[str]] = {}
     notes = [
@@ -80,6 +68,22 @@ def secondary(bundle: Bundle, register: Register) -> gt.GT:
         rows, "secondary", labels=labels, numbers=[n for n in labels if n != "outcome"],
         notes=notes, spanners=spanners,
     )  # fmt: skip
+
+
+def _effect_row(bundle: Bundle, name: str, outcome: str) -> dict[str, str]:
+    """Write one model's counts and effect on a secondary outcome."""
+    found = bundle.effect(name)
+    row = dict.fromkeys(("n", "effect", "points", "p", "adjusted", "permutation"), ABSENT)
+    if found is None:
+        return row | {"effect": words.label(words.STATUSES, bundle.status(name)[0])}
+    scale = _scale(bundle, name)
+    points = bundle.effect(name, "risk_difference")
+    return row | {
+        "n": cell(found.to_frame().T, "n").iloc[0],
+        "effect": with_interval(bundle.effect(name, scale), scale, outcome),
+        "points": with_interval(points, "risk_difference"),
+        "p": _p(found["p_value"]),
+    }
 
 
 def _scale(bundle: Bundle, analysis: str) -> str:
