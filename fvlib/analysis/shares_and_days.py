@@ -22,6 +22,8 @@ from fvlib.analysis.methods import (
 from fvlib.models.regression import cluster_robust, fractional_logit, tobit
 
 PER_CENT: Final = 100.0
+# A column of which less than this share (of its square) is left beside the others is dropped.
+COLLINEAR: Final = 1e-9
 HEAVILY_CENSORED: Final = 0.10
 
 
@@ -101,14 +103,13 @@ def _with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
     last = set(wide.drop_first)
     rest = [name for name in reversed(wide.drop_first) if name not in first and name in last]
     kept: list[str] = []
-    basis = np.empty((len(design.y), 0))
+    size = np.linalg.norm(wide.X, axis=0)
+    unit = wide.X / np.where(size > 0, size, 1.0)
+    gram = unit.T @ unit
     for name in (*first, *rest):
-        column = wide.X[:, wide.names.index(name)]
-        left = column - basis @ (basis.T @ column)
-        left -= basis @ (basis.T @ left)
-        size = np.linalg.norm(left)
-        if size > 1e-8 * np.linalg.norm(column):
-            basis = np.column_stack([basis, left / size])
+        at, base = wide.names.index(name), [wide.names.index(other) for other in kept]
+        explained = gram[at, base] @ np.linalg.solve(gram[np.ix_(base, base)], gram[base, at])
+        if gram[at, at] - explained > COLLINEAR:
             kept.append(name)
     if TREATMENT not in kept:
         raise FitFailed("treatment can't be told apart from LA and period")
