@@ -176,6 +176,7 @@ def triangulated(bundle: Bundle) -> list[tuple[str, float, float, float]]:
         out.append(("Trial: protocol\u2019s model", main))
     rows = bundle.estimates
     rows = rows[(rows["analysis"] == "X12") & (rows["scale"] == "log_odds")]
+    rows = rows[rows["term"] != "stepped_wedge"]  # the trial's own, there already
     rows = rows[rows["estimate"].notna() & rows["ci_low"].notna() & rows["ci_high"].notna()]
     for _, row in rows.iterrows():
         term = str(row["term"])
@@ -187,7 +188,7 @@ def triangulated(bundle: Bundle) -> list[tuple[str, float, float, float]]:
 
 
 TRIANGULATION: Final = {
-    "treatment": "Pooled",
+    "treatment": "By the protocol\u2019s rule",
     "pooled": "Pooled",
     "did": "Difference-in-differences",
     "stepped_wedge": "Stepped wedge",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.report import sentences, words
-from fvlib.report.bundle import Bundle, masked
+from fvlib.report.bundle import EFFECT, Bundle, masked
 
 INTERVAL: Final = "interval_12"
 COMPARED: Final = ("log_odds", "risk_difference")
@@ -118,13 +118,17 @@ def _smallest(statistics: pd.Series) -> float:
 
 def triangulation(bundle: Bundle) -> str:
     """Tell what the sister evaluation's estimate adds, by the protocol's rule."""
-    row = bundle.effect("X12", "odds_ratio")
-    if row is None:
+    rows = bundle.estimates
+    rows = rows[(rows["analysis"] == "X12") & rows["estimate"].notna()]
+    if rows.empty:
         return sentences.no_result(bundle, "X12")
-    told = f"odds ratio {words.ratio(row['estimate'])} {sentences.ratio_interval(row)}"
-    notes = row.get("warnings")
-    more = f" {words.sentence_case(str(notes))}." if isinstance(notes, str) and notes else ""
-    return f"The two estimates are pooled: {told}.{more}"
+    decision = rows["warnings"].iloc[0]
+    told = decision if isinstance(decision, str) and decision else "see the figure"
+    row = bundle.ratio("X12", EFFECT)
+    if row is None:
+        return f"By the protocol\u2019s rule, {told}."
+    ratio = f"odds ratio {words.ratio(row['estimate'])} {sentences.ratio_interval(row)}"
+    return f"By the protocol\u2019s rule, {told}: {ratio}."
 
 
 def savings(bundle: Bundle) -> str:

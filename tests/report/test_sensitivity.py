@@ -92,7 +92,10 @@ def test_a_curve_given_in_log_odds_is_shown_as_ratios(opened: Open) -> None:
 def test_pooled_estimates_stand_under_the_trials(opened: Open) -> None:
     rows = first_slice() + fitted("X12", -0.22, 0.07, role="sensitivity")
     lines = sensitivity_plots.triangulated(opened(Contents(rows=rows)).bundle)
-    assert [label for label, *_ in lines] == ["Trial: protocol\u2019s model", "Pooled"]
+    assert [label for label, *_ in lines] == [
+        "Trial: protocol\u2019s model",
+        "By the protocol\u2019s rule",
+    ]
 
 
 def test_the_least_balanced_level_stands_for_its_covariate(opened: Open) -> None:
