@@ -29,6 +29,7 @@ from fvlib.plan import (
     ELIGIBLE,
     IMPUTATIONS,
     PLAN,
+    STANDING,
     WITH_TREATMENT,
     Analysis,
     Derived,
@@ -44,7 +45,7 @@ TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
 def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
     """Pick rows of the plan by id, in the plan's order."""
     if only is None:
-        return PLAN
+        return STANDING
     known = {row.id: (row.id,) for row in PLAN} | {row.id: row.needs for row in DERIVED}
     unknown = [name for name in only if name not in known]
     if unknown:
@@ -160,7 +161,7 @@ def manifest_of(
         "reunification_codes": list(refresh.reunification_codes),
         "retention": refresh.retention.model_dump(),
         "analyses": [row.id for row in plan],
-        "whole": len(plan) == len(PLAN) + len(DERIVED),
+        "whole": {row.id for row in (*STANDING, *DERIVED)} <= {row.id for row in plan},
         "plan": [
             {
                 "id": row.id,

@@ -289,6 +289,21 @@ OURS: Final = (
 
 PLAN: Final = (PRIMARY, *SECONDARY, *EXPOSURES, *INFERENCE, *OURS)
 
+# Rows that take minutes at full size: `fv run NAME --only X8` runs them, and a fresh one stays.
+ON_REQUEST: Final = frozenset(
+    {
+        *(f"X4-{outcome}" for outcome in protocol.SECONDARY_OUTCOMES),
+        "X7",
+        "X8",
+        "X9",
+        "X11",
+        "two-limit-tobit",
+        "all-referrals",
+    }
+)
+# What a run computes when no row is named.
+STANDING: Final = tuple(row for row in PLAN if row.id not in ON_REQUEST)
+
 DERIVED: Final = (
     Derived(
         id="X12",

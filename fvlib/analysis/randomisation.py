@@ -224,7 +224,10 @@ def _limits(bend: Floats, level: Floats) -> tuple[float, float]:
     `bend` has the statistics at the effects of GRID, from a few copies; it is moved so that at no
     effect it has `level`, those of all copies.
     """
-    curve = CubicSpline(GRID, bend + (level - bend[GRID.index(0.0)]))
+    moved = bend + (level - bend[GRID.index(0.0)])
+    if not np.isfinite(moved).all():  # a score that can't be had: no limit is told
+        return -np.inf, np.inf
+    curve = CubicSpline(GRID, moved)
 
     def p_of(effect: float) -> float:
         drawn = curve(effect)
