@@ -39,6 +39,8 @@ from fvlib.result_cache import ResultCache
 from fvlib.side_tables import analysis_tables, la_intercepts, trial_tables
 from fvlib.trial import Trial, build_trial
 
+# What a bundle holds when no row was named.
+STANDING_IDS: Final = {row.id for row in STANDING} | {row.id for row in DERIVED}
 TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
 
 
@@ -161,7 +163,7 @@ def manifest_of(
         "reunification_codes": list(refresh.reunification_codes),
         "retention": refresh.retention.model_dump(),
         "analyses": [row.id for row in plan],
-        "whole": {row.id for row in (*STANDING, *DERIVED)} <= {row.id for row in plan},
+        "whole": STANDING_IDS <= {row.id for row in plan},
         "plan": [
             {
                 "id": row.id,

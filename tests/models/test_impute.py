@@ -256,6 +256,51 @@ def test_drawn_parameters_have_the_inverse_information_as_covariance() -> None:
     np.testing.assert_allclose(covariance, np.eye(size), atol=5 * math.sqrt(2 / 4000))
 
 
+def intercept_alone(rows: int, events: int) -> tuple[multinomial.Response, np.ndarray]:
+    """Model of a share: yes in some of the rows, one further row missing."""
+    codes = np.append((np.arange(rows) < events).astype(int), -1)
+    frame = pd.DataFrame({"x": column(codes, ["no", "yes"])})
+    made = patterns.prepare(frame, none(len(frame)), {}, {})
+    return made.targets[0].response, made.X
+
+
+def test_the_centre_has_a_mean_score_of_zero() -> None:
+    """With one parameter the two points at one standard deviation stand for the normal."""
+    rows, events = 2000, 2
+    response, X = intercept_alone(rows, events)
+    mode = np.array([[special.logit(events / rows)]])
+    metric = multinomial.information(response, X, mode)
+    shift = multinomial.skew(response, X, mode, metric, np.random.default_rng(1)).item()
+    deviation = 1 / math.sqrt(metric.diagonal.item())
+    points = mode.item() + shift + np.array([-deviation, deviation])
+    assert special.expit(points).mean() * rows == pytest.approx(events, rel=0.01)
+    # To first order half the variance of the log-odds, downwards.
+    assert shift == pytest.approx(-1 / (2 * events), rel=0.2)
+
+
+def test_a_draw_finds_its_mode_from_afar_and_takes_its_spread_from_the_present_rows() -> None:
+    """The information handed over is that of other rows: three times as many yes."""
+    rows, events = 400, 40
+    response, X = intercept_alone(rows, events)
+    elsewhere = np.array([[special.logit(3 * events / rows)]])
+    metric = multinomial.information(response, X, elsewhere)
+    law = multinomial.Approximation(elsewhere, np.zeros((1, 1)), metric)
+    rng = np.random.default_rng(2)
+    far = np.array([[3.0]])
+    drawn, modes = zip(
+        *(multinomial.draw(response, X, far, law, rng) for _ in range(2000)), strict=True
+    )
+    expected = special.logit(events / rows)
+    assert modes[0].steps > 1
+    # Newton's last step is quadratic: half a standard deviation of 0.17 leaves a few hundredths.
+    assert modes[0].theta.item() == pytest.approx(expected, abs=0.03)
+    p = events / rows
+    told = 1 / math.sqrt(rows * p * (1 - p))
+    assert np.std(drawn, ddof=1) == pytest.approx(
+        told, rel=STANDARD_ERRORS / math.sqrt(4000) + 0.05
+    )
+
+
 # Against others
 
 
@@ -475,6 +520,17 @@ def test_collapsing_loses_no_row_and_joins_no_two_different_ones(
     order = np.lexsort(collapsed.T[::-1])
     np.testing.assert_array_equal(collapsed[order], distinct)
     np.testing.assert_array_equal(counts[: len(distinct)][order], expected)
+
+
+def test_rows_that_differ_in_one_column_of_forty_stay_apart() -> None:
+    """Forty columns of four levels are 80 bits: what overflows 64 would be forgotten."""
+    codes = np.zeros((4, 40), dtype=np.int64)
+    codes[:, 0] = range(4)
+    columns = [
+        patterns._Column(f"v{j}", codes[:, j], tuple("abcd"), np.zeros(4, bool), None)
+        for j in range(40)
+    ]
+    assert list(patterns._collapse(columns)[1]) == [1, 1, 1, 1]
 
 
 def test_an_la_without_any_value_borrows_the_spread_of_the_others() -> None:
