@@ -163,7 +163,7 @@ def manifest_of(
         "reunification_codes": list(refresh.reunification_codes),
         "retention": refresh.retention.model_dump(),
         "analyses": [row.id for row in plan],
-        "whole": STANDING_IDS <= {row.id for row in plan},
+        "whole": {row.id for row in plan} >= STANDING_IDS,
         "plan": [
             {
                 "id": row.id,
