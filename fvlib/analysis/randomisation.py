@@ -191,10 +191,13 @@ class Permutation:
         bends = [bend for fit in fits for bend in fit.draws[3]]
         if bends:
             low, high = _limits(np.mean(bends, axis=0), statistics[within])
-            rows.append(
-                {"term": "interval_12", "scale": "log_odds", "ci_low": low, "ci_high": high}
-            )
-            notes.append("interval_12: 91.7 % interval, model-based")
+            if np.isfinite([low, high]).all():
+                rows.append(
+                    {"term": "interval_12", "scale": "log_odds", "ci_low": low, "ci_high": high}
+                )
+                notes.append("interval_12: 91.7 % interval, model-based")
+            else:
+                notes.append("interval_12: the 91.7 % interval has no end within reach")
         return Combined(rows, {"permutation": pd.concat(tables)}, tuple(notes))
 
 
