@@ -1,0 +1,327 @@
+"""The IPE's tables: a two-LA return by hand, sparse refreshes, bad numbers, and what is masked."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from fvlib import protocol
+from fvlib.disclosure import masks_of, safe
+from fvlib.ipe import ipe_tables
+from fvlib.ipe.indicators import INDICATORS
+from fvlib.ipe.interval import wilson
+from fvlib.ipe.survey import joined
+from fvlib.refresh import Disclosure, Refresh
+
+ITEMS = [row.id for row in INDICATORS if row.source == "survey"]
+SURVEY = ["la", "time_point", "role", *ITEMS, "rq4_workload"]
+FGC = ["la", "time_point", "service", "characteristic", "level",
+       "reached", "referred", "held", "agreed"]  # fmt: skip
+TRAINING = ["la", "time_point", "event", "role", "team", "attended", "eligible"]
+ADMIN = ["la", "time_point", "indicator", "numerator", "denominator"]
+AS_IS = Disclosure(threshold=1, round_to=1)
+RULE = Disclosure(threshold=10, round_to=5)
+# Published bounds are given to four decimals.
+PUBLISHED = 5e-5
+
+
+def refresh_of(**settings: Any) -> Refresh:
+    given = {"refresh": "toy", "data": "data/toy", "data_through": "2022-12-31"} | settings
+    return Refresh.model_validate(given)
+
+
+def extracts(
+    admin: list[tuple[Any, ...]] = [],  # noqa: B006
+    survey: list[dict[str, Any]] = [],  # noqa: B006
+    fgc: list[tuple[Any, ...]] = [],  # noqa: B006
+    training: list[tuple[Any, ...]] = [],  # noqa: B006
+) -> Any:
+    return SimpleNamespace(
+        ipe_admin=_typed(pd.DataFrame(admin, columns=ADMIN)),
+        ipe_survey=_typed(pd.DataFrame(survey, columns=SURVEY)),
+        ipe_fgc=_typed(pd.DataFrame(fgc, columns=FGC)),
+        ipe_training=_typed(pd.DataFrame(training, columns=TRAINING)),
+    )
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    texts = {"time_point", "role", "service", "characteristic", "level", "event", "team",
+             "indicator"}  # fmt: skip
+    frame = frame.assign(la=pd.Categorical(frame["la"], list(protocol.LA_KEYS)))
+    for name in frame.columns.drop("la"):
+        frame[name] = frame[name].astype("category" if name in texts else "Float64")
+    return frame
+
+
+def answers(la: str, point: str, role: str, n: int, **items: int | None) -> list[dict[str, Any]]:
+    return [{"la": la, "time_point": point, "role": role, **items}] * n
+
+
+def ipe(found: Any, rule: Disclosure = AS_IS, refresh: Refresh | None = None) -> pd.DataFrame:
+    tables = ipe_tables(found, refresh or refresh_of(disclosure=rule.model_dump()))
+    return safe(tables["ipe"], rule).set_index(["la", "time_point", "indicator"])
+
+
+TWO = {
+    "admin": [
+        ("newcastle", "pre", "fgc_coordinators", 2, None),
+        ("newcastle", "6m", "fgc_coordinators", 2, None),
+        ("newcastle", "12m", "fgc_coordinators", 3, None),
+        ("newcastle", "6m", "staff_trained_awareness", 139, 200),
+        ("newcastle", "12m", "staff_trained_awareness", 140, 200),
+        ("newcastle", "6m", "vacancies", 40, 200),
+        ("newcastle", "12m", "vacancies", 41, 200),
+        ("newcastle", "6m", "caseload", 17.0, None),
+        ("newcastle", "12m", "caseload", 17.1, None),
+        ("sefton", "6m", "fgc_coordinators", 9, None),
+        ("sefton", "6m", "partners_trained_police", 31, None),
+    ],
+    "survey": [
+        *answers("newcastle", "6m", "manager", 10, leadership_support=4, prepared=3),
+        *answers("newcastle", "6m", "practitioner", 20, leadership_support=5, prepared=None),
+        *answers("newcastle", "6m", "practitioner", 10, leadership_support=1, prepared=4),
+    ],
+    "fgc": [
+        ("sefton", "12m", "fgc", "all", None, 80, 100, 60, 45),
+        ("sefton", "12m", "new_service", "all", None, 33, None, None, None),
+    ],
+    "training": [
+        ("sefton", "6m", "awareness", "manager", "north", 10, 20),
+        ("sefton", "6m", "awareness", "practitioner", "north", 20, 40),
+        ("sefton", "6m", "awareness", "practitioner", "south", 30, 60),
+    ],
+}
+
+
+def test_a_two_la_return_by_hand() -> None:
+    rows = ipe(extracts(**TWO))
+    by_hand = {
+        # 139 / 200 = 0.695 < 0.70; 140 / 200 is on the line, and "at least" is met.
+        ("newcastle", "6m", "staff_trained_awareness"): (0.695, 0.70, "not met"),
+        ("newcastle", "12m", "staff_trained_awareness"): (0.70, 0.70, "met"),
+        # 40 / 200 is "20 % or below"; 41 / 200 isn't.
+        ("newcastle", "6m", "vacancies"): (0.20, 0.20, "met"),
+        ("newcastle", "12m", "vacancies"): (0.205, 0.20, "not met"),
+        ("newcastle", "6m", "caseload"): (17.0, 17.0, "met"),
+        ("newcastle", "12m", "caseload"): (17.1, 17.0, "not met"),
+        # "Has increased": more than the 2 before go-live.
+        ("newcastle", "6m", "fgc_coordinators"): (2, 2, "not met"),
+        ("newcastle", "12m", "fgc_coordinators"): (3, 2, "met"),
+        # 10 managers and 20 practitioners agree, 10 don't; 10 of the 20 who answered.
+        ("newcastle", "6m", "leadership_support"): (0.75, 0.70, "met"),
+        ("newcastle", "6m", "prepared"): (0.50, 0.70, "not met"),
+    }
+    for key, (value, line, met) in by_hand.items():
+        assert rows.loc[key, "value"] == pytest.approx(value), key
+        assert rows.loc[key, "threshold"] == pytest.approx(line), key
+        assert rows.loc[key, "met"] == met, key
+    unjudged = {
+        ("newcastle", "pre", "fgc_coordinators"): 2,  # nothing to be more than
+        ("sefton", "6m", "fgc_coordinators"): 9,  # the number before wasn't sent
+        ("sefton", "6m", "partners_trained_police"): 31,
+        ("sefton", "12m", "families_reached_fgc"): 80,
+        ("sefton", "12m", "families_reached_new_service"): 33,
+        ("sefton", "12m", "conversion_rate"): 0.60,
+        ("sefton", "12m", "agreed_plans"): 0.75,
+    }
+    for key, value in unjudged.items():
+        assert rows.loc[key, "value"] == pytest.approx(value), key
+        assert rows.loc[key, "met"] == "", key
+    assert len(rows) == len(by_hand) + len(unjudged)
+
+
+def test_splits_add_up_by_hand() -> None:
+    tables = ipe_tables(extracts(**TWO), refresh_of())
+    survey = tables["ipe_survey"].frame.set_index(["item", "level"])
+    assert survey.loc[("leadership_support", "manager"), ["answered", "agree"]].tolist() == [10, 10]
+    assert survey.loc[("leadership_support", "practitioner"), "agree"] == 20
+    training = tables["ipe_training"].frame.set_index(["split", "level"])
+    assert training.loc[("all", ""), ["attended", "eligible"]].tolist() == [60, 120]
+    assert training.loc[("role", "practitioner"), ["attended", "eligible"]].tolist() == [50, 100]
+    assert training.loc[("team", "north"), ["attended", "eligible"]].tolist() == [30, 60]
+    response = tables["ipe_response"].frame.iloc[0]
+    assert (response["respondents"], response["eligible"]) == (40, 139)
+    left = tables["ipe_unanswered"].frame.set_index("item")
+    assert left.loc["prepared", ["respondents", "unanswered"]].tolist() == [40, 20]
+    assert "intend_to_stay" not in left.index  # nobody was asked
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "low", "high"),
+    # Newcombe (1998), Stat Med 17: 857-872, table I, method 3 (score, without correction).
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611),
+     (1, 29, 0.0061, 0.1718)],
+)  # fmt: skip
+def test_wilson_is_the_published_interval(count: int, of: int, low: float, high: float) -> None:
+    found = wilson(count, of)
+    assert found == pytest.approx((low, high), abs=PUBLISHED)
+    assert wilson(0, 0)[0] != wilson(0, 0)[0]
+
+
+def test_only_warwickshire_only_admin_only_6_months() -> None:
+    found = extracts(admin=[("warwickshire", "6m", "staff_trained_awareness", 150, 200)])
+    tables = ipe_tables(found, refresh_of())
+    assert len(tables["ipe"].frame) == 1
+    for name in ("ipe_survey", "ipe_scores", "ipe_fgc", "ipe_training", "ipe_response"):
+        assert safe(tables[name], RULE).empty
+    states = tables["ipe_schedule"].frame.set_index(["la", "source", "time_point"])["state"]
+    assert states["warwickshire", "admin", "6m"] == "in part"
+    # Overtaken by the 6-month return, though nothing came before it.
+    assert states["warwickshire", "admin", "pre"] == "missing"
+    assert states["newcastle", "admin", "6m"] == "missing"
+
+
+def test_nothing_at_all_gives_empty_tables_and_a_full_schedule() -> None:
+    tables = ipe_tables(extracts(), refresh_of())
+    assert all(safe(tables[name], RULE).empty for name in tables if name != "ipe_schedule")
+    assert len(tables["ipe_schedule"].frame) == 5 * (4 + 3 + 2 + 3)
+
+
+def test_the_schedule_runs_from_each_las_own_live_date() -> None:
+    settings = {
+        "implementation": {"sefton": {"operationally_live": "2022-05-15", "reason": "later"}},
+        "data_through": "2022-12-31",
+    }
+    frame = ipe_tables(extracts(), refresh_of(**settings))["ipe_schedule"].frame
+    survey = frame[frame["source"] == "survey"].set_index(["la", "time_point"])
+    assert survey.loc[("sefton", "6m"), ["due", "state"]].tolist() == ["2022-11-15", "late"]
+    assert survey.loc[("sefton", "12m"), ["due", "state"]].tolist() == ["2023-05-15", "not yet due"]
+    assert survey.loc[("warwickshire", "24m"), ["due", "state"]].tolist() == [
+        "2022-04-01", "missing",
+    ]  # fmt: skip
+    # 12 months of Newcastle were due on 1 October 2021: overdue by more than half a year.
+    assert survey.loc[("newcastle", "12m"), "state"] == "missing"
+
+
+def test_posts_are_shown_and_people_are_masked() -> None:
+    rows = ipe(
+        extracts(
+            admin=[
+                ("sefton", "pre", "fgc_coordinators", 1, None),
+                ("sefton", "6m", "fgc_coordinators", 3, None),
+                ("sefton", "6m", "new_restorative_staff", 2, None),
+                ("sefton", "6m", "vacancies", 4, 61),
+                ("sefton", "6m", "partners_trained_police", 7, None),
+                ("sefton", "6m", "staff_trained_awareness", 55, 61),
+            ]
+        ),
+        RULE,
+    )
+    of = rows.sort_index().loc[("sefton", "6m")]
+    assert of.loc[
+        ["fgc_coordinators", "new_restorative_staff", "vacancies"], "numerator"
+    ].tolist() == [3, 2, 4]
+    assert of.loc["fgc_coordinators", "met"] == "met"
+    assert of.loc["vacancies", "value"] == pytest.approx(4 / 61)
+    for name in ("partners_trained_police", "staff_trained_awareness"):
+        assert pd.isna(of.loc[name, "numerator"]) and pd.isna(of.loc[name, "value"])
+        assert bool(of.loc[name, "value_masked"])
+    assert pd.isna(of.loc["staff_trained_awareness", "met"])  # 6 are not trained
+
+
+def test_a_small_step_between_time_points_is_masked_for_people_alone() -> None:
+    rows = ipe(
+        extracts(
+            admin=[
+                ("sefton", "6m", "partners_trained_health", 30, None),
+                ("sefton", "12m", "partners_trained_health", 36, None),
+                ("sefton", "24m", "partners_trained_health", 52, None),
+            ],
+            fgc=[
+                ("sefton", "12m", "fgc", "all", None, 50, None, None, None),
+                ("sefton", "24m", "fgc", "all", None, 57, None, None, None),
+            ],
+            survey=[
+                *answers("sefton", "6m", "manager", 40, prepared=4),
+                *answers("sefton", "12m", "manager", 45, prepared=4),
+            ],
+        ),
+        RULE,
+    )
+    shown = rows["numerator"]
+    assert pd.isna(shown["sefton", "12m", "partners_trained_health"])
+    assert shown["sefton", "24m", "partners_trained_health"] == 50
+    assert pd.isna(shown["sefton", "24m", "families_reached_fgc"])
+    assert shown["sefton", "12m", "prepared"] == 45  # other people answered
+
+
+def test_what_one_table_masks_no_other_shows() -> None:
+    tables = ipe_tables(
+        extracts(
+            fgc=[
+                # 5 referrals led to no FGC, so that `held` is masked wherever it stands.
+                ("sefton", "12m", "fgc", "all", None, 80, 60, 55, 30),
+                ("sefton", "12m", "fgc", "status", "CIN", 50, 30, 25, 15),
+                ("sefton", "12m", "fgc", "status", "CPP", 30, 30, 30, 15),
+            ]
+        ),
+        refresh_of(disclosure=RULE.model_dump()),
+    )
+    rows = safe(tables["ipe"], RULE).set_index("indicator")
+    assert pd.isna(rows.loc["conversion_rate", "numerator"])
+    assert pd.isna(rows.loc["agreed_plans", "denominator"])
+    held = masks_of(tables["ipe_fgc"], RULE)["held"]
+    assert held.iloc[0] and held.iloc[1:].any()
+
+
+def test_a_role_is_not_given_back_by_the_total() -> None:
+    tables = ipe_tables(
+        extracts(
+            survey=[
+                *answers("sefton", "6m", "manager", 14, prepared=2),
+                *answers("sefton", "6m", "manager", 4, prepared=5),
+                *answers("sefton", "6m", "practitioner", 30, prepared=5),
+                *answers("sefton", "6m", "practitioner", 30, prepared=2),
+                *answers("sefton", "6m", "other", 20, prepared=5),
+                *answers("sefton", "6m", "other", 20, prepared=2),
+            ]
+        ),
+        refresh_of(),
+    )
+    out = safe(tables["ipe_survey"], RULE).set_index("level")["agree"]
+    assert out[""] == 55  # 54
+    assert pd.isna(out["manager"]) and pd.isna(out["other"])
+    assert out["practitioner"] == 30
+
+
+def test_small_scores_are_joined_inwards() -> None:
+    assert joined([3, 20, 30, 40, 15], 10) == [("1-2", 23), ("3", 30), ("4", 40), ("5", 15)]
+    assert joined([0, 20, 30, 40, 9], 10) == [("1", 0), ("2", 20), ("3", 30), ("4-5", 49)]
+    assert joined([3, 4, 30, 40, 15], 10) == [("1-3", 37), ("4", 40), ("5", 15)]
+    assert joined([20, 20, 4, 40, 15], 10) == [("1-3", 44), ("4", 40), ("5", 15)]
+
+
+def test_a_denominator_beside_a_mean_or_a_count_is_no_share() -> None:
+    rows = ipe(
+        extracts(
+            admin=[
+                ("sefton", "6m", "caseload", 16.5, 200),
+                ("sefton", "6m", "partners_trained_police", 40, 80),
+            ]
+        )
+    )
+    assert rows["value"].tolist() == [40, 16.5]
+
+
+def test_more_respondents_than_trained_leaves_the_eligible_unknown() -> None:
+    found = extracts(
+        admin=[("sefton", "6m", "staff_trained_awareness", 20, 200)],
+        survey=answers("sefton", "6m", "manager", 30, prepared=4),
+    )
+    row = safe(ipe_tables(found, refresh_of())["ipe_response"], RULE).iloc[0]
+    assert row["respondents"] == 30
+    assert pd.isna(row["eligible"]) and pd.isna(row["share"])
+
+
+def test_a_role_left_empty_is_a_group_of_its_own() -> None:
+    found = extracts(
+        survey=[
+            *answers("sefton", "6m", "manager", 12, prepared=4),
+            *answers("sefton", "6m", None, 15, prepared=2),
+        ]
+    )
+    frame = ipe_tables(found, refresh_of())["ipe_survey"].frame.set_index("level")
+    assert frame.loc["not stated", "answered"] == 15
