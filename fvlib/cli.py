@@ -192,6 +192,7 @@ def render(
 ) -> None:
     """Run what is stale, render the chapters, and print the paths of the report."""
     from fvlib.render import render as render_book  # noqa: PLC0415
+    from fvlib.report.ipe_accounts import empty_places  # noqa: PLC0415
     from fvlib.run import ensure_results  # noqa: PLC0415
 
     root = project_root()
@@ -205,6 +206,9 @@ def render(
     outcome = render_book(root, refresh, formats=formats, engine=engine.value, chapter=chapter)
     for path in outcome.paths:
         _say(_shown(path, root))
+    for source in sorted((root / "chapters").glob("*.qmd")):
+        for place in empty_places(source.read_text(encoding="utf-8")):
+            typer.echo(f"{_shown(source, root)}: to be written: {place}", err=True)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from plotnine import (
     geom_text,
     geom_vline,
     ggplot,
+    guide_legend,
     labs,
     scale_fill_manual,
     scale_shape_manual,
@@ -194,7 +195,7 @@ def survey(bundle: Bundle) -> Any:
         )
         + geom_vline(xintercept=0, color=INK, size=0.4)
         + facet_grid("label ~ .")
-        + scale_fill_manual(values=colours)
+        + scale_fill_manual(values=colours, guide=guide_legend(ncol=3))
         + scale_y_continuous(
             breaks=range(len(las), 0, -1),
             labels=[f"{words.LAS[la]}, {_short(str(latest[la]))}" for la in las],
@@ -204,7 +205,7 @@ def survey(bundle: Bundle) -> Any:
             labels=["100", "50", "0", "50", "100"], expand=(0, 0),
         )
         + labs(x="Per cent of answers: disagreement to the left, agreement to the right", y="")
-        + house_theme(0.17 * len(las) * len(items) + 0.1 * len(items) + 1.1)
+        + house_theme(0.17 * len(las) * len(items) + 0.1 * len(items) + 1.3)
         + theme(
             strip_text_y=element_text(rotation=0, ha="left", weight="bold", size=7),
             axis_text_y=element_text(size=6.5),

@@ -22,7 +22,7 @@ TIMES: Final = {
 }
 NOT_RECEIVED: Final = "not received"
 # A word and a sign: never colour alone.
-SIGNS: Final = {MET: "\u2713 met", NOT_MET: "\u2717 not met"}
+SIGNS: Final = {MET: "\u2713\u00a0met", NOT_MET: "\u2717\u00a0not\u00a0met"}
 RELATIVE: Final = (
     "Months are counted from each local authority\u2019s own live date, so that a column holds "
     "different calendar dates."
@@ -143,7 +143,7 @@ def _told(row: Indicator, line: pd.Series) -> str:
         text = f"{text} ({words.number(n, 0)}/{words.number(of, 0)})"
         if row.persons:
             low, high = (words.number(100 * bound, 0) for bound in wilson(n, of))
-            text += f" [{low} to {high}]"
+            text += f" [{low}{words.NO_BREAK}to{words.NO_BREAK}{high}]"
     sign = SIGNS.get(str(line["met"]), "")
     return f"{text} {sign}".strip()
 
