@@ -22,6 +22,7 @@ from plotnine import (
     geom_vline,
     ggplot,
     guide_legend,
+    guides,
     labs,
     scale_fill_manual,
     scale_shape_manual,
@@ -195,7 +196,8 @@ def survey(bundle: Bundle) -> Any:
         )
         + geom_vline(xintercept=0, color=INK, size=0.4)
         + facet_grid("label ~ .")
-        + scale_fill_manual(values=colours, guide=guide_legend(ncol=3))
+        + scale_fill_manual(values=colours)
+        + guides(fill=guide_legend(ncol=3))
         + scale_y_continuous(
             breaks=range(len(las), 0, -1),
             labels=[f"{words.LAS[la]}, {_short(str(latest[la]))}" for la in las],
