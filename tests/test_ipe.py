@@ -325,3 +325,31 @@ def test_a_role_left_empty_is_a_group_of_its_own() -> None:
     )
     frame = ipe_tables(found, refresh_of())["ipe_survey"].frame.set_index("level")
     assert frame.loc["not stated", "answered"] == 15
+
+
+def test_a_total_masked_for_its_small_step_is_not_the_sum_of_its_groups() -> None:
+    # 50 to 57 is 7 families, masked; 30 to 47 and 20 to 10 are no small steps, and would add up.
+    tables = ipe_tables(
+        extracts(
+            fgc=[
+                ("sefton", "12m", "fgc", "all", None, 50, None, None, None),
+                ("sefton", "12m", "fgc", "status", "CIN", 30, None, None, None),
+                ("sefton", "12m", "fgc", "status", "CPP", 20, None, None, None),
+                ("sefton", "24m", "fgc", "all", None, 57, None, None, None),
+                ("sefton", "24m", "fgc", "status", "CIN", 47, None, None, None),
+                ("sefton", "24m", "fgc", "status", "CPP", 10, None, None, None),
+            ]
+        ),
+        refresh_of(),
+    )
+    masks = masks_of(tables["ipe_fgc"], RULE)["reached"].tolist()
+    assert masks == [False, False, False, True, False, True]
+
+
+def test_a_return_that_a_later_one_overtook_is_missing() -> None:
+    found = extracts(survey=answers("warwickshire", "12m", "manager", 20, prepared=4))
+    frame = ipe_tables(found, refresh_of(data_through="2020-12-01"))["ipe_schedule"].frame
+    state = frame.set_index(["la", "source", "time_point"])["state"]
+    assert state["warwickshire", "survey", "6m"] == "missing"
+    assert state["warwickshire", "survey", "12m"] == "arrived"
+    assert state["warwickshire", "training", "6m"] == "late"
