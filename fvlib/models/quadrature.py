@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 
 _MODE_STEPS = 200
 _MODE_TOLERANCE = 1e-13
-# Longest move of a mode in one inner step, on the scale of the linear predictor.
+# Longest move of a mode in one inner step, on the scale of the linear predictor; or one standard
+# deviation, if that is more.
 _MODE_CAP = 4.0
 # exp() of more than this overflows; a probability this extreme is 0 or 1 in double precision.
 _ETA_LIMIT = 700.0
@@ -178,17 +179,18 @@ class OneLevel:
     def _find_modes(self, eta: Floats, sigma: float) -> Floats:
         """Newton in every cell at once for the mode; returns the second derivative sums there."""
         rows, u = self.rows, self.modes.copy()
-        last = np.full(len(u), np.inf)
-        reach = _MODE_CAP / sigma
+        reach = max(_MODE_CAP / sigma, 1.0)
+        # The integrand is log-concave: its slope's sign says on which side of u the mode lies.
+        low, high = np.full(len(u), -np.inf), np.full(len(u), np.inf)
         for _ in range(_MODE_STEPS):
             at = bernoulli(eta + rows.spread(sigma * u))
             slope = sigma * rows.cell_sums(rows.successes - rows.trials * at.p) - u
             m2 = -rows.cell_sums(rows.trials * at.variance)
-            step = np.clip(slope / (1.0 - sigma**2 * m2), -reach, reach)
-            # The integrand is log-concave: a slope that grew means that the step was too long.
-            step = np.where(np.abs(slope) > last, 0.5 * step, step)
-            last = np.abs(slope)
-            u += step
+            low, high = np.where(slope > 0, u, low), np.where(slope < 0, u, high)
+            new = u + np.clip(slope / (1.0 - sigma**2 * m2), -reach, reach)
+            past = ((new < low) | (new > high)) & np.isfinite(high - low)
+            new[past] = 0.5 * (low[past] + high[past])
+            step, u = new - u, new
             if np.all(np.abs(step) <= _MODE_TOLERANCE * (1.0 + np.abs(u))):
                 break
         self.modes = u
