@@ -188,7 +188,7 @@ class OneLevel:
             m2 = -rows.cell_sums(rows.trials * at.variance)
             low, high = np.where(slope > 0, u, low), np.where(slope < 0, u, high)
             new = u + np.clip(slope / (1.0 - sigma**2 * m2), -reach, reach)
-            past = ((new < low) | (new > high)) & np.isfinite(high - low)
+            past = np.where(slope > 0, new >= high, new <= low) & np.isfinite(high - low)
             new[past] = 0.5 * (low[past] + high[past])
             step, u = new - u, new
             if np.all(np.abs(step) <= _MODE_TOLERANCE * (1.0 + np.abs(u))):
