@@ -231,8 +231,13 @@ def test_child_ids_that_identify(sender: Sender, what: str, values: tuple[str, .
     assert not any(value in str(told.value) for value in values)
 
 
-def test_dates_near_the_rows_own_are_no_births(sender: Sender) -> None:
-    with_column(sender, "coventry/referrals.csv", "assessed", ("2021-05-03", "2022-11-30"))
+@pytest.mark.parametrize(
+    "dates",
+    [("2021-05-03", "2022-11-30"), ("2018-05-03", "2019-11-30")],
+)
+def test_dates_near_the_rows_own_are_no_births(sender: Sender, dates: tuple[str, ...]) -> None:
+    """Referrals of 2019 to 2023: an assessment after them, an earlier contact."""
+    with_column(sender, "coventry/referrals.csv", "assessed", dates)
     extracts = sender.load()
     ignored = extracts.arrivals.set_index(["la", "file"])["ignored_columns"]
     assert ignored["coventry", "referrals"] == "assessed"

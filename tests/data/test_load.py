@@ -411,6 +411,22 @@ def test_days_on_a_boundary_are_kept(sender: Sender) -> None:
     assert len(extracts.plans) == 20
 
 
+def test_a_part_may_be_the_whole_and_a_mean_more_than_one(sender: Sender) -> None:
+    sender.set_cell("ipe_fgc.csv", 5, "held", "60")  # all that were referred
+    sender.set_cell("ipe_fgc.csv", 5, "agreed", "60")
+    sender.set_cell("ipe_admin.csv", 9, "numerator", "100")
+    sender.set_cell("ipe_admin.csv", 12, "denominator", "2")  # a caseload is no share
+    sender.set_cell(ATTENDANCE, 1, "sessions_unauthorised", "121")
+    assert sender.load().set_aside.empty
+
+
+def test_a_slip_in_a_day_first_column_is_one_rows_fault(sender: Sender) -> None:
+    """14/04/2021 says that the column is day first; a 13th month in it is no other form."""
+    sender.set_cell(EPISODES, 3, "DECOM", "02/13/2022")
+    extracts = sender.load()
+    assert counts(extracts.set_aside) == {(LA, "care_episodes", "not a date"): 1}
+
+
 def test_copies_of_a_row_set_aside_are_still_copies(sender: Sender) -> None:
     for _ in range(3):
         sender.add(PLANS, "co2,XXX,2022-03-04,2024-09-05")
@@ -861,6 +877,16 @@ def test_parquet_numbers_that_are_none(sender: Sender) -> None:
     kept = extracts.attendance[extracts.attendance["la"] == LA]
     assert kept["sessions_possible"].fillna(-1).tolist() == [100, -1]
     assert kept["sessions_unauthorised"].fillna(-1).tolist() == [3, -1]
+
+
+def test_a_parquet_number_too_large_for_an_integer(sender: Sender) -> None:
+    gone(ATTENDANCE)(sender)
+    sender.write()
+    rows = {"child_id": ["co1"], "academic_year": ["2021/22"], "term": ["autumn"],
+            "sessions_possible": [1e300], "sessions_unauthorised": [1.0]}  # fmt: skip
+    pq.write_table(pa.table(rows), sender.folder / LA / "attendance.parquet")
+    extracts = load_extracts(small_refresh(), sender.root)
+    assert counts(extracts.set_aside) == {(LA, "attendance", "not a number"): 1}
 
 
 def test_a_column_of_lists_in_parquet(sender: Sender) -> None:
