@@ -69,14 +69,14 @@ def validate(parts: list[Screened], refresh: Refresh) -> FileValidation:
     columns = {name: parsed.column for part in parts for name, parsed in part.columns.items()}
     frame = _read(_texts(parts, columns, refresh), columns.values())
     steps = _by_rule(_steps(spec, columns.values()))
-    agent = pb.Validate(frame, tbl_name=spec.name, label=f"One row: {spec.row}")
+    plan = pb.Validate(frame, tbl_name=spec.name, label=f"One row: {spec.row}")
     for rule, of_rule in steps.items():
         passes = pl.all_horizontal(step.passes for step in of_rule)
         brief = f"**{rule}**: {RULES[rule].checks} ({_named(of_rule)})"
-        agent = agent.col_vals_expr(expr=passes, brief=brief)
+        plan = plan.col_vals_expr(expr=passes, brief=brief)
     # Extracts of failing rows would put children's values into the report.
-    agent = agent.interrogate(collect_extracts=False, collect_tbl_checked=False)
-    failed = agent.n_failed()
+    plan = plan.interrogate(collect_extracts=False, collect_tbl_checked=False)
+    failed = plan.n_failed()
     counts = pd.DataFrame(
         {
             "rule": list(steps),
@@ -84,7 +84,7 @@ def validate(parts: list[Screened], refresh: Refresh) -> FileValidation:
             "rows": [int(failed[at]) for at in range(1, len(steps) + 1)],
         }
     )
-    return FileValidation(spec.name, counts, _html(agent, spec))
+    return FileValidation(spec.name, counts, _html(plan, spec))
 
 
 def _by_rule(steps: Iterable[_Step]) -> dict[str, list[_Step]]:
@@ -99,8 +99,8 @@ def _named(steps: list[_Step]) -> str:
     return ", ".join(dict.fromkeys(step.column for step in steps))
 
 
-def _html(agent: Any, spec: FileSpec) -> str:
-    table = agent.get_tabular_report(title=spec.name, incl_footer_timings=False)
+def _html(plan: Any, spec: FileSpec) -> str:
+    table = plan.get_tabular_report(title=spec.name, incl_footer_timings=False)
     html = str(table.as_raw_html(inline_css=False))
     html = re.sub(r"@import url\([^)]*\);", "", html)  # its web fonts
     return html.replace("pb_tbl", f"pb_tbl_{spec.name}")  # several on one page
