@@ -18,7 +18,7 @@ from fvlib.models.quadrature import bernoulli
 _MODE_STEPS = 200
 _MODE_TOLERANCE = 1e-13
 _MODE_HALVINGS = 30
-# Longest move of a cell's intercept in one inner step.
+# Longest move of a cell's intercept in one inner step; or one standard deviation, if that is more.
 _MODE_CAP = 4.0
 
 
@@ -204,6 +204,7 @@ class Nested:
             joint = self._over_groups(each - 0.5 * v**2) - 0.5 * u**2
             return joint, S, W, each
 
+        cap = max(_MODE_CAP, float(s1), float(s2))
         joint, S, W, each = at(u, v)
         for _ in range(_MODE_STEPS):
             F_u, F_v = s1 * self._over_groups(S) - u, s2 * S - v
@@ -212,7 +213,7 @@ class Nested:
             du = (F_u - self._over_groups(s1 * s2 * W * F_v / d)) / E
             dv = (F_v - s1 * s2 * W * du[group]) / d
             move = np.abs(s1 * du[group] + s2 * dv)
-            shrink = _MODE_CAP / np.maximum(np.maximum.reduceat(move, self.starts), _MODE_CAP)
+            shrink = cap / np.maximum(np.maximum.reduceat(move, self.starts), cap)
             for _ in range(_MODE_HALVINGS):
                 new = at(u + shrink * du, v + shrink[group] * dv)
                 worse = new[0] < joint - 1e-12 * (1.0 + np.abs(joint))

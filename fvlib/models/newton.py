@@ -83,6 +83,8 @@ def ascent(point: Point) -> tuple[Floats, float, bool]:
 
     Where it is not, the step still ascends: eigenvalues of the information are taken by size.
     """
+    if not (np.isfinite(point.information).all() and np.isfinite(point.gradient).all()):
+        return np.zeros(len(point.gradient)), np.nan, False
     try:
         step = cho_solve(cho_factor(point.information), point.gradient)
         concave = True

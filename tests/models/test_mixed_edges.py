@@ -105,6 +105,19 @@ def test_small_variance_is_not_taken_for_none(sigma: float) -> None:
     assert fit.sigmas[0] == pytest.approx(sigma, rel=0.4)
 
 
+def test_second_climb_finds_the_higher_of_two_maxima() -> None:
+    # One event among 21 pairs. Laplace's likelihood has a maximum at zero variance and a higher
+    # one far away (glmmTMB 1.1.5: 7.631237, log-likelihood -3.89575); the integral has only zero.
+    g = np.repeat(np.arange(21), 2)
+    y = (np.arange(42) == 22).astype(int)
+    fit = fit_logistic(y, np.ones((42, 1)), g, quadrature=1)
+    assert fit.sigmas[0] == pytest.approx(7.631237, rel=1e-5)
+    assert fit.log_likelihood == pytest.approx(-3.89575, abs=1e-5)
+    plain = fit_logistic(y, np.ones((42, 1)), g, quadrature=15)
+    assert plain.singular
+    assert plain.log_likelihood == pytest.approx(np.log(1 / 42) + 41 * np.log(41 / 42), abs=1e-9)
+
+
 def test_one_cluster_is_the_plain_model_and_says_why() -> None:
     y, X, _ = trial(4)
     fit = fit_logistic(y, X, np.zeros(len(y)))
@@ -214,6 +227,20 @@ def test_reference_level_that_separates_is_found_among_combinations() -> None:
     inside = level != 0
     expected = fit_logistic(y[inside], X[inside][:, [0, 1, 3]], g[inside])
     np.testing.assert_allclose(fit.coefficients, expected.coefficients, atol=1e-7)
+
+
+def test_level_next_to_zero_separates_only_beside_a_constant() -> None:
+    # x is 1 or 2, events only at 1. Without a constant no direction settles the rows at 2 alone.
+    rng = np.random.default_rng(121)
+    x = rng.integers(1, 3, 600).astype(float)
+    y = ((x == 1) & (rng.random(600) < 0.4)).astype(int)
+    g = np.arange(600) % 6
+    alone = fit_logistic(y, x[:, None], g)
+    assert alone.dropped == ()
+    assert alone.rows == 600
+    beside = fit_logistic(y, np.column_stack([np.ones(600), x]), g)
+    assert beside.dropped == ("x1",)
+    assert beside.rows == (x == 1).sum()
 
 
 def test_two_levels_that_separate_are_both_named() -> None:
@@ -348,6 +375,15 @@ def test_columns_without_content_are_named_with_the_reason() -> None:
         "empty level": "zero in every row",
         "flat": "constant",
     }
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_one_combination_is_dropped_whatever_the_rounding(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y, X, g = trial(seed)
+    many = np.column_stack([X, rng.normal(size=(len(y), 6)) * 10.0 ** rng.integers(-3, 4, 6)])
+    last = many @ rng.normal(size=many.shape[1])
+    assert fit_logistic(y, np.column_stack([many, last]), g).dropped == ("x11",)
 
 
 def test_near_collinearity_above_the_tolerance_is_kept() -> None:

@@ -130,6 +130,45 @@ def test_many_nodes_reach_the_integral_of_the_nested_model() -> None:
     assert abs(laplace.log_likelihood - value) > 1e-3
 
 
+def test_outer_nodes_lie_around_the_modes_of_the_estimate() -> None:
+    # Large groups' variance, few nodes: nodes laid once, at Laplace's estimate, would be elsewhere.
+    rng = np.random.default_rng(43)
+    g, s = np.repeat(np.arange(30), 8), np.tile(np.arange(8) // 2, 30)
+    eta = rng.normal(0, 2.0, 30)[g] + rng.normal(0, 1.5, (30, 4))[g, s]
+    d = {"y": rng.binomial(1, 1 / (1 + np.exp(-eta))), "g": g, "s": s, "X": np.ones((240, 1))}
+    d["m"] = np.ones(240)
+    fit = fit_logistic(d["y"], d["X"], g, subgroups=s, quadrature=3)
+    assert fit.converged
+    rows, group = rows_of(d, nested=True)
+    theta = np.append(fit.coefficients, np.log(fit.sigmas))
+    at = Tree.of(rows, group, 3, theta)(theta)
+    left = at.gradient @ np.linalg.solve(at.information, at.gradient)
+    # The last laying moved the estimate by less than 1e-4 standard errors.
+    assert np.sqrt(left) < 2e-4
+
+
+def test_modes_are_found_from_anywhere() -> None:
+    rng = np.random.default_rng(41)
+    for _ in range(300):
+        g = np.repeat(np.arange(5), rng.integers(1, 6, 5))
+        n = 10.0 ** rng.integers(0, 6, len(g))
+        rows = collapse(
+            np.ones((len(g), 1)),
+            g,
+            successes=np.floor(n * rng.random(len(g)) * (rng.random(len(g)) < 0.7)),
+            trials=n,
+            offset=rng.normal(0, rng.choice([1, 10, 50]), len(g)),
+        )
+        sigma = 10 ** rng.uniform(-2, 2)
+        function = OneLevel.of(rows, 1)
+        function.modes = rng.normal(0, 3, 5)
+        function(np.array([0.0, np.log(sigma)]))
+        p = 1 / (1 + np.exp(-(rows.offset + rows.spread(sigma * function.modes))))
+        slope = sigma * rows.cell_sums(rows.successes - rows.trials * p) - function.modes
+        curvature = 1 + sigma**2 * rows.cell_sums(rows.trials * p * (1 - p))
+        np.testing.assert_allclose(slope / curvature, 0.0, atol=1e-9)
+
+
 def test_standard_errors_are_those_of_the_approximation_not_of_louis() -> None:
     # At 7 nodes on small clusters the two differ by several in a thousand; glmer's at 7 nodes are
     # in mixed.json. Here: the numerical information of the slow twin.
@@ -292,6 +331,12 @@ def test_restricted_is_laplace_only() -> None:
     with pytest.raises(ValueError, match="restricted"):
         fit_logistic(d["y"], d["X"], d["g"], d["m"], quadrature=7, restricted=True)
     assert fit_logistic(d["y"], d["X"], d["g"], d["m"], restricted=True).quadrature == 1
+
+
+def test_start_from_a_singular_neighbour_is_a_start_from_nothing() -> None:
+    d = problem(29)
+    cold = fit_logistic(d["y"], d["X"], d["g"], d["m"])
+    same(fit_logistic(d["y"], d["X"], d["g"], d["m"], start=(cold.coefficients, [0.0])), cold)
 
 
 def test_start_that_doesn_t_fit_is_ignored() -> None:
