@@ -125,11 +125,11 @@ def check(name: Name) -> None:
     refresh = load_refresh(name, root)
     with _working("checking"):
         outcome = check_refresh(refresh, root)
-    if outcome.message:
-        raise Refusal(outcome.message)
     to = root / "_report" / refresh.refresh / "check.html"
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(outcome.html, encoding="utf-8", newline="\n")
+    if outcome.message:  # the page says it too
+        raise Refusal(outcome.message)
     _out().print(summary_table(outcome))
     _say(_shown(to, root))
     raise typer.Exit(outcome.exit_code)
