@@ -136,6 +136,8 @@ def derive(row: Derived, results: Mapping[str, Result], trial: Trial) -> Result:
         "outcome": row.outcome,
         "status": status,
         "reason": reason,
+        # It has no fit of its own: it is made of results that converged, or it isn't made.
+        "converged": status == "estimated",
         "warnings": "; ".join(combined.warnings),
     }
     return Result(

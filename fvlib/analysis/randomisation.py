@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from fvlib import protocol
 from fvlib.analysis.design import TREATMENT, Design, Floats
 from fvlib.analysis.fit import Combined, Fit, FitFailed
-from fvlib.models.mixed import Separation, Unidentified, fit_linear, score_test
+from fvlib.models.mixed import ScoreTest, Separation, Unidentified, fit_linear, score_test
 from fvlib.models.resample import (
     inverted,
     linear_score,
@@ -85,7 +85,20 @@ def _logistic_scores(
         )
     except (Separation, Unidentified) as reason:
         raise FitFailed(str(reason)) from reason
-    return _Scored(found.statistics, found.group_scores, found.fit)
+    return _Scored(_studentised(found), found.group_scores, found.fit)
+
+
+def _studentised(found: ScoreTest) -> Floats:
+    """Studentise all orders alike, so that none drops out of the test.
+
+    By the observed information; but far from the drawn order that needn't be positive when the
+    LAs' standard deviation is small, and then for every order with that standard deviation held.
+    Which of the two follows from all the orders together, so it is the same whichever was drawn.
+    """
+    whole = (found.information > 0).all()
+    information = found.information if whole else found.held_information
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(information > 0, found.scores / np.sqrt(information), np.nan)
 
 
 def _linear_scores(design: Design, candidates: Floats) -> _Scored:
@@ -170,6 +183,12 @@ class Permutation:
         """Average the statistics over the imputations, and rank the observed order."""
         las, slots = fits[0].draws[:2]
         statistics = np.mean([fit.draws[2] for fit in fits], axis=0)
+        lost = int((~np.isfinite(statistics)).sum())
+        if lost:  # an order without a statistic can be counted neither as extreme nor as not
+            raise FitFailed(
+                f"under {lost} of {len(slots)} orders treatment can't be told from the model's "
+                "other terms, so the permutation test has no p"
+            )
         within = _within(las, slots)
         observed = float(statistics[0])
         rows, tables, notes = [], [], []
@@ -227,10 +246,7 @@ def _limits(bend: Floats, level: Floats) -> tuple[float, float]:
     `bend` has the statistics at the effects of GRID, from a few copies; it is moved so that at no
     effect it has `level`, those of all copies.
     """
-    moved = bend + (level - bend[GRID.index(0.0)])
-    if not np.isfinite(moved).all():  # a score that can't be had: no limit is told
-        return -np.inf, np.inf
-    curve = CubicSpline(GRID, moved)
+    curve = CubicSpline(GRID, bend + (level - bend[GRID.index(0.0)]))
 
     def p_of(effect: float) -> float:
         drawn = curve(effect)

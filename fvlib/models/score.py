@@ -38,6 +38,12 @@ class ScoreTest(NamedTuple):
     statistics : (m,) array
         ``scores / sqrt(information)``, standard normal under the null in large samples; NaN for a
         column in the span of the model's.
+    held_information : (m,) array
+        The same with the standard deviations held where they are. With them held the
+        log-likelihood is concave in the coefficients (the integral of a log-concave function:
+        Prekopa 1973), so this is positive wherever a candidate is not in the model's span. The
+        other need not be: far from the null the likelihood can bend upwards along a small
+        standard deviation.
     group_scores : (groups, m) array
         Each group's part of the efficient score, groups in the order of ``fit.group_labels``; the
         columns sum to ``scores``.
@@ -47,6 +53,7 @@ class ScoreTest(NamedTuple):
     scores: Floats
     information: Floats
     statistics: Floats
+    held_information: Floats
     group_scores: Floats
 
 
@@ -117,34 +124,40 @@ def score_test(
         _batch(solution, rows, np.arange(begin, min(begin + _BATCH, p + Z.shape[1])))
         for begin in range(p, p + Z.shape[1], _BATCH)
     ]
-    scores, information, by_group = (
-        np.concatenate([part[i] for part in parts], axis=-1) for i in range(3)
+    scores, information, held, by_group = (
+        np.concatenate([part[i] for part in parts], axis=-1) for i in range(4)
     )
     present = np.unique(data.clusters.group_of[rows.cells])
     group_scores = np.zeros((len(data.clusters.groups), Z.shape[1]))
     group_scores[present] = by_group
     with np.errstate(invalid="ignore", divide="ignore"):
         statistics = np.where(information > 0, scores / np.sqrt(information), np.nan)
-    return ScoreTest(logistic.record(data, solution), scores, information, statistics, group_scores)
+    fit = logistic.record(data, solution)
+    return ScoreTest(fit, scores, information, statistics, held, group_scores)
 
 
 def _batch(
     solution: logistic.Solution, rows: Rows, columns: NDArray[np.intp]
-) -> tuple[Floats, Floats, Floats]:
-    """Score some columns of the wide rows: scores, information, scores by group."""
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Score some columns of the wide rows: scores, information, held information, by group."""
     problem, estimate = solution.problem, solution.estimate
     p, m = len(estimate.beta), len(columns)
     X = np.concatenate([problem.rows.X, np.take(rows.X, columns, axis=1)], axis=1)
     at = likelihood(replace(problem, rows=rows.with_columns(X)), estimate.active)(
         np.concatenate([estimate.beta, np.zeros(m), estimate.rho])
     )
-    model = np.r_[:p, p + m : len(at.gradient)]
     new = np.arange(p, p + m)
-    cross = np.linalg.solve(
-        at.information[np.ix_(model, model)], at.information[np.ix_(model, new)]
-    )
-    own = np.diag(at.information)[new]
-    information = own - np.einsum("tz,tz->z", at.information[np.ix_(model, new)], cross)
-    information[information <= _IN_SPAN * own] = 0.0
+    model = np.r_[:p, p + m : len(at.gradient)]
+    information, cross = _beside(at.information, new, model)
+    held, _ = _beside(at.information, new, np.arange(p))
     efficient = at.state[:, new] - at.state[:, model] @ cross
-    return efficient.sum(axis=0), information, efficient
+    return efficient.sum(axis=0), information, held, efficient
+
+
+def _beside(whole: Floats, new: NDArray[np.intp], model: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Give the new columns' information less what `model` explains, and how it explains it."""
+    cross: Floats = np.linalg.solve(whole[np.ix_(model, model)], whole[np.ix_(model, new)])
+    own = np.diag(whole)[new]
+    left = own - np.einsum("tz,tz->z", whole[np.ix_(model, new)], cross)
+    left[left <= _IN_SPAN * own] = 0.0
+    return np.asarray(left), cross

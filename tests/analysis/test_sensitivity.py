@@ -12,11 +12,12 @@ import pytest
 from scipy.stats import chi2
 
 from fvlib import protocol
-from fvlib.analyse import analyse, derive
+from fvlib.analyse import analyse, derive, design_of, sample_rows
 from fvlib.analysis.design import Terms
 from fvlib.analysis.effects import constancy
-from fvlib.analysis.randomisation import _coefficients
-from fvlib.models.mixed import fit_logistic
+from fvlib.analysis.fit import FitFailed
+from fvlib.analysis.randomisation import _coefficients, _studentised
+from fvlib.models.mixed import ScoreTest, fit_logistic
 from fvlib.plan import COMPLETE_CASES, DERIVED, PLAN
 from fvlib.refresh import Cost, DiD, Disclosure
 from fvlib.trial.exposure import DatesNeeded
@@ -70,6 +71,30 @@ def test_permutation_scores_rank_like_refits_of_every_order() -> None:
     assert np.corrcoef(z, twelve["statistic"])[0, 1] > 0.999
     mine = by_term("X4-P1", trial)["treatment", "p_only"]["p_value"]
     assert mine == np.mean(np.abs(z) >= abs(z[0]) * (1 - 1e-9))
+
+
+def test_no_order_drops_out_where_the_information_is_not_positive() -> None:
+    # By hand: scores over roots of 4 and 9; of 16 and 25 for all once one of the first is lost.
+    def scored(information: list[float]) -> ScoreTest:
+        blank = np.empty((0, 2))
+        held = np.array([16.0, 25.0])
+        return ScoreTest(None, np.array([2.0, -3.0]), np.array(information), blank, held, blank)
+
+    assert _studentised(scored([4.0, 9.0])).tolist() == [1.0, -1.0]
+    assert _studentised(scored([4.0, 0.0])).tolist() == [0.5, -0.6]
+
+
+def test_an_order_that_can_t_be_scored_leaves_no_p() -> None:
+    fit = ROWS["X4-P1"].method.fit
+    trial = toy_trial(1500, seed=2)
+    rows = sample_rows(bare("X4-P1"), trial)
+    design = design_of(rows, BARE)
+    told = fit(design)
+    las, slots, statistics, bends = told.draws
+    statistics = statistics.copy()
+    statistics[5] = np.nan
+    with pytest.raises(FitFailed, match="under 1 of 120 orders"):
+        ROWS["X4-P1"].method.combine([replace(told, draws=(las, slots, statistics, bends))])
 
 
 def test_an_effect_at_the_edge_of_the_interval_is_barely_not_rejected(trial: Any) -> None:

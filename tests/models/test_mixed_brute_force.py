@@ -9,7 +9,7 @@ from scipy.optimize import minimize, root
 from scipy.special import expit
 from scipy.stats import norm
 
-from fvlib.models.mixed import fit_logistic
+from fvlib.models.mixed import fit_logistic, score_test
 
 # The grid's own error is far below this; so is that of 25 nodes on clusters of this size.
 EXACT = 1e-6
@@ -65,3 +65,26 @@ def test_estimates_are_those_of_the_integral_maximised_by_scipy(seed: int) -> No
         fit = fit_logistic(events, X, cluster, trials=trials, quadrature=nodes)
         ours = np.r_[fit.coefficients, fit.sigmas[0]]
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
+
+
+def test_held_information_is_the_bend_of_the_profile_at_a_fixed_standard_deviation() -> None:
+    # Second differences of the grid's own likelihood, maximised over the coefficients alone.
+    events, trials, X, cluster = small_wedge(4)
+    z = X[:, 1]
+    null = np.delete(X, 1, axis=1)
+    found = score_test(events, null, z[:, None], cluster, trials=trials, quadrature=25)
+    beta, rho = found.fit.coefficients, np.log(found.fit.sigmas[0])
+    wide = np.column_stack([null, z])
+
+    def profile(delta: float) -> float:
+        def loss(free: Floats) -> tuple[float, Floats]:
+            theta = np.r_[free, delta, rho]
+            value, slope = minus_log_likelihood(theta, events, trials, wide, cluster)
+            return value, slope[: len(free)]
+
+        return -minimize(loss, beta, jac=True, method="BFGS", options={"gtol": 1e-9}).fun
+
+    h = 0.05
+    bend = -(profile(h) - 2 * profile(0.0) + profile(-h)) / h**2
+    # The fourth derivative's share of a second difference over 0.05 is of this size.
+    assert found.held_information[0] == pytest.approx(bend, rel=2e-3)
