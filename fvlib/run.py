@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def run(
     root
         The project's root, where `params/`, `data/` and `results/` stand.
     only
-        Ids of analyses; None runs the whole plan.
+        Ids of analyses; None runs the plan's standing rows.
     jobs
         Worker processes. The same numbers come out for any number of them.
     stage
@@ -44,9 +45,7 @@ def run(
     """
     refresh = load_refresh(name, root)
     to = root / "results" / refresh.refresh
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(to.with_name(f".{to.name}.lock")):
-        disclosure.settle(to)
+    with _settled(to):
         now = fingerprint(refresh, root)
         if is_fresh(read_manifest(to), now, only):
             return to
@@ -74,8 +73,8 @@ def ensure_results(
     """
     wanted = name_of(name)
     results = root / "results" / wanted
-    disclosure.settle(results)
-    released = read_manifest(results) is not None
+    with _settled(results):
+        released = read_manifest(results) is not None
     if released and not (root / "params" / f"{wanted}.yml").exists():
         return results, False
     refresh = load_refresh(wanted, root)
@@ -87,6 +86,15 @@ def ensure_results(
         f"{refresh.data.as_posix()}: no such folder, and no results of {wanted!r} either. "
         f"Put the extracts there, or write synthetic ones: fv simulate {wanted}"
     )
+
+
+@contextmanager
+def _settled(results: Path) -> Iterator[None]:
+    """Hold a bundle alone, an interrupted swap completed: what another run stages is its own."""
+    results.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(results.with_name(f".{results.name}.lock")):
+        disclosure.settle(results)
+        yield
 
 
 def why_stale(name: object, root: Path) -> list[str]:

@@ -10,12 +10,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
-from fvlib import compute
+from fvlib import compute, disclosure
 from fvlib.analyse import Result
 from fvlib.analysis.design import Terms
 from fvlib.analysis.estimates import COLUMNS
@@ -127,6 +129,24 @@ def test_an_interrupted_run_leaves_the_old_results(
     with pytest.raises(KeyboardInterrupt):
         run("small", project, only=["P1"])
     assert bundle_bytes(project / "results" / "small") == before
+
+
+def test_a_reader_waits_for_a_run_and_leaves_what_it_stages(project: Path) -> None:
+    run("small", project, only=["no-covariates"])
+    (project / "params" / "small.yml").unlink()  # results alone: there is nothing to run
+    results = project / "results"
+    staged = results / f"small{disclosure.STAGED}"
+    read: list[tuple[Path, bool]] = []
+    with FileLock(results / ".small.lock"):
+        staged.mkdir()
+        reader = Thread(target=lambda: read.append(ensure_results("small", project)))
+        reader.start()
+        reader.join(timeout=1.0)
+        assert reader.is_alive()
+        assert staged.is_dir()
+        staged.rmdir()
+    reader.join(timeout=30.0)
+    assert read == [(results / "small", False)]
 
 
 def test_only_names_rows_of_the_plan(project: Path) -> None:
@@ -246,6 +266,7 @@ class TestCommandLine:
             (["purge", "small"], "--yes"),
             (["export", "small", "--analysis", "P1", "--to", "rows"], "inside the repository"),
             (["export", "small", "--analysis", "P9", "--to", "/"], "no analysis called P9"),
+            (["export", "small", "--analysis", "X12", "--to", "/"], "no rows of its own"),
         ],
     )
     def test_bad_input_is_one_message_and_status_2(
