@@ -50,13 +50,10 @@ class Engine(StrEnum):
     portable = "portable"
 
 
-def project_root() -> Path:
-    """Find the project: the nearest folder upwards that holds `_quarto.yml`."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "_quarto.yml").is_file():
-            return folder
-    raise Refusal("no _quarto.yml here or in a folder above: run fv inside the project's folder")
+def _root() -> Path:
+    from fvlib.refresh import project_root  # noqa: PLC0415
+
+    return project_root(Path.cwd())
 
 
 @app.callback()
@@ -93,7 +90,7 @@ def simulate(
     with _working(f"simulating {children:,} children"):
         write(
             _name(name),
-            project_root(),
+            _root(),
             children=children,
             seed=seed,
             effect=effect,
@@ -121,7 +118,7 @@ def check(name: Name) -> None:
     from fvlib.data.check import check_refresh, summary_table  # noqa: PLC0415
     from fvlib.refresh import load_refresh  # noqa: PLC0415
 
-    root = project_root()
+    root = _root()
     refresh = load_refresh(name, root)
     with _working("checking"):
         outcome = check_refresh(refresh, root)
@@ -147,7 +144,7 @@ def import_(
     """Turn an LA's statutory returns into the contract's files; no identifier leaves memory."""
     from fvlib.data.statutory import import_returns  # noqa: PLC0415
 
-    to = project_root() / "data" / _name(name) / la
+    to = _root() / "data" / _name(name) / la
     with _working("reading the returns"):
         report = import_returns(source, la, to, key_file=key)
     _out().print(report)
@@ -167,7 +164,7 @@ def run(
     from fvlib.run import run as run_plan  # noqa: PLC0415
     from fvlib.run import why_stale  # noqa: PLC0415
 
-    root = project_root()
+    root = _root()
     if why:
         for line in why_stale(name, root) or ["fresh: nothing to run"]:
             _say(line)
@@ -195,7 +192,7 @@ def render(
     from fvlib.report.ipe_accounts import empty_places  # noqa: PLC0415
     from fvlib.run import ensure_results  # noqa: PLC0415
 
-    root = project_root()
+    root = _root()
     refresh = _name(name)
     formats = tuple(entry.strip() for entry in to.split(",") if entry.strip())
     results, verified = ensure_results(refresh, root, jobs=jobs, stage=_timings(root, refresh))
@@ -221,7 +218,7 @@ def export(
     """Write one analysis's rows, for double programming in another package."""
     from fvlib.export import export_rows  # noqa: PLC0415
 
-    _say(str(export_rows(name, project_root(), analysis, imputation, to)))
+    _say(str(export_rows(name, _root(), analysis, imputation, to)))
 
 
 @app.command()
@@ -233,7 +230,7 @@ def purge(
     from fvlib.freshness import purge_cache  # noqa: PLC0415
     from fvlib.refresh import load_refresh  # noqa: PLC0415
 
-    root = project_root()
+    root = _root()
     refresh = load_refresh(name, root)
     if not yes:
         raise Refusal(f"purge deletes {refresh.data.as_posix()}/.cache; add --yes to do it")

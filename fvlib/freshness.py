@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -111,10 +112,15 @@ def purge_cache(refresh: Refresh, root: Path) -> int:
     return files
 
 
-def owner_only(folder: Path) -> Path:
-    """Make a folder that only its owner can read (best effort where modes don't exist)."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+def keep(path: Path, text: str) -> None:
+    """Write a file of the cache in one move, in a folder that only its owner can read.
+
+    Best effort where file modes don't exist.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    staged = path.with_suffix(f".{os.getpid()}")
+    staged.write_text(text, encoding="utf-8")
+    staged.replace(path)
 
 
 def _data_hashes(refresh: Refresh, root: Path) -> dict[str, str]:
@@ -132,10 +138,7 @@ def _data_hashes(refresh: Refresh, root: Path) -> dict[str, str]:
         before = known.get(name)
         fresh[name] = before if before and before[:2] == stamp else [*stamp, _hash_file(path)]
     if fresh != known:
-        owner_only(cache.parent)
-        staged = cache.with_suffix(".staged")
-        staged.write_text(json.dumps(fresh, indent=1), encoding="utf-8")
-        staged.replace(cache)
+        keep(cache, json.dumps(fresh, indent=1))
     return {name: entry[2] for name, entry in sorted(fresh.items())}
 
 

@@ -263,6 +263,16 @@ def name_of(value: object) -> str:
     return name
 
 
+def project_root(start: Path) -> Path:
+    """Find the project: the nearest folder upwards that holds `_quarto.yml`."""
+    for folder in (start, *start.parents):
+        if (folder / "_quarto.yml").is_file():
+            return folder
+    raise Refusal(
+        f"no _quarto.yml in {start.name} or in a folder above it: work inside the project's folder"
+    )
+
+
 def load_refresh(name: object, root: Path) -> Refresh:
     """Read `params/<name>.yml` under the project's root.
 

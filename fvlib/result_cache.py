@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fvlib.analyse import Result
-from fvlib.freshness import CACHE, Fingerprint, owner_only
+from fvlib.freshness import CACHE, Fingerprint, keep
 from fvlib.plan import Analysis
 
 RESULTS: Final = "results"
@@ -48,8 +47,6 @@ class ResultCache:
 
     def put(self, analysis: Analysis, result: Result) -> None:
         """Keep a row's result."""
-        path = self._path(analysis)
-        owner_only(path.parent)
         content = {
             "analysis": result.analysis,
             "rows": result.rows,
@@ -57,9 +54,7 @@ class ResultCache:
             "tables": {name: table.to_dict("list") for name, table in result.tables.items()},
             "seconds": result.seconds,
         }
-        staged = path.with_suffix(f".{os.getpid()}")
-        staged.write_text(json.dumps(content), encoding="utf-8")
-        staged.replace(path)
+        keep(self._path(analysis), json.dumps(content))
 
     def sweep(self, plan: tuple[Analysis, ...]) -> None:
         """Delete what no row of the plan will ask for again."""

@@ -7,6 +7,7 @@ parameters and make no assumption on how clusters differ.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,26 +68,19 @@ def tobit(
         inside = np.log(at[-1]) - 0.5 * z[seen] ** 2 - _LOG_ROOT_2PI
         return float(inside.sum() + log_ndtr((sign * z)[~seen]).sum())
 
-    current, converged = value(theta), False
-    for _ in range(STEPS):
-        z = W @ theta
+    def slopes(at: Floats) -> tuple[Floats, Floats]:
+        z = W @ at
         t = sign * z
         mills = np.exp(-0.5 * t**2 - _LOG_ROOT_2PI - log_ndtr(t))
         slope = np.where(seen, -z, sign * mills)
         weight = np.where(seen, 1.0, mills * (mills + t))
         gradient = W.T @ slope
-        gradient[-1] += seen.sum() / theta[-1]
+        gradient[-1] += seen.sum() / at[-1]
         information = (W * weight[:, None]).T @ W
-        information[-1, -1] += seen.sum() / theta[-1] ** 2
-        step = _solve(information, gradient, "tobit")
-        converged = float(gradient @ step) < TOLERANCE
-        size, moved = 1.0, theta + step
-        while not converged and value(moved) < current and size > TOLERANCE:
-            size /= 2.0
-            moved = theta + size * step
-        theta, current = moved, value(moved)
-        if converged:
-            break
+        information[-1, -1] += seen.sum() / at[-1] ** 2
+        return gradient, information
+
+    theta, current, information, converged = _climb(theta, value, slopes, "tobit")
     sigma = 1.0 / theta[-1]
     # From (g, h) to (beta, log sigma): beta = g / h, log sigma = -log h.
     J = np.eye(len(theta)) * sigma
@@ -118,22 +112,14 @@ def fractional_logit(y: Floats, X: Floats) -> tuple[Regression, Floats]:
         eta = X @ at
         return float(y @ eta - np.logaddexp(0.0, eta).sum())
 
-    beta = np.zeros(X.shape[1])
-    current, converged = value(beta), False
-    for _ in range(STEPS):
-        p = expit(X @ beta)
-        gradient = X.T @ (y - p)
-        information = (X * (p * (1.0 - p))[:, None]).T @ X
-        step = _solve(information, gradient, "fractional logit")
-        converged = float(gradient @ step) < TOLERANCE
-        size, moved = 1.0, beta + step
-        while not converged and value(moved) < current and size > TOLERANCE:
-            size /= 2.0
-            moved = beta + size * step
-        beta, current = moved, value(moved)
-        if converged:
-            break
-    fit = Regression(beta, np.linalg.inv(information), current, converged)
+    def slopes(at: Floats) -> tuple[Floats, Floats]:
+        p = expit(X @ at)
+        return X.T @ (y - p), (X * (p * (1.0 - p))[:, None]).T @ X
+
+    beta, current, information, converged = _climb(
+        np.zeros(X.shape[1]), value, slopes, "fractional logit"
+    )
+    fit = Regression(beta, np.asarray(np.linalg.inv(information)), current, converged)
     return fit, X * (y - expit(X @ beta))[:, None]
 
 
@@ -148,6 +134,34 @@ def cluster_robust(bread: Floats, scores: Floats, cluster: NDArray[np.int64]) ->
     begin = np.searchsorted(of[order], np.arange(groups))
     sums = np.add.reduceat(scores[order], begin, axis=0)
     return np.asarray(groups / (groups - 1.0) * bread @ (sums.T @ sums) @ bread)
+
+
+def _climb(
+    theta: Floats,
+    value: Callable[[Floats], float],
+    slopes: Callable[[Floats], tuple[Floats, Floats]],
+    model: str,
+) -> tuple[Floats, float, Floats, bool]:
+    """Newton with halved steps to the maximum of a concave function.
+
+    Returns
+    -------
+    The maximum's place and value, the information where the last step began, and whether it
+    converged.
+    """
+    current, converged = value(theta), False
+    for _ in range(STEPS):
+        gradient, information = slopes(theta)
+        step = _solve(information, gradient, model)
+        converged = float(gradient @ step) < TOLERANCE
+        size, moved = 1.0, theta + step
+        while not converged and value(moved) < current and size > TOLERANCE:
+            size /= 2.0
+            moved = theta + size * step
+        theta, current = moved, value(moved)
+        if converged:
+            break
+    return theta, current, information, converged
 
 
 def _solve(information: Floats, gradient: Floats, model: str) -> Floats:

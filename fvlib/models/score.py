@@ -156,7 +156,7 @@ def _batch(
 
 def _beside(whole: Floats, new: NDArray[np.intp], model: NDArray[np.intp]) -> tuple[Floats, Floats]:
     """Give the new columns' information less what `model` explains, and how it explains it."""
-    cross: Floats = np.linalg.solve(whole[np.ix_(model, model)], whole[np.ix_(model, new)])
+    cross = np.asarray(np.linalg.solve(whole[np.ix_(model, model)], whole[np.ix_(model, new)]))
     own = np.diag(whole)[new]
     left = own - np.einsum("tz,tz->z", whole[np.ix_(model, new)], cross)
     left[left <= _IN_SPAN * own] = 0.0

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from fvlib.errors import Refusal
-from fvlib.refresh import name_of
+from fvlib.refresh import name_of, project_root
 from fvlib.report import accounts
 from fvlib.report.bundle import Bundle, read_bundle
 from fvlib.report.output import Notice, Picture, Table
@@ -119,17 +119,6 @@ def open_report(refresh: object) -> Report:
     if not verified:  # a render shows no warnings: the same results print the same report
         warnings.warn(f"results/{name}: not verified against data", stacklevel=2)
     return Report(read_bundle(folder), read_register(root / "chapters" / "register.yml"))
-
-
-def project_root(start: Path) -> Path:
-    """Find the project: the nearest folder upwards that holds `_quarto.yml`."""
-    for folder in (start, *start.parents):
-        if (folder / "_quarto.yml").is_file():
-            return folder
-    raise Refusal(
-        f"no _quarto.yml in {start.name} or in any folder above it: open the report from inside "
-        "the project"
-    )
 
 
 def _named(known: Mapping[str, Entry], name: str, kind: str) -> Entry:
