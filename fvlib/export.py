@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from fvlib.analyse import complete_data_sets, prepare, sample_rows
+from fvlib.analysis.design import NotEstimable
 from fvlib.compute import chosen
 from fvlib.data.load import load_extracts
 from fvlib.errors import Refusal
@@ -20,6 +21,7 @@ from fvlib.imputations import draw
 from fvlib.plan import COHORTS, IMPUTATIONS
 from fvlib.refresh import load_refresh
 from fvlib.trial import build_trial
+from fvlib.trial.exposure import DatesNeeded
 
 
 def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Path) -> Path:
@@ -39,14 +41,21 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
         raise Refusal(
             f"--to {to}: inside the repository; rows of children are written outside it only"
         )
-    (row,) = chosen([analysis])
+    row = next((row for row in chosen([analysis]) if row.id == analysis), None)
+    if row is None:
+        raise Refusal(
+            f"--analysis {analysis}: made of other analyses' results, it has no rows of its own"
+        )
     refresh = load_refresh(name, root)
     trial = build_trial(load_extracts(refresh, root), refresh, COHORTS[row.cohort])
     used = IMPUTATIONS.get(row.imputed)
     imputations = None if used is None else draw(trial, with_treatment=used)
-    prepared = prepare(row, sample_rows(row, trial))
-    data_sets = complete_data_sets(prepared, imputations)
-    complete = next(islice(data_sets, imputation - 1, None), None)
+    try:
+        prepared = prepare(row, sample_rows(row, trial))
+        data_sets = complete_data_sets(prepared, imputations)
+        complete = next(islice(data_sets, imputation - 1, None), None)
+    except (NotEstimable, DatesNeeded) as told:
+        raise Refusal(f"--analysis {analysis}: not yet estimable: {told}") from told
     if complete is None:
         raise Refusal(f"--imputation {imputation}: {analysis} has no such complete data set")
     return _write(complete, prepared.terms.names, analysis, imputation, target)
