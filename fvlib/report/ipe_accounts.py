@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import pandas as pd
 
 from fvlib.data import codes
-from fvlib.ipe.indicators import INDICATORS, MET, Indicator
+from fvlib.ipe.indicators import BEFORE, INDICATORS, MET, Indicator
 from fvlib.ipe.schedule import ARRIVED, IN_PART, LATE, MISSING, NOT_DUE
 from fvlib.report import words
 from fvlib.report.bundle import Bundle
+from fvlib.report.ipe_words import TIMES, value
 
+IN_SENTENCE: Final = {BEFORE: "before go-live"}
 # Chapters mark a place for qualitative findings with this line; see `empty_places`.
 TO_BE_WRITTEN: Final = "*To be written.*"
 PLACE: Final = re.compile(r"^::: \{\.callout-note[^}]*\}\n## ([^\n]+)\n(.*?)^:::", re.M | re.S)
@@ -23,8 +26,11 @@ def strings(bundle: Bundle) -> dict[str, str]:
     return {
         "ipe.arrived": arrived(bundle),
         "ipe.fidelity": judged(bundle, "1a"),
+        "ipe.fidelity_spread": spread(bundle, "1a"),
         "ipe.facilitating": judged(bundle, "1b"),
+        "ipe.facilitating_spread": spread(bundle, "1b"),
         "ipe.acceptability": judged(bundle, "3b"),
+        "ipe.acceptability_spread": spread(bundle, "3b"),
     }
 
 
@@ -49,7 +55,48 @@ def judged(bundle: Bundle, question: str) -> str:
     told = [text for row in wanted if (text := _met(bundle.table("ipe"), row))]
     if not told:
         return "No indicator of this question could be held against its threshold."
-    return f"At each local authority\u2019s latest return: {'; '.join(told)}."
+    return (
+        "At the latest return of each local authority that can be judged, thresholds were met by "
+        f"{'; '.join(told)}."
+    )
+
+
+def spread(bundle: Bundle, question: str) -> str:
+    """Say on which of a question's judged shares LAs differ most, and from where to where."""
+    table = bundle.table("ipe")
+    table = table[table["value"].notna()]
+    shares = [
+        row
+        for row in INDICATORS
+        if row.question == question and row.threshold and row.kind == "share"
+    ]
+    found = [
+        (row, point, at)
+        for row in shares
+        for point, at in _compared(table[table["indicator"] == row.id])
+    ]
+    if not found:
+        return "Local authorities can\u2019t be compared yet."
+    row, point, at = max(found, key=lambda one: one[2].max() - one[2].min())
+    if at.max() == at.min():
+        return "Local authorities that can be compared didn\u2019t differ."
+    what = words.in_sentence(row.label)
+    begin = f"differed most in {what}:" if len(shares) > 1 else f"differed in {what},"
+    low, high = (
+        f"{value(row, at[la])} in {words.LAS[la]}" for la in (str(at.idxmin()), str(at.idxmax()))
+    )
+    when = IN_SENTENCE.get(point, f"at {TIMES[point]}")
+    return f"Local authorities {begin} from {low} to {high} {when}."
+
+
+def _compared(part: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """Yield the latest of the time points that most LAs have, with its values by LA."""
+    counts = part["time_point"].value_counts()
+    points = [point for point in codes.TIME_POINT.written if counts.get(point, 0) > 1]
+    if points:
+        point = max(points, key=lambda name: (counts[name], points.index(name)))
+        at = part[part["time_point"] == point].set_index("la")["value"].astype(float)
+        yield point, at
 
 
 def _met(table: pd.DataFrame, row: Indicator) -> str:
@@ -60,7 +107,8 @@ def _met(table: pd.DataFrame, row: Indicator) -> str:
     latest = part[order == order.groupby(part["la"]).transform("max")]
     n = int((latest["met"] == MET).sum())
     count = words.SMALL_NUMBERS[n] if n else "none"
-    return f"{words.in_sentence(row.label)}, met by {count} of {words.SMALL_NUMBERS[len(latest)]}"
+    of = words.SMALL_NUMBERS[len(latest)]
+    return f"{count} of {of} for {words.in_sentence(row.label)}"
 
 
 def empty_places(source: str) -> list[str]:

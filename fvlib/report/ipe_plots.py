@@ -39,7 +39,7 @@ from fvlib.refresh import add_months
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order
 from fvlib.report.canvas import Canvas, words_only
-from fvlib.report.ipe_tables import SOURCES
+from fvlib.report.ipe_words import SOURCES
 from fvlib.report.plot_style import (
     AFTER,
     AFTER_TINT,
@@ -83,6 +83,7 @@ SCORES: Final = {
 UNSPLIT: Final = "Not shown apart [c]"
 LEFT_OF_ZERO: Final = ("1", "2", "1-2", "1-3")
 BAR: Final = 0.38
+MONTHS_SHOWN: Final = (min(MONTHS_FROM_LIVE.values()) - 1, max(MONTHS_FROM_LIVE.values()) + 1)
 TRAINED: Final = "staff_trained_awareness"
 COORDINATORS: Final = "fgc_coordinators"
 MEASURES: Final = ("Looked after, %", "Staff trained, %", "FGC coordinators")
@@ -254,7 +255,11 @@ def indicators(bundle: Bundle) -> Any:
         + facet_wrap("panel", ncol=4)
         + scale_shape_manual(values=["o", "s", "^", "D", "v"][: len(las)])
         + scale_fill_manual(values=[INK, AFTER, ALERT, PAPER, BEFORE][: len(las)])
-        + scale_x_continuous(breaks=list(MONTHS_FROM_LIVE.values()))
+        + scale_x_continuous(
+            breaks=list(MONTHS_FROM_LIVE.values()),
+            limits=MONTHS_SHOWN,
+            labels=[words.number(months) for months in MONTHS_FROM_LIVE.values()],
+        )
         + scale_y_continuous(limits=(0, 100))
         + labs(x="Months from each local authority\u2019s own live date", y="Per cent")
         + house_theme(1.35 * (-(-len(present) // 4)) + 0.8)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
+from math import isnan
 from typing import Any, Final
 
 import great_tables as gt
@@ -9,18 +12,20 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.data import codes
-from fvlib.ipe.indicators import INDICATORS, MET, MONTHS_FROM_LIVE, NOT_MET, Indicator, indicator_of
+from fvlib.ipe import schedule
+from fvlib.ipe.indicators import INDICATORS, MET, NOT_MET, Indicator, indicator_of
 from fvlib.ipe.interval import wilson
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, masked
+from fvlib.report.ipe_words import LEVELS, QUESTIONS, SOURCES, TIMES, threshold, value
 from fvlib.report.register import Register
 from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, cell, count_notes, house
 
-TIMES: Final = {
-    point: "Before" if months < 0 else f"{months}{words.NO_BREAK}months"
-    for point, months in MONTHS_FROM_LIVE.items()
-}
 NOT_RECEIVED: Final = "not received"
+NOT_DUE: Final = "not due"
+REACHED: Final = "families reached"
+SPREAD: Final = "Lowest to highest"
+NAN: Final = float("nan")
 # A word and a sign: never colour alone.
 SIGNS: Final = {MET: "\u2713\u00a0met", NOT_MET: "\u2717\u00a0not\u00a0met"}
 RELATIVE: Final = (
@@ -28,23 +33,6 @@ RELATIVE: Final = (
     "different calendar dates."
 )
 JUDGED: Final = "Met or not is judged on the numbers before rounding."
-
-
-def value(row: Indicator, number: float) -> str:
-    """Write an indicator's value: a percentage, a count, or a mean."""
-    if row.kind == "share":
-        return words.percent(number, 0)
-    return words.number(number, 1 if row.kind == "mean" else 0)
-
-
-def threshold(row: Indicator) -> str:
-    """Write an indicator's suggested threshold."""
-    if row.threshold is None:
-        return "none"
-    if row.threshold.value is None:
-        return "more than before go-live"
-    sign = "\u2265" if row.threshold.direction == "at least" else "\u2264"
-    return f"{sign}{words.NO_BREAK}{value(row, row.threshold.value)}"
 
 
 def indicators(bundle: Bundle, register: Register) -> gt.GT:
@@ -94,37 +82,73 @@ def reach(bundle: Bundle, register: Register) -> gt.GT:
 
 
 def _grid(bundle: Bundle, wanted: list[Indicator], name: str, points: tuple[str, ...]) -> gt.GT:
-    """Set indicators by LA, one column a time point, with the change from the first to the last."""
+    """Set indicators by LA, one column a time point, with the changes from each to the next.
+
+    An LA that sent nothing for the whole table is named under it.
+    """
     table = bundle.table("ipe").reset_index(drop=True)
-    texts = {column: cell(table, column) for column in ("numerator", "denominator")}
+    table = table[table["indicator"].isin([row.id for row in wanted])]
+    not_due = _not_due(bundle)
+    las = [la for la in protocol.LA_KEYS if la in set(table["la"])]
     rows: Rows = []
-    shown = []
-    judged = False
     for row in wanted:
         part = table[table["indicator"] == row.id]
-        for la in protocol.LA_KEYS:
-            of_la = part[part["la"] == la].set_index("time_point")
+        for la in las:
             sent = {str(line["time_point"]): line for _, line in part[part["la"] == la].iterrows()}
             line = {"group": _heading(row), "la": words.LAS[la]}
             for point in points:
                 if point in sent:
                     line[point] = _told(row, sent[point])
+                elif point not in row.time_points:
+                    line[point] = ABSENT
                 else:
-                    line[point] = NOT_RECEIVED if point in row.time_points else ABSENT
-            line["change"] = _change(row, of_la, points)
+                    line[point] = NOT_DUE if (la, row.source, point) in not_due else NOT_RECEIVED
+            line["change"] = _changes(row, sent, points)
             rows.append(line)
-        judged |= row.threshold is not None
-        shown += [text[part.index] for text in texts.values()]
-        shown.append(pd.Series([MASKED_TEXT] * int(masked(part, "value").any()), dtype=object))
-    labels = {"la": "", **{point: TIMES[point] for point in points}, "change": "Change"}
-    notes = [
+        if las:
+            rows.append({"group": _heading(row), "la": SPREAD, **_spread(row, part, points)})
+    labels = {"la": "", **{point: TIMES[point] for point in points}, "change": "Changes"}
+    return house(
+        rows, name, labels=labels, group="group", notes=_grid_notes(bundle, wanted, table, las)
+    )
+
+
+def _grid_notes(
+    bundle: Bundle, wanted: list[Indicator], table: pd.DataFrame, las: list[str]
+) -> list[str]:
+    silent = [words.LAS[la] for la in protocol.LA_KEYS if la not in las]
+    texts = [cell(table, column) for column in ("numerator", "denominator")]
+    texts.append(pd.Series([MASKED_TEXT] * int(masked(table, "value").any()), dtype=object))
+    return [
+        *([f"Not received from {words.listing(silent)}."] if silent else []),
         RELATIVE,
-        f"Brackets: Wilson\u2019s {words.confidence_level()} interval. Change: from the time point "
-        f"before to the last one; {words.EN_DASH} where either is absent.",
-        *([JUDGED] if judged else []),
-        *count_notes(bundle, *shown),
+        f"Brackets: Wilson\u2019s {words.confidence_level()} interval. Changes: from each time "
+        f"point to the next, in percentage points for shares; {ABSENT} where either is absent.",
+        *([JUDGED] if any(row.threshold for row in wanted) else []),
+        *count_notes(bundle, *texts),
     ]
-    return house(rows, name, labels=labels, group="group", notes=notes)
+
+
+def _not_due(bundle: Bundle) -> set[tuple[str, str, str]]:
+    """Return LA, source and time point of what can't be there yet."""
+    table = bundle.table("ipe_schedule")
+    table = table[table["state"] == schedule.NOT_DUE]
+    return {
+        (str(la), str(source), str(point))
+        for la, source, point in table[["la", "source", "time_point"]].itertuples(index=False)
+    }
+
+
+def _spread(row: Indicator, part: pd.DataFrame, points: tuple[str, ...]) -> dict[str, str]:
+    """Write the lowest and the highest of the LAs\u2019 values at each time point."""
+    line = {}
+    for point in points:
+        known = part.loc[part["time_point"] == point, "value"].dropna().astype(float)
+        line[point] = ABSENT
+        if len(known) > 1:
+            low, high = value(row, known.min()), value(row, known.max())
+            line[point] = low if low == high else f"{low} to {high}"
+    return line | {"change": ""}
 
 
 def _heading(row: Indicator) -> str:
@@ -148,30 +172,32 @@ def _told(row: Indicator, line: pd.Series) -> str:
     return f"{text} {sign}".strip()
 
 
-def _change(row: Indicator, of_la: pd.DataFrame, points: tuple[str, ...]) -> str:
-    """Write the change of the last value that was sent since the time point before it."""
-    sent = [point for point in points if point in of_la.index]
-    if len(sent) < 2:
+def _changes(row: Indicator, sent: dict[str, pd.Series], points: tuple[str, ...]) -> str:
+    """Write the change from each of an indicator's time points to the next."""
+    collected = [point for point in points if point in row.time_points or point in sent]
+    values = [float(sent[point]["value"]) if point in sent else NAN for point in collected]
+    steps = [_signed(row, now - then) for then, now in pairwise(values)]
+    return "; ".join(steps) if set(steps) - {ABSENT} else ABSENT
+
+
+def _signed(row: Indicator, step: float) -> str:
+    if isnan(step):
         return ABSENT
-    last, before = (of_la["value"][point] for point in (sent[-1], sent[-2]))
-    if pd.isna(last) or pd.isna(before):
-        return ABSENT
-    step = float(last) - float(before)
     shown = words.number(100 * step if row.kind == "share" else step, int(row.kind == "mean"))
-    sign = "+" if step > 0 and shown.strip("0.") else ""
-    return f"{sign}{shown}{' points' if row.kind == 'share' else ''}"
+    return f"+{shown}" if step > 0 and shown.strip("0.") else shown
 
 
 def roles(bundle: Bundle, register: Register) -> gt.GT:
-    """Set agreement by role, item and LA at each LA's latest survey."""
+    """Set agreement by role, item and LA at the latest survey that asked each item."""
     table = bundle.table("ipe_survey")
     table = table[table["split"] == "role"]
-    latest = _latest(table, codes.SURVEY_TIME_POINT.written)
+    latest = _latest(table, codes.SURVEY_TIME_POINT.written, by=("la", "item"))
     table = latest.reset_index(drop=True)
     texts = cell(table, "share", lambda share: words.percent(share, 0))
     levels = words.in_order(table["level"].astype(str), codes.ROLE.written)
     rows: Rows = []
-    for item in dict.fromkeys(table["item"].astype(str)):
+    known = [row.id for row in INDICATORS]
+    for item in words.in_order(table["item"].astype(str), known):
         for la in protocol.LA_KEYS:
             part = table[(table["item"] == item) & (table["la"] == la)]
             if len(part):
@@ -234,25 +260,25 @@ def unanswered(bundle: Bundle, register: Register) -> gt.GT:
     )
 
 
-def families(bundle: Bundle, register: Register) -> gt.GT:
-    """Set families reached by an FGC by characteristic and LA, at each LA's latest return."""
+def families(bundle: Bundle, register: Register, service: str) -> gt.GT:
+    """Set families a service reached by characteristic and LA, at each LA's latest return."""
     table = bundle.table("ipe_fgc")
-    table = table[table["service"] == "fgc"]
+    table = table[table["service"] == service]
     table = _latest(table, codes.FGC_TIME_POINT.written).reset_index(drop=True)
     texts = cell(table, "reached")
     rows: Rows = []
     names = {code.value: code.label for code in codes.CHARACTERISTIC.codes}
-    needs = {code.code: code.label for code in codes.PRIMARY_NEED.codes}
     for characteristic in words.in_order(table["characteristic"].astype(str), names):
         part = table[table["characteristic"] == characteristic]
         for level in dict.fromkeys(part["level"].fillna("").astype(str)):
             of = part[part["level"].fillna("").astype(str) == level]
             line = dict.fromkeys(protocol.LA_KEYS, ABSENT)
             line |= dict(zip(of["la"], texts[of.index], strict=True))
-            label = needs.get(level, level) or "all families"
+            group = REACHED if characteristic == "all" else names[characteristic]
+            label = LEVELS.get(level, level) or names["all"]
             rows.append(
                 {
-                    "group": words.sentence_case(names.get(characteristic, characteristic)),
+                    "group": words.sentence_case(group),
                     "level": words.sentence_case(label),
                     **line,
                 }
@@ -263,8 +289,8 @@ def families(bundle: Bundle, register: Register) -> gt.GT:
         *count_notes(bundle, texts),
     ]
     return house(
-        rows, "ipe-families", labels=labels, group="group", numbers=list(protocol.LA_KEYS),
-        notes=notes,
+        rows, f"ipe-families-{service}", labels=labels, group="group",
+        numbers=list(protocol.LA_KEYS), notes=notes,
     )  # fmt: skip
 
 
@@ -285,7 +311,7 @@ def training(bundle: Bundle, register: Register) -> gt.GT:
                 of = of_split[of_split["level"].fillna("").astype(str) == level]
                 line = dict.fromkeys(protocol.LA_KEYS, ABSENT)
                 line |= dict(zip(of["la"], texts[of.index], strict=True))
-                label = words.sentence_case(level) if split != "all" else "All staff"
+                label = f"{words.sentence_case(split)}: {level}" if split != "all" else "All staff"
                 rows.append({"group": words.sentence_case(events[event]), "level": label, **line})
     labels = {"level": "", **{la: words.LAS[la] for la in protocol.LA_KEYS}}
     notes = [
@@ -299,10 +325,12 @@ def training(bundle: Bundle, register: Register) -> gt.GT:
     )  # fmt: skip
 
 
-def _latest(table: pd.DataFrame, points: tuple[str, ...]) -> pd.DataFrame:
+def _latest(
+    table: pd.DataFrame, points: tuple[str, ...], by: tuple[str, ...] = ("la",)
+) -> pd.DataFrame:
     """Keep each LA's rows of its latest time point."""
     order = table["time_point"].map({point: at for at, point in enumerate(points)})
-    last = order.groupby(table["la"]).transform("max")
+    last = order.groupby([table[name] for name in by]).transform("max")
     kept: pd.DataFrame = table[order == last]
     return kept
 
@@ -310,20 +338,6 @@ def _latest(table: pd.DataFrame, points: tuple[str, ...]) -> pd.DataFrame:
 def _mask_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
     return [note for note in count_notes(bundle, *texts) if note.startswith(MASKED_TEXT)]
 
-
-SOURCES: Final = {
-    "admin": "Admin data",
-    "survey": "Staff survey",
-    "fgc": "FGC records",
-    "training": "Training records",
-}
-QUESTIONS: Final = {
-    "1a": "Fidelity and adaptation: does delivery adhere to the model?",
-    "1b": "Fidelity and adaptation: are assumptions and facilitating factors in place?",
-    "3a": "Reach: how many families, and which?",
-    "3b": "Acceptability: staff experience",
-    "4a": "Mechanism: perceived changes",
-}
 
 TABLES: Final[dict[str, Any]] = {
     "ipe_indicators": indicators,
@@ -334,6 +348,7 @@ TABLES: Final[dict[str, Any]] = {
     "ipe_roles": roles,
     "ipe_response": response,
     "ipe_unanswered": unanswered,
-    "ipe_families": families,
+    "ipe_families": partial(families, service="fgc"),
+    "ipe_families_new": partial(families, service="new_service"),
     "ipe_training": training,
 }

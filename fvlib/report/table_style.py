@@ -60,7 +60,8 @@ def house(
         Whether the table is as wide as its text, and not as the page.
     """
     stub = next(iter(labels))
-    rows = rows or [{stub: NOTHING}]
+    if not rows:  # nothing to group, and nothing for a note to explain
+        rows, group, notes = [{stub: NOTHING}], None, ()
     frame = pd.DataFrame(rows, columns=[*([group] if group else []), *labels], dtype=object)
     frame = frame.fillna("")
     table = gt.GT(frame, rowname_col=stub, groupname_col=group, id=f"tbl-{name}")

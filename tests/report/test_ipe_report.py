@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +12,15 @@ import pytest
 from lxml import html
 from report_bundles import Contents
 
+from fvlib.data.load import load_extracts
+from fvlib.disclosure import safe
+from fvlib.ipe import ipe_tables
+from fvlib.refresh import load_refresh
 from fvlib.report import ipe_plots
 from fvlib.report.ipe_accounts import empty_places
 from fvlib.report.ipe_tables import TABLES
 from fvlib.report.report import Report
-from fvlib.report.table_style import MASKED_TEXT
+from fvlib.report.table_style import MASKED_TEXT, NOTHING
 
 Open = Callable[..., Report]
 CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "implementation.qmd"
@@ -48,6 +53,7 @@ SCHEDULE = pd.DataFrame(
         ("sefton", "admin", "6m", "2022-10-01", 9, 4, "in part"),
         ("sefton", "survey", "6m", "2022-10-01", 1, 0, "missing"),
         ("sefton", "survey", "24m", "2026-04-01", 1, 0, "not yet due"),
+        ("sefton", "admin", "24m", "2026-04-01", 9, 0, "not yet due"),
     ],
     columns=["la", "source", "time_point", "due", "items_expected", "items_arrived", "state"],
 )
@@ -80,17 +86,25 @@ def test_everything_prints_whatever_arrived(opened: Open, name: str, table: pd.D
 
 
 def test_a_value_prints_with_what_it_is_of_its_interval_and_its_verdict(opened: Open) -> None:
-    rows = cells(opened(Contents(tables={"ipe": FULL})), "ipe_delivered")
+    given = {"ipe": FULL, "ipe_schedule": SCHEDULE}
+    rows = cells(opened(Contents(tables=given)), "ipe_delivered")
     warwickshire = next(row for row in rows if row[0] == "Warwickshire")
     # Wilson by hand, z = 1.96: 100 of 200 is 43.1 to 56.9; 150 of 200 is 68.6 to 80.5.
     assert warwickshire[1] == "\u2013"  # not collected before go-live
     assert warwickshire[2] == "50 % (100/200) [43 to 57] \u2717 not met"
     assert warwickshire[3] == "75 % (150/200) [69 to 80] \u2713 met"
     assert warwickshire[4] == "not received"
-    assert warwickshire[5] == "+25 points"
+    assert warwickshire[5] == "+25; \u2013"
     sefton = [row for row in rows if row[0] == "Sefton"]
     assert sefton[0][2] == MASKED_TEXT
-    assert ["Sefton", "2", "3 \u2713 met", "not received", "not received", "+1"] in sefton
+    assert [
+        "Sefton",
+        "2",
+        "3 \u2713 met",
+        "not received",
+        "not due",
+        "+1; \u2013; \u2013",
+    ] in sefton
     assert "5 % (3/60) \u2713 met" in [row[2] for row in sefton]  # posts have no interval
     assert "17.4 \u2717 not met" in [row[2] for row in sefton]
     assert any(row[0].startswith(MASKED_TEXT) for row in rows)
@@ -100,9 +114,67 @@ def test_sentences_count_what_arrived_and_what_was_met(opened: Open) -> None:
     q = opened(Contents(tables={"ipe": FULL, "ipe_schedule": SCHEDULE})).q
     assert q["ipe.arrived"] == ("Of 3 returns that were due, 1 arrived, 1 in part and 1 missing.")
     # Warwickshire's latest is met; Sefton's is masked and not counted.
-    assert "staff trained, awareness or more, met by one of one" in q["ipe.fidelity"]
-    assert "average caseload, met by none of one" in q["ipe.facilitating"]
+    assert "one of one for staff trained, awareness or more" in q["ipe.fidelity"]
+    assert "none of one for average caseload" in q["ipe.facilitating"]
     assert q["ipe.acceptability"].startswith("No indicator")
+
+
+def test_the_spread_between_las_is_told_where_most_of_them_can_be_compared(opened: Open) -> None:
+    table = ipe_frame(
+        ("warwickshire", "6m", TRAINED, 100, 200, 0.50, 0.7, "not met"),
+        ("newcastle", "6m", TRAINED, 120, 200, 0.60, 0.7, "not met"),
+        ("sefton", "6m", TRAINED, 90, 200, 0.45, 0.7, "not met"),
+        ("warwickshire", "12m", TRAINED, 150, 200, 0.75, 0.7, "met"),
+        ("newcastle", "12m", TRAINED, 160, 200, 0.80, 0.7, "met"),
+    )
+    report = opened(Contents(tables={"ipe": table}))
+    told = report.q["ipe.fidelity_spread"].replace("\u00a0", " ")
+    assert told == (
+        "Local authorities differed in staff trained, awareness or more, from 45 % in Sefton to "
+        "60 % in Newcastle at 6 months."
+    )
+    rows = cells(report, "ipe_delivered")
+    spread = next(row for row in rows if row[0] == "Lowest to highest")
+    assert report.q["ipe.acceptability_spread"].endswith("can\u2019t be compared yet.")
+    assert spread[2:4] == ["45 % to 60 %", "75 % to 80 %"]
+    assert any("Not received from Coventry and Solihull." in row[0] for row in rows)
+
+
+KEPT: dict[str, Callable[[str, pd.DataFrame], pd.Series]] = {
+    "Warwickshire's admin return of 6 months": lambda name, rows: (
+        (rows["la"] == "warwickshire") & (rows["time_point"] == "6m") & (name == "ipe_admin")
+    ),
+    "the survey": lambda name, rows: rows["la"].notna() & (name == "ipe_survey"),
+    "nothing": lambda name, rows: rows["la"].isna(),
+}
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_a_refresh_prints_with_the_little_that_arrived(
+    opened: Open, small_project: Path, tmp_path: Path, kept: str
+) -> None:
+    project = tmp_path / "cut"
+    left_out = shutil.ignore_patterns("results", "_report", ".cache")
+    shutil.copytree(small_project, project, ignore=left_out)
+    for name in ("ipe_admin", "ipe_survey", "ipe_fgc", "ipe_training"):
+        path = project / "data" / "small" / f"{name}.csv"
+        rows = pd.read_csv(path, dtype=str)
+        rows[KEPT[kept](name, rows)].to_csv(path, index=False)
+    refresh = load_refresh("small", project)
+    found = ipe_tables(load_extracts(refresh, project), refresh)
+    report = opened(Contents(tables={n: safe(t, refresh.disclosure) for n, t in found.items()}))
+    for name in FIGURES:
+        assert "<svg" in report.plot(name).svg
+    texts = {name: html.fromstring(report.table(name).html).text_content() for name in TABLES}
+    empty = {name for name, text in texts.items() if NOTHING in text}
+    always, delivered = {"ipe_indicators"}, {"ipe_delivered"}
+    surveyed = {"ipe_agreement", "ipe_perceived", "ipe_roles", "ipe_response", "ipe_unanswered"}
+    shown = {"the survey": surveyed, "nothing": set[str]()}.get(kept, delivered)
+    assert empty == set(TABLES) - shown - always
+    if kept not in ("the survey", "nothing"):
+        assert (
+            "Not received from Newcastle, Coventry, Solihull and Sefton." in texts["ipe_delivered"]
+        )
 
 
 def test_bars_lie_astride_the_middle_and_masked_scores_lie_together(opened: Open) -> None:
