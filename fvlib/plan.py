@@ -20,8 +20,10 @@ from fvlib.analysis.effects import ByExposure, ByReadiness
 from fvlib.analysis.fit import Combined, Method
 from fvlib.analysis.methods import (
     LinearMixed,
+    LinearNested,
     LinearProbability,
     LinearRepeated,
+    LinearRepeatedNested,
     LogisticFixed,
     LogisticMixed,
     LogisticNested,
@@ -217,8 +219,23 @@ INFERENCE: Final = (
     _exploratory(id="X13", changes="an effect for each readiness stratum", method=ByReadiness()),
 )
 
+# What must stand beside a secondary outcome's interval (analysis plan, "How a result is worded").
+_beside_linear: Final[dict[str, Method]] = {"S3": LinearNested(), "S6": LinearRepeatedNested()}
+LA_PERIOD: Final = tuple(
+    replace(
+        row,
+        id=f"la-period-{row.outcome.lower()}",
+        section=NOT_PRE_SPECIFIED,
+        role="ours",
+        changes="with an LA x period intercept",
+        method=_beside_linear.get(row.outcome, LogisticNested()),
+    )
+    for row in SECONDARY
+)
+
 OURS: Final = (
     _ours(id="la-period", changes="with an LA x period intercept", method=LogisticNested()),
+    *LA_PERIOD,
     _ours(
         id="complete-cases", changes="complete cases only, no imputation", imputed=COMPLETE_CASES
     ),

@@ -59,8 +59,6 @@ class LogisticNested(Pooled):
         """Fit it by Laplace's approximation."""
         fit = fitted(design, start=start, subgroups=design.cell)
         df = cell_df(design, fit.names)
-        if df < 1:
-            raise FitFailed("too few LAs and periods for an LA x period intercept")
         effect = _effect(fit, design, df=df, subgroups=design.cell)
         treated = design.X[:, design.names.index(TREATMENT)] == 1.0
         among = _effect(fit, design, df=df, subgroups=design.cell, weights=treated.astype(float))[1]
@@ -107,6 +105,36 @@ class LinearRepeated(Pooled):
 
 
 @dataclass(frozen=True, slots=True)
+class LinearNested(Pooled):
+    """The linear mixed model with a further random intercept for each LA and period.
+
+    Its interval is from t with the degrees of freedom of :class:`LogisticNested`: what is compared
+    are cells, and Satterthwaite's number would rest on a handful of variances near zero.
+    """
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Fit it by REML; see `fvlib.models.mixed.fit_linear`."""
+        fit = fitted_linear(design, subgroups=design.cell)
+        spreads = _spreads(fit, ("la_sd", "la_period_sd", "residual_sd"))
+        return told(fit, (between_cells(fit, design), *spreads))
+
+
+@dataclass(frozen=True, slots=True)
+class LinearRepeatedNested(Pooled):
+    """Child random intercepts within LA x period ones within LA ones, for rows that repeat a child.
+
+    A child has one referral, so one period: children are nested in cells. Degrees of freedom as
+    for :class:`LinearNested`.
+    """
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Fit it by REML; see `fvlib.models.mixed.fit_linear`."""
+        fit = fitted_linear(design, subgroups=design.cell, units=design.child)
+        spreads = _spreads(fit, ("la_sd", "la_period_sd", "child_sd", "residual_sd"))
+        return told(fit, (between_cells(fit, design), *spreads))
+
+
+@dataclass(frozen=True, slots=True)
 class LinearProbability(Pooled):
     """The linear mixed model of a binary outcome: its coefficient is a difference in risk."""
 
@@ -116,7 +144,7 @@ class LinearProbability(Pooled):
         return told(fit, (replace(difference(fit), scale="risk_difference"),))
 
 
-def fitted_linear(design: Design, subgroups: Any = None) -> LinearFit:
+def fitted_linear(design: Design, subgroups: Any = None, units: Any = None) -> LinearFit:
     """Fit the linear mixed model; what it can't tell is a failure by the plan's rules."""
     try:
         return fit_linear(
@@ -125,6 +153,7 @@ def fitted_linear(design: Design, subgroups: Any = None) -> LinearFit:
             design.la,
             subgroups=subgroups,
             names=design.names,
+            units=units,
             preference=design.drop_first,
             protected=design.protected,
         )
@@ -143,6 +172,11 @@ def difference(fit: LinearFit) -> Quantity:
         float(fit.df[at]),
         tested=True,
     )
+
+
+def between_cells(fit: LinearFit, design: Design) -> Quantity:
+    """Give the difference in means with the LA x period model's degrees of freedom."""
+    return replace(difference(fit), df=cell_df(design, fit.names))
 
 
 def _spreads(fit: LinearFit, names: tuple[str, ...]) -> tuple[Quantity, ...]:
@@ -166,11 +200,18 @@ def cell_df(design: Design, kept: Sequence[str]) -> float:
         The rows.
     kept
         Columns of the fit: LA covariates that were dropped cost nothing.
+
+    Raises
+    ------
+    FitFailed
+        None are left.
     """
     cells, las = len(np.unique(design.cell)), len(np.unique(design.la))
     periods = sum(name.startswith("period[") for name in kept)
     covariates = sum(name in LA_COVARIATES for name in kept)
-    return float(cells - las - periods - 1 - covariates)
+    if (df := float(cells - las - periods - 1 - covariates)) < 1:
+        raise FitFailed("too few LAs and periods for an LA x period intercept")
+    return df
 
 
 def fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:

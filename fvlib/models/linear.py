@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fvlib.models import arguments
-from fvlib.models.clusters import Clusters, nest
+from fvlib.models.clusters import Clusters, Integers, nest
 from fvlib.models.identify import Standard, Unidentified, keep_order, standardise
 from fvlib.models.kenward_roger import kenward_roger
 from fvlib.models.newton import Point
 from fvlib.models.records import LinearFit
-from fvlib.models.reml import Moments, Profile, moments, profile
+from fvlib.models.reml import Moments, Profile, moments, profile, whiten
 from fvlib.models.variance import VarianceScale
 
 Floats = NDArray[np.float64]
@@ -27,6 +27,8 @@ SINGULAR = 1e-4
 DIVERGED = 1e4
 # Relative standard deviations among which the climb's start is chosen.
 _GRID = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+# Of three levels only every third: their combinations are many.
+_COARSE = _GRID[::3]
 # Share of y's length below which the columns fit it exactly.
 _EXACT = 1e-10
 
@@ -37,6 +39,7 @@ class _Problem:
 
     names: tuple[str, ...]
     clusters: Clusters
+    of_outer: Integers | None
     standard: Standard
     moments: Moments
     ols: Floats
@@ -63,10 +66,11 @@ def fit(
     names: Sequence[str] | None,
     *,
     reml: bool,
+    units: Any = None,
     preference: Sequence[str] = (),
     protected: Sequence[str] = (),
 ) -> LinearFit:
-    """Fit y = X beta + b[group] + b[subgroup in group] + residual.
+    """Fit y = X beta + b[group] + b[subgroup in group] + b[unit in subgroup] + residual.
 
     Arguments and errors are those of :func:`fvlib.models.mixed.fit_linear`.
     """
@@ -74,7 +78,7 @@ def fit(
     n = len(X)
     outcome = arguments.vector("y", y, n)
     clusters = nest(groups, subgroups, n)
-    _tell_apart(clusters, n)
+    leaves, of_outer = _levels(clusters, units, n)
     standard = standardise(X, keep_order(names, preference, protected))
     lost = [c for j, c in enumerate(names) if c in protected and j not in standard.kept]
     if lost:
@@ -93,27 +97,45 @@ def fit(
         )
     m = moments(
         np.concatenate([Z, (residual / unit)[:, None]], axis=1),
-        clusters.cell,
-        clusters.group_of if clusters.nested else None,
+        leaves.cell,
+        leaves.group_of if leaves.nested else None,
+        None if of_outer is None else of_outer[clusters.cell],
     )
     best = _climb(m, len(clusters.groups) > 1, reml)
-    return _record(_Problem(names, clusters, standard, m, ols, unit, reml), best)
+    return _record(_Problem(names, clusters, of_outer, standard, m, ols, unit, reml), best)
 
 
-def _tell_apart(clusters: Clusters, rows: int) -> None:
-    """Refuse clusters whose deviations are one and the same."""
-    if len(clusters.group_of) == rows:
-        name = "subgroups" if clusters.nested else "groups"
-        raise Unidentified(f"{name}: each has one row, so its deviation is the residual")
+def _levels(clusters: Clusters, units: Any, rows: int) -> tuple[Clusters, Integers | None]:
+    """Return the innermost clusters and, with three levels, each subgroup's group.
+
+    Raises
+    ------
+    Unidentified
+        Where two levels' deviations are one and the same.
+    """
     if clusters.nested and len(clusters.cells) == len(clusters.groups):
         raise Unidentified("subgroups: each group has one, so its deviation is the group's")
+    leaves, name = clusters, "subgroups" if clusters.nested else "groups"
+    if units is not None:
+        if not clusters.nested:
+            raise ValueError("units: they are nested in subgroups, and there are none")
+        leaves, name = nest(clusters.cell, units, rows), "units"
+        if len(leaves.cells) == len(clusters.cells):
+            raise Unidentified("units: each subgroup has one, so its deviation is the subgroup's")
+    if len(leaves.group_of) == rows:
+        raise Unidentified(f"{name}: each has one row, so its deviation is the residual")
+    return leaves, None if units is None else clusters.group_of
 
 
 def _climb(m: Moments, several_groups: bool, reml: bool) -> _Maximum:
     """Newton in the ratios, from the best of a grid; a ratio near zero becomes zero."""
-    active = np.array([several_groups, True] if m.nested else [several_groups])
-    typical = np.array([m.rows / len(m.counts), float(np.median(m.leaf_size))])
-    c = 1.0 / (typical if m.nested else typical[1:])
+    sizes = [float(np.median(m.leaf_size))]
+    if m.nested:
+        sizes.insert(0, m.rows / len(m.counts))
+    if m.outer:
+        sizes.insert(0, m.rows / m.outer)
+    c = 1.0 / np.array(sizes)
+    active = np.array([several_groups, *[True] * (len(sizes) - 1)])
 
     def at(ratios: Sequence[float] | Floats) -> tuple[Floats, Profile]:
         full = np.zeros(len(active))
@@ -128,7 +150,7 @@ def _climb(m: Moments, several_groups: bool, reml: bool) -> _Maximum:
         return Point(-0.5 * found.deviance, -0.5 * slope, 0.5 * bend + np.diag(slope))
 
     iterations = 0
-    grid = product(_GRID, repeat=int(active.sum()))
+    grid = product(_COARSE if m.outer else _GRID, repeat=int(active.sum()))
     ratios = np.array(min(grid, key=lambda r: at(r)[1].deviance))
     while active.any():
         scale = VarianceScale(c[active])
@@ -166,7 +188,31 @@ def _satterthwaite(at: Profile, ratios: Floats, back: Floats) -> Floats:
 
 def _modes(m: Moments, gamma: Floats, beta: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Conditional modes and SDs of the groups, then of the subgroups, relative to the residual."""
-    left = m.leaf_sums @ np.append(-beta, 1.0)
+    return _two_levels(m, gamma, np.append(-beta, 1.0))
+
+
+def _modes_of_three(
+    m: Moments, gamma: Floats, beta: Floats, of_outer: Integers
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Likewise where units stand between the subgroups and the rows.
+
+    The groups' come from the levels below, whitened; the subgroups' follow at the groups' modes,
+    with what is uncertain of these passed on.
+    """
+    below = whiten(replace(m, outer=0), gamma[1:]).B
+    c = len(below) - m.outer
+    H = np.linalg.inv(np.eye(m.outer) + gamma[0] * below[c:, c:])
+    modes = gamma[0] * H @ below[c:, :c] @ np.append(-beta, 1.0)
+    variance = gamma[0] * H
+    inner, sds, _, _ = _two_levels(m, gamma[1:], np.concatenate([-beta, [1.0], -modes]))
+    rows = np.bincount(m.leaf_group, weights=m.leaf_size / (1.0 + m.leaf_size * gamma[-1]))
+    passed = (sds**2 * rows) ** 2 * np.diag(variance)[of_outer]
+    return modes, np.sqrt(np.diag(variance)), inner, np.sqrt(sds**2 + passed)
+
+
+def _two_levels(m: Moments, gamma: Floats, w: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Modes and SDs of groups and leaves, M w being the residual."""
+    left = m.leaf_sums @ w
     pull = gamma[-1] / (1.0 + m.leaf_size * gamma[-1])
     if not m.nested:
         return pull * left, np.sqrt(pull), np.zeros(0), np.zeros(0)
@@ -191,7 +237,12 @@ def _record(problem: _Problem, best: _Maximum) -> LinearFit:
     jacobian = df_total * np.log(unit)
     if reml:
         jacobian -= float(np.linalg.slogdet(back)[1])
-    modes, mode_sds, inner, inner_sds = _modes(m, gamma, at.beta)
+    found_modes = (
+        _modes(m, gamma, at.beta)
+        if problem.of_outer is None
+        else _modes_of_three(m, gamma, at.beta, problem.of_outer)
+    )
+    modes, mode_sds, inner, inner_sds = found_modes
     dropped = [j for j in range(len(names)) if j not in standard.kept]
     scale = np.sqrt(np.diag(at.inverse))
     adjusted = None
@@ -234,7 +285,7 @@ def _warnings(clusters: Clusters, best: _Maximum) -> tuple[str, ...]:
     warnings = []
     if not best.converged:
         warnings.append(f"not converged: {best.reason}")
-    for level, ratio in zip(("groups", "subgroups"), best.ratios, strict=False):
+    for level, ratio in zip(("groups", "subgroups", "units"), best.ratios, strict=False):
         if ratio == 0:
             warnings.append(f"singular: the standard deviation of the {level} is zero")
     if len(clusters.groups) == 1:

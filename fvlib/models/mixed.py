@@ -84,8 +84,10 @@ y = X beta + Z_1 b_1 + Z_2 b_2 + e with variances sigma^2 (gamma_1, gamma_2, 1),
 For a leaf of n rows V* = I + gamma 11', whose inverse is I - gamma / (1 + n gamma) 11'; the groups
 add a rank-one term each (Woodbury). So M' V*^-1 M, M = [X y], and log|V*| need, once, M'M, the
 leaves' column sums s and their crossproducts by leaf size; then each (gamma_1, gamma_2) costs a few
-small matrices (``reml``), with exact first and second derivatives by gamma. beta and sigma^2 are
-profiled out; with N rows, p columns, nu = N - p (REML) or N (ML) and A = X' V*^-1 X, minus twice
+small matrices (``reml``), with exact first and second derivatives by gamma. An outermost level
+above (few clusters) has its indicators Z among the columns of M, and Woodbury once more:
+M' V*^-1 M less R' K R, R = Z' V_2^-1 M, K = gamma_0 (I + gamma_0 Z' V_2^-1 Z)^-1. beta and sigma^2
+are profiled out; with N rows, p columns, nu = N - p (REML) or N (ML) and A = X' V*^-1 X, minus twice
 the log-likelihood is nu (1 + log(2 pi RSS / nu)) + log|V*| [+ log|A|], lme4's criterion.
 
 Satterthwaite's (1946, doi 10.2307/3002019) degrees of freedom of a coefficient with variance v are
@@ -231,10 +233,11 @@ def fit_linear(  # noqa: PLR0917  (the signature is public and stays)
     names: Sequence[str] | None = None,
     reml: bool = True,
     *,
+    units: Any = None,
     preference: Sequence[str] = (),
     protected: Sequence[str] = (),
 ) -> LinearFit:
-    """Fit a linear model with a random intercept for groups, and for subgroups in them.
+    """Fit a linear model with a random intercept for groups, for subgroups in them, and so on.
 
     Parameters
     ----------
@@ -243,6 +246,8 @@ def fit_linear(  # noqa: PLR0917  (the signature is public and stays)
         As for :func:`fit_logistic`.
     reml : bool
         Restricted maximum likelihood, or else maximum likelihood.
+    units : (rows,) array, optional
+        Labels of a third intercept, nested in the subgroups; its modes are not returned.
 
     Returns
     -------
@@ -258,5 +263,13 @@ def fit_linear(  # noqa: PLR0917  (the signature is public and stays)
         When an argument has the wrong shape or holds NaN or infinity.
     """
     return linear.fit(
-        y, X, groups, subgroups, names, reml=reml, preference=preference, protected=protected
+        y,
+        X,
+        groups,
+        subgroups,
+        names,
+        reml=reml,
+        units=units,
+        preference=preference,
+        protected=protected,
     )

@@ -28,7 +28,7 @@ class MixedFit:
     df : (p,) array
         Degrees of freedom of each coefficient's t; infinite for the logistic model.
     sigmas : tuple of float
-        Standard deviations: group, subgroup, residual, those there are, in that order.
+        Standard deviations: group, subgroup, unit, residual, those there are, in that order.
     log_likelihood : float
         Binomial coefficients included when trials were given. Restricted fits: the restricted
         log-likelihood (of a linear model: half the REML criterion, sign turned).

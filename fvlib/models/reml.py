@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 class Moments:
     """All that the likelihood needs of ``M = [X y]``; leaves are the innermost clusters.
 
+    With three levels M = [X y Z], Z being the outermost clusters' ``outer`` indicators.
+
     Attributes
     ----------
     total : (c, c) array
@@ -37,6 +39,8 @@ class Moments:
         Whether the groups have an intercept of their own.
     leaf_sums : (leaves, c) array
     leaf_size, leaf_group : (leaves,) arrays
+    outer : int
+        Outermost clusters above the groups; none with fewer than three levels.
     """
 
     total: Floats
@@ -49,10 +53,25 @@ class Moments:
     leaf_sums: Floats
     leaf_size: Floats
     leaf_group: Integers
+    outer: int = 0
 
 
-def moments(M: Floats, leaf: Integers, leaf_group: Integers | None) -> Moments:
-    """Gather the sums: one pass over the rows."""
+def moments(
+    M: Floats, leaf: Integers, leaf_group: Integers | None, outer: Integers | None = None
+) -> Moments:
+    """Gather the sums: one pass over the rows.
+
+    Parameters
+    ----------
+    M : (rows, c) array
+    leaf, outer : (rows,) arrays
+        Innermost and, with three levels, outermost cluster of each row.
+    leaf_group : (leaves,) array
+        The group of each leaf, with two levels or more.
+    """
+    above = 0 if outer is None else int(outer.max()) + 1
+    if outer is not None:
+        M = np.concatenate([M, np.eye(above)[outer]], axis=1)
     n, c = M.shape
     leaves = int(leaf.max()) + 1
     indicator = sp.csr_matrix(
@@ -85,6 +104,7 @@ def moments(M: Floats, leaf: Integers, leaf_group: Integers | None) -> Moments:
         leaf_sums=sums,
         leaf_size=sizes,
         leaf_group=of,
+        outer=above,
     )
 
 
@@ -92,7 +112,7 @@ def moments(M: Floats, leaf: Integers, leaf_group: Integers | None) -> Moments:
 class Whitened:
     """M'V^-1 M and log|V| at variance ratios gamma, with their first and second derivatives.
 
-    Order of gamma: (group, leaf) when nested, else (leaf,).
+    Order of gamma: (outer, group, leaf) with three levels, (group, leaf) when nested, else (leaf,).
     """
 
     B: Floats
@@ -105,6 +125,58 @@ class Whitened:
 
 def whiten(m: Moments, gamma: Floats) -> Whitened:
     """Evaluate the closed forms."""
+    if m.outer:
+        return _add_level(_leaves_and_groups(m, gamma[1:]), float(gamma[0]), m.outer)
+    return _leaves_and_groups(m, gamma)
+
+
+def _add_level(at: Whitened, gamma: float, count: int) -> Whitened:
+    """Add an outermost level, whose indicators' ``count`` columns stand last in M.
+
+    With V_2 of the levels below, W = Z'V_2^-1 Z, R = Z'V_2^-1 [X y] and H = (I + gamma W)^-1,
+    Woodbury's K = gamma H takes R'KR from B and adds log|I + gamma W|; the derivatives are by
+    gamma (place 0) and, through W and R, by the ratios below.
+    """
+    c, k = len(at.B) - count, len(at.B1)
+    W, R = at.B[c:, c:], at.B[c:, :c]
+    W1, R1 = at.B1[:, c:, c:], at.B1[:, c:, :c]
+    W2, R2 = at.B2[:, :, c:, c:], at.B2[:, :, c:, :c]
+    H = np.linalg.inv(np.eye(count) + gamma * W)
+    H = 0.5 * (H + H.T)
+    K, H2 = gamma * H, H @ H
+
+    def both(half: Floats) -> Floats:
+        return half + half.T
+
+    B1, B2 = np.empty((k + 1, c, c)), np.empty((k + 1, k + 1, c, c))
+    d1, d2 = np.empty(k + 1), np.empty((k + 1, k + 1))
+    B1[0], B2[0, 0] = -R.T @ H2 @ R, 2.0 * R.T @ W @ H2 @ H @ R
+    d1[0], d2[0, 0] = np.trace(H @ W), -np.trace(H @ W @ H @ W)
+    for i in range(k):
+        KW = K @ W1[i]
+        B1[i + 1] = at.B1[i, :c, :c] - both(R1[i].T @ K @ R) + R.T @ KW @ K @ R
+        d1[i + 1] = at.logdet1[i] + np.trace(KW)
+        mixed = -both(R1[i].T @ H2 @ R) + both(R.T @ KW @ H2 @ R)
+        B2[0, i + 1] = B2[i + 1, 0] = mixed
+        d2[0, i + 1] = d2[i + 1, 0] = np.trace(H @ W1[i] @ H)
+        for j in range(k):
+            WK = W1[j] @ K
+            B2[i + 1, j + 1] = (
+                at.B2[i, j, :c, :c]
+                - both(R2[i, j].T @ K @ R)
+                - both(R1[i].T @ K @ R1[j])
+                + both(R1[i].T @ K @ WK @ R)
+                + both(R1[j].T @ KW @ K @ R)
+                - both(R.T @ KW @ K @ WK @ R)
+                + R.T @ K @ W2[i, j] @ K @ R
+            )
+            d2[i + 1, j + 1] = at.logdet2[i, j] + np.trace(K @ W2[i, j]) - np.trace(KW @ K @ W1[j])
+    logdet = at.logdet + float(np.linalg.slogdet(np.eye(count) + gamma * W)[1])
+    return Whitened(at.B[:c, :c] - R.T @ K @ R, logdet, B1, B2, d1, d2)
+
+
+def _leaves_and_groups(m: Moments, gamma: Floats) -> Whitened:
+    """Evaluate the closed forms of one level or two."""
     leaf = gamma[-1]
     n = m.size
     h = 1.0 / (1.0 + n * leaf)
@@ -176,7 +248,7 @@ def profile(m: Moments, gamma: Floats, reml: bool) -> Profile:
     (gamma, log sigma^2), at the profiled sigma^2.
     """
     at = whiten(m, gamma)
-    p = len(m.total) - 1
+    p = len(at.B) - 1
     df = m.rows - (p if reml else 0)
     A = at.B[:p, :p]
     L = np.linalg.cholesky(A) if p else np.zeros((0, 0))

@@ -52,7 +52,7 @@ class Judgement:
 def nested_of(outcome: str) -> str:
     """Name the analysis with an LA x period intercept for an outcome."""
     stem = "la-period"
-    return stem if outcome == protocol.PRIMARY_OUTCOME else f"{stem}-{outcome}"
+    return stem if outcome == protocol.PRIMARY_OUTCOME else f"{stem}-{outcome.lower()}"
 
 
 def permutation_of(outcome: str) -> str:

@@ -434,6 +434,7 @@ def analysis_label(analysis: str, otherwise: str = "") -> str:
     if analysis in OUTCOMES:
         return f"{analysis} {OUTCOMES[analysis].label}"
     stem, _, outcome = analysis.rpartition("-")
+    outcome = outcome.upper()  # ours are named in lower case
     if outcome in OUTCOMES and stem in ANALYSES:
         base = ANALYSES[stem]
         if outcome == protocol.PRIMARY_OUTCOME:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import quad
 from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import norm, t
 
-from fvlib import plan
+from fvlib import plan, protocol
 from fvlib.analyse import analyse
 from fvlib.analysis.design import Terms
 from fvlib.analysis.fit import FitFailed
@@ -226,3 +227,31 @@ def test_the_la_x_period_interval_is_a_t_interval(trial: Any) -> None:
     log_odds = rows_of(replace(row, terms=Terms((), ())), trial)["treatment", "log_odds"]
     half = t.ppf(0.975, 19) * log_odds["std_error"]
     assert log_odds["ci_high"] == pytest.approx(log_odds["estimate"] + half)
+
+
+def test_each_secondary_outcome_has_the_model_that_stands_beside_it(trial: Any) -> None:
+    rng = np.random.default_rng(3)
+    frame = trial.outcomes["P1"]
+    three = frame.loc[frame.index.repeat(3)].reset_index(drop=True)
+    terms = pd.Categorical(["autumn", "spring", "summer"] * len(frame))
+    rates = three.assign(
+        value=rng.gamma(2.0, 1.0, len(three)),
+        term=terms,
+        time_since_referral=0.3 * terms.codes + rng.random(len(three)),
+    )
+    days = frame.assign(value=rng.gamma(2.0, 50.0, len(frame)))
+    trial.outcomes |= dict.fromkeys(("S1", "S2", "S4", "S5"), frame) | {"S3": days, "S6": rates}
+    scales = {"S3": ("mean_difference", 2), "S6": ("mean_difference", 3)}
+    for outcome in protocol.SECONDARY_OUTCOMES:
+        row = next(row for row in PLAN if row.id == f"la-period-{outcome.lower()}")
+        main = next(row for row in PLAN if row.id == outcome)
+        assert (row.outcome, row.terms, row.exposure) == (outcome, main.terms, main.exposure)
+        scale, spreads = scales.get(outcome, ("log_odds", 2))
+        found = rows_of(replace(row, terms=replace(row.terms, child=(), la=())), trial)
+        effect = found["treatment", scale]
+        # 30 cells - 5 LAs - 5 periods - 1, whatever the scale and however many rows a child has.
+        assert effect["df"] == 19
+        half = t.ppf(0.975, 19) * effect["std_error"]
+        assert effect["ci_high"] == pytest.approx(effect["estimate"] + half)
+        assert ("la_period_sd", scale) in found
+        assert sum(term.endswith("_sd") for term, _ in found) - (scale != "log_odds") == spreads

@@ -28,19 +28,33 @@ def problem(seed: int, n: int = 90, groups: int = 6) -> dict[str, np.ndarray]:
     return {"y": y + rng.normal(0, 1.2, n), "X": X, "g": g, "s": s}
 
 
+def three_levels(seed: int, n: int = 260) -> dict[str, np.ndarray]:
+    """Five groups, subgroups in them and units in these, unbalanced."""
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([np.ones(n), rng.normal(size=n), rng.integers(0, 2, n)])
+    g, s, u = rng.integers(0, 5, n), rng.integers(0, 4, n), rng.integers(0, 6, n)
+    y = X @ [3.0, 1.0, -0.5] + rng.normal(0, 1.5, 5)[g] + rng.normal(0, 1.2, (5, 4))[g, s]
+    y += rng.normal(0, 0.9, (5, 4, 6))[g, s, u]
+    return {"y": y + rng.normal(0, 1.2, n), "X": X, "g": g, "s": s, "u": u}
+
+
 def covariance_of(d: dict[str, np.ndarray], sigmas: tuple[float, ...]) -> np.ndarray:
     same_group = d["g"][:, None] == d["g"]
     same_leaf = same_group & (d["s"][:, None] == d["s"])
-    parts = (same_group, same_leaf) if len(sigmas) == 3 else (same_group,)
+    parts = [same_group, same_leaf][: len(sigmas) - 1]
+    if len(sigmas) == 4:
+        parts.append(same_leaf & (d["u"][:, None] == d["u"]))
     V = sigmas[-1] ** 2 * np.eye(len(d["y"]))
     return V + sum(sigma**2 * part for sigma, part in zip(sigmas, parts, strict=False))
 
 
 @pytest.mark.parametrize("reml", [True, False])
-@pytest.mark.parametrize("nested", [True, False])
-def test_likelihood_and_estimates_are_those_of_the_full_matrices(reml: bool, nested: bool) -> None:
-    d = problem(1)
-    fit = fit_linear(d["y"], d["X"], d["g"], d["s"] if nested else None, reml=reml)
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_likelihood_and_estimates_are_those_of_the_full_matrices(reml: bool, levels: int) -> None:
+    d = problem(1) if levels < 3 else three_levels(1)
+    inner = d["s"] if levels > 1 else None
+    fit = fit_linear(d["y"], d["X"], d["g"], inner, reml=reml, units=d.get("u"))
+    assert not fit.singular
     value, beta, covariance = linear_loglik(d["y"], d["X"], covariance_of(d, fit.sigmas), reml)
     assert fit.log_likelihood == pytest.approx(value, abs=1e-8)
     np.testing.assert_allclose(fit.coefficients, beta, atol=EXACT)
@@ -55,14 +69,17 @@ def test_likelihood_and_estimates_are_those_of_the_full_matrices(reml: bool, nes
 
 
 @pytest.mark.parametrize("reml", [True, False])
-@pytest.mark.parametrize("nested", [True, False])
-def test_derivatives_of_the_profile(reml: bool, nested: bool) -> None:
-    d = problem(2)
-    clusters = nest(d["g"], d["s"] if nested else None, len(d["y"]))
-    m = moments(
-        np.column_stack([d["X"], d["y"]]), clusters.cell, clusters.group_of if nested else None
-    )
-    gamma = np.array([0.6, 0.3]) if nested else np.array([0.6])
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_derivatives_of_the_profile(reml: bool, levels: int) -> None:
+    d = problem(2) if levels < 3 else three_levels(2)
+    M = np.column_stack([d["X"], d["y"]])
+    clusters = nest(d["g"], d["s"] if levels > 1 else None, len(d["y"]))
+    if levels == 3:
+        units = nest(clusters.cell, d["u"], len(d["y"]))
+        m = moments(M, units.cell, units.group_of, clusters.group_of[clusters.cell])
+    else:
+        m = moments(M, clusters.cell, clusters.group_of if levels == 2 else None)
+    gamma = np.array([0.6, 0.3, 0.2])[:levels]
     at = profile(m, gamma, reml)
     for j in range(len(gamma)):
         step = 1e-5 * (np.arange(len(gamma)) == j)
@@ -71,11 +88,12 @@ def test_derivatives_of_the_profile(reml: bool, nested: bool) -> None:
         np.testing.assert_allclose(at.hessian[j], (up.gradient - down.gradient) / 2e-5, atol=1e-5)
 
 
-def test_satterthwaite_is_its_definition() -> None:
+@pytest.mark.parametrize("levels", [2, 3])
+def test_satterthwaite_is_its_definition(levels: int) -> None:
     # Numerical derivatives of the deviance and of a coefficient's variance, V written out.
-    d = problem(3)
-    fit = fit_linear(d["y"], d["X"], d["g"], d["s"])
-    phi, n = np.array(fit.sigmas) ** 2, 3
+    d = problem(3) if levels == 2 else three_levels(3)
+    fit = fit_linear(d["y"], d["X"], d["g"], d["s"], units=d.get("u"))
+    phi, n = np.array(fit.sigmas) ** 2, levels + 1
 
     def deviance(phi: np.ndarray) -> float:
         return (
@@ -121,9 +139,10 @@ def test_balanced_one_way_layout_is_the_analysis_of_variance() -> None:
     np.testing.assert_allclose(fit.modes, shrink * (means - y.mean()), atol=1e-6)
 
 
-def test_modes_are_the_conditional_expectations() -> None:
-    d = problem(5)
-    fit = fit_linear(d["y"], d["X"], d["g"], d["s"])
+@pytest.mark.parametrize("levels", [2, 3])
+def test_modes_are_the_conditional_expectations(levels: int) -> None:
+    d = problem(5) if levels == 2 else three_levels(5)
+    fit = fit_linear(d["y"], d["X"], d["g"], d["s"], units=d.get("u"))
     V = covariance_of(d, fit.sigmas)
     r = np.linalg.solve(V, d["y"] - d["X"] @ fit.coefficients)
     cells = np.array(fit.subgroup_labels)
@@ -271,3 +290,34 @@ def test_start_values_don_t_matter_on_public_data() -> None:
                 )[0]
 
             assert -minimize(loss, begin, method="Nelder-Mead").fun <= fit.log_likelihood + SAME
+
+
+def test_a_third_level_that_can_t_be_told_is_refused() -> None:
+    d = three_levels(7)
+    with pytest.raises(Unidentified, match="units: each subgroup has one"):
+        fit_linear(d["y"], d["X"], d["g"], d["s"], units=d["s"])
+    with pytest.raises(Unidentified, match="units: each has one row"):
+        fit_linear(d["y"], d["X"], d["g"], d["s"], units=np.arange(len(d["y"])))
+    with pytest.raises(ValueError, match="nested in subgroups"):
+        fit_linear(d["y"], d["X"], d["g"], units=d["u"])
+
+
+def test_a_third_level_without_variance_leaves_the_other_two() -> None:
+    d = three_levels(8)
+    # Units dealt out at random in fours, and their means taken out: less than no variance.
+    d["u"] = np.random.default_rng(8).permutation(len(d["y"])) % 6
+    means = np.zeros((5, 4, 6))
+    counts = np.zeros_like(means)
+    noise = np.random.default_rng(9).normal(0, 1, len(d["y"]))
+    np.add.at(means, (d["g"], d["s"], d["u"]), noise)
+    np.add.at(counts, (d["g"], d["s"], d["u"]), 1)
+    of = (d["g"], d["s"], d["u"])
+    cell = np.random.default_rng(10).normal(0, 1, (5, 4))[d["g"], d["s"]]
+    y = d["X"] @ [3.0, 1.0, -0.5] + cell + noise - (means / np.maximum(counts, 1))[of]
+    three = fit_linear(y, d["X"], d["g"], d["s"], units=d["u"])
+    two = fit_linear(y, d["X"], d["g"], d["s"])
+    assert three.singular
+    assert three.sigmas[2] == 0
+    assert "units" in three.warnings[-1]
+    np.testing.assert_allclose(three.coefficients, two.coefficients, atol=SAME)
+    np.testing.assert_allclose(three.log_likelihood, two.log_likelihood, atol=SAME)

@@ -62,7 +62,7 @@ def test_a_secondary_outcome_without_its_guards_is_unclear(opened: Open) -> None
     q = opened(Contents(rows=rows)).q
     assert q["S1.verdict"] == "Unclear"
     assert "period model has no result" in q["S1.lead"]
-    rows += fitted("la-period-S1", -0.4, 0.1, outcome="S1") + permutation(outcome="S1")
+    rows += fitted("la-period-s1", -0.4, 0.1, outcome="S1") + permutation(outcome="S1")
     assert opened(Contents(rows=rows), "both").q["S1.verdict"] == "Reduced"
 
 
