@@ -105,7 +105,7 @@ def _grid(bundle: Bundle, wanted: list[Indicator], name: str, points: tuple[str,
                     line[point] = NOT_DUE if (la, row.source, point) in not_due else NOT_RECEIVED
             line["change"] = _changes(row, sent, points)
             rows.append(line)
-        if las:
+        if len(las) > 1:
             rows.append({"group": _heading(row), "la": SPREAD, **_spread(row, part, points)})
     labels = {"la": "", **{point: TIMES[point] for point in points}, "change": "Changes"}
     return house(
