@@ -40,7 +40,9 @@ from fvlib.side_tables import analysis_tables, la_intercepts, trial_tables
 from fvlib.trial import Trial, build_trial
 
 # What a bundle holds when no row was named.
-STANDING_IDS: Final = {row.id for row in STANDING} | {row.id for row in DERIVED}
+STANDING_IDS: Final = {row.id for row in STANDING} | {
+    row.id for row in DERIVED if set(row.needs) <= {needed.id for needed in STANDING}
+}
 TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
 
 
@@ -195,8 +197,8 @@ def _imputations(
     there = {(ELIGIBLE, WITH_TREATMENT): shared}
     return {
         cohort: {
-            name: there.get((cohort, name)) or draw(trial, with_treatment=with_treatment, jobs=jobs)
-            for name, with_treatment in IMPUTATIONS.items()
+            name: there.get((cohort, name)) or draw(trial, how, jobs=jobs)
+            for name, how in IMPUTATIONS.items()
             if any(row.cohort == cohort and row.imputed == name for row in plan)
         }
         for cohort, trial in trials.items()

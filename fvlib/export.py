@@ -49,7 +49,7 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
     refresh = load_refresh(name, root)
     trial = build_trial(load_extracts(refresh, root), refresh, COHORTS[row.cohort])
     used = IMPUTATIONS.get(row.imputed)
-    imputations = None if used is None else draw(trial, with_treatment=used)
+    imputations = None if used is None else draw(trial, used)
     try:
         prepared = prepare(row, sample_rows(row, trial))
         data_sets = complete_data_sets(prepared, imputations)

@@ -4,10 +4,12 @@ Protocol, Handling missing data. Among the predictors are the design (LA, period
 every outcome, each as its value or why there is none, so that imputed rows keep their associations
 (Moons and others 2006, doi 10.1016/j.jclinepi.2006.01.009). A second set leaves treatment and its
 trace out, for the permutation test, whose null hypothesis must not be undone by the imputations.
+Others take values to be missing not at random, for the tipping point.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,9 +19,11 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.models.imputation import Imputation
 from fvlib.models.impute import impute
+from fvlib.plan import IMPUTATIONS, WITH_TREATMENT, Imputing
 from fvlib.trial import Trial
 from fvlib.trial.covariates import BELOW_SCHOOL_AGE, CHILD_COVARIATES
 
+MAIN: Final = IMPUTATIONS[WITH_TREATMENT]
 FIXED_LEVELS: Final = {"fsm": (BELOW_SCHOOL_AGE,)}
 # Upper edges of the classes in which the two linear outcomes are predictors; none is its own.
 DAYS_CLASSES: Final = (0.0, 180.0, 360.0)
@@ -52,15 +56,15 @@ class Imputations:
         return self.drawn.completed(number).iloc[self.position.loc[child].to_numpy()]
 
 
-def draw(trial: Trial, *, with_treatment: bool = True, jobs: int = 1) -> Imputations:
-    """Draw the refresh's imputations.
+def draw(trial: Trial, how: Imputing = MAIN, *, jobs: int = 1) -> Imputations:
+    """Draw one of the refresh's sets of imputations.
 
     Parameters
     ----------
     trial
         The trial; its refresh gives the number of imputations and the seed.
-    with_treatment
-        False draws the permutation test's set: no treatment among the predictors.
+    how
+        Which set: the main one, the permutation test's, or one shifted away from missing at random.
     jobs
         Threads; the same values come out for any number of them.
     """
@@ -68,16 +72,46 @@ def draw(trial: Trial, *, with_treatment: bool = True, jobs: int = 1) -> Imputat
     missing = cohort[list(CHILD_COVARIATES)].isna().mean()
     names = [name for name in CHILD_COVARIATES if missing[name] <= protocol.MISSING_LIMIT]
     frame = cohort[names].reset_index(drop=True)
-    seeds = np.random.SeedSequence(trial.refresh.seed, spawn_key=(int(with_treatment),))
+    seeds = np.random.SeedSequence(trial.refresh.seed, spawn_key=(int(how.with_treatment),))
+    copies = trial.refresh.imputations
     drawn = impute(
         frame.apply(_used_levels),
-        predictors(trial, with_treatment=with_treatment),
-        imputations=trial.refresh.imputations,
+        predictors(trial, with_treatment=how.with_treatment),
+        imputations=min(how.copies or copies, copies),
         seed=seeds,
         fixed_levels={name: FIXED_LEVELS[name] for name in FIXED_LEVELS if name in names},
+        odds=shifted_odds(trial, names, how.odds) if how.odds != 1.0 else None,
         jobs=jobs,
     )
     return Imputations(drawn, pd.Series(np.arange(len(cohort)), index=cohort.index))
+
+
+def shifted_odds(trial: Trial, names: Sequence[str], odds: float) -> dict[str, pd.DataFrame]:
+    """Give what the odds of each level are multiplied by: only for children after go-live."""
+    treated = trial.cohort["treated"].to_numpy() == 1
+    factor = np.where(treated, odds, 1.0)
+    rows = pd.RangeIndex(len(factor))
+    return {
+        name: pd.DataFrame(dict.fromkeys(riskier(trial, name), factor), index=rows)
+        for name in names
+    }
+
+
+def riskier(trial: Trial, name: str) -> list[str]:
+    """List a covariate's levels with more children looked after than their LAs and periods make.
+
+    Expected are as many as the children recorded at the level would have at the risk of their own
+    LA and period, so that a level common in a risky LA or year is not riskier for that.
+    """
+    outcome = trial.outcomes[protocol.PRIMARY_OUTCOME]
+    seen = outcome[outcome["state"] == "analysed"]
+    rows = trial.cohort.loc[seen["child"], ["la", "period", name]].assign(
+        value=seen["value"].to_numpy()
+    )
+    rows["expected"] = rows.groupby(["la", "period"], observed=True)["value"].transform("mean")
+    level = rows.groupby(name, observed=True)[["value", "expected"]].sum()
+    fixed = FIXED_LEVELS.get(name, ())
+    return [str(k) for k in level.index[level["value"] > level["expected"]] if k not in fixed]
 
 
 def predictors(trial: Trial, *, with_treatment: bool) -> pd.DataFrame:

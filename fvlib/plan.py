@@ -14,7 +14,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.analysis.derived import Rows, implied_savings, triangulate
+from fvlib.analysis.derived import Rows, implied_savings, tipping_point, triangulate
 from fvlib.analysis.design import Terms
 from fvlib.analysis.effects import ByExposure, ByReadiness
 from fvlib.analysis.fit import Combined, Method
@@ -55,11 +55,41 @@ Sample = Callable[[pd.DataFrame], pd.DataFrame]
 Exposure = Callable[[Trial], pd.DataFrame]
 
 
-# Sets of imputations, by whether treatment is among their predictors.
+# Sets of imputations.
 WITH_TREATMENT: Final = "with treatment"
 WITHOUT_TREATMENT: Final = "without treatment"
 COMPLETE_CASES: Final = "complete cases"
-IMPUTATIONS: Final = {WITH_TREATMENT: True, WITHOUT_TREATMENT: False}
+
+
+@dataclass(frozen=True, slots=True)
+class Imputing:
+    """How a set of imputations is drawn.
+
+    Attributes
+    ----------
+    with_treatment
+        Whether treatment is among the predictors.
+    odds
+        What the odds of a riskier level are multiplied by where a value of a child referred after
+        go-live is missing: 1 is missing at random.
+    copies
+        How many; None for as many as the refresh asks for.
+    """
+
+    with_treatment: bool = True
+    odds: float = 1.0
+    copies: int | None = None
+
+
+# Missing not at random: by name, what the odds are multiplied by. A few copies will do: they have
+# the seeds of the main set's, and only a covariate's small part in the effect moves.
+SHIFTED_ODDS: Final = {"tenth": 0.1, "half": 0.5, "double": 2.0, "tenfold": 10.0}
+SHIFTED_COPIES: Final = 5
+IMPUTATIONS: Final = {
+    WITH_TREATMENT: Imputing(),
+    WITHOUT_TREATMENT: Imputing(with_treatment=False),
+    **{f"odds {name}": Imputing(odds=k, copies=SHIFTED_COPIES) for name, k in SHIFTED_ODDS.items()},
+}
 # Cohorts, by the rules that an index referral passes.
 ELIGIBLE: Final = "eligible"
 EVERY_REFERRAL: Final = "all referrals"
@@ -296,6 +326,15 @@ OURS: Final = (
     ),
     *(
         _ours(
+            id=f"missing-odds-{name}",
+            changes="missing covariates after go-live drawn with the odds of a riskier level "
+            f"times {multiple:g}",
+            imputed=f"odds {name}",
+        )
+        for name, multiple in SHIFTED_ODDS.items()
+    ),
+    *(
+        _ours(
             id=f"leave-out-{la.key}",
             changes=f"{la.name} left out",
             sample=partial(without_la, la.key),
@@ -321,6 +360,7 @@ ON_REQUEST: Final = frozenset(
         "s1-care-on-plan",
         "s4-composite",
         "s5-composite",
+        *(f"missing-odds-{name}" for name in SHIFTED_ODDS),
     }
 )
 # What a run computes when no row is named.
@@ -344,5 +384,17 @@ DERIVED: Final = (
         outcome=protocol.PRIMARY_OUTCOME,
         needs=("la-period",),
         make=implied_savings,
+    ),
+    Derived(
+        id="tipping-point",
+        section=NOT_PRE_SPECIFIED,
+        role="ours",
+        changes="missing not at random: where the answer would tip",
+        outcome=protocol.PRIMARY_OUTCOME,
+        needs=("P1", *(f"missing-odds-{name}" for name in SHIFTED_ODDS)),
+        make=partial(
+            tipping_point,
+            odds={"P1": 1.0} | {f"missing-odds-{name}": k for name, k in SHIFTED_ODDS.items()},
+        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Results made from other analyses' estimates: triangulation (X12), implied savings (X14)."""
+"""Results made from other analyses' estimates: X12, X14, and where missing values would tip one."""
 
 from __future__ import annotations
 
@@ -108,6 +108,52 @@ def _beside(sources: list[dict[str, Any]], decision: str, scale: str) -> Combine
         for source in sources[:2]
     ]
     return Combined(rows, {"triangulation": pd.DataFrame(sources)}, (decision,))
+
+
+def tipping_point(
+    results: Mapping[str, Rows], trial: Trial, *, odds: Mapping[str, float]
+) -> Combined:
+    """Set the effect beside itself with covariates ever less missing at random, till it tips.
+
+    It tips where its interval comes to include no effect, or to exclude it: interpolated between
+    neighbours on the log scale of the odds, the place nearest to missing at random. Terms `lowest`
+    and `highest` are the ends of the estimate's range, `tipping` the log odds (delta) if it does.
+
+    Parameters
+    ----------
+    odds
+        What the odds of a riskier level are multiplied by in each analysis; 1 is missing at random.
+    """
+    found = [(math.log(odds[name]), estimate_of(results[name], "log_odds")) for name in odds]
+    found.sort(key=lambda pair: pair[0])
+    kept = ("estimate", "std_error", "ci_low", "ci_high")
+    points = [{key: row[key] for key in kept} for _, row in found]
+    curve = pd.DataFrame(points).assign(delta=[delta for delta, _ in found])[["delta", *kept]]
+    ends = {
+        "lowest": min(points, key=lambda point: point["estimate"]),
+        "highest": max(points, key=lambda point: point["estimate"]),
+    }
+    rows = [{"term": term, "scale": "log_odds"} | point for term, point in ends.items()]
+    crossings = [
+        delta
+        for end in ("ci_low", "ci_high")
+        for delta in _crossings(curve["delta"].to_numpy(), curve[end].to_numpy())
+    ]
+    if crossings:
+        rows.append({"term": "tipping", "scale": "delta", "estimate": min(crossings, key=abs)})
+    verb = "comes to differ" if crossings else "is the same throughout"
+    note = f"whether the interval includes no effect {verb} for odds times {_range(odds)}"
+    return Combined(rows, {"tipping_point": curve}, (note,))
+
+
+def _range(odds: Mapping[str, float]) -> str:
+    return f"{min(odds.values()):g} to {max(odds.values()):g}"
+
+
+def _crossings(x: np.ndarray, y: np.ndarray) -> list[float]:
+    """List where a line through the points crosses zero."""
+    at = np.flatnonzero(np.sign(y[:-1]) * np.sign(y[1:]) < 0)
+    return [float(x[i] - y[i] * (x[i + 1] - x[i]) / (y[i + 1] - y[i])) for i in at]
 
 
 def implied_savings(results: Mapping[str, Rows], trial: Trial) -> Combined:

@@ -65,6 +65,7 @@ def impute(
     iterations: int = ITERATIONS,
     fixed_levels: Mapping[str, Sequence[str]] | None = None,
     allowed: Mapping[str, pd.DataFrame] | None = None,
+    odds: Mapping[str, pd.DataFrame] | None = None,
     jobs: int = 1,
 ) -> Imputation:
     """Draw m completed copies of ``frame``.
@@ -90,6 +91,11 @@ def impute(
     allowed
         For a variable a frame of booleans, rows x levels: false where a row can't have the level.
         Kept in the model's likelihood and in the draws; a level without a column is allowed to all.
+    odds
+        For a variable a frame of positive numbers, rows x levels: the weight of a level against
+        those without one is multiplied by it when a missing cell is drawn, and nowhere else. Its
+        logarithm is the delta of values that are missing not at random (van Buuren and others 1999,
+        doi 10.1002/(SICI)1097-0258(19990330)18:6<681::AID-SIM71>3.0.CO;2-R).
     jobs
         Threads.
 
@@ -102,7 +108,7 @@ def impute(
     for name, value in (("imputations", imputations), ("iterations", iterations), ("jobs", jobs)):
         if value < 1:
             raise Refusal(f"{name}: {value} given, 1 or more expected")
-    patterns = prepare(frame, predictors, fixed_levels or {}, allowed or {})
+    patterns = prepare(frame, predictors, fixed_levels or {}, allowed or {}, odds or {})
     chains: list[_Chain] = []
     if patterns.targets:
         rounds = iterations if len(patterns.targets) > 1 else 1

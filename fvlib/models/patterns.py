@@ -7,7 +7,7 @@ single, since each gets draws of its own. Rows are padded to whole blocks of `mu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,7 @@ class Target:
         Rows of the design with a missing cell; the same, padded to whole blocks.
     start : (missing, K) array
         Weights of the levels before any model: their observed counts, where permitted.
-    permitted : (missing, K) array of 0 and 1
+    permitted : (missing, K) array of 0 and 1, times the odds given for a row and level
     columns, dummies : slice and (K, width) array
         Where in the design a level is written, and what.
     empty_cells : int
@@ -111,6 +111,7 @@ class _Column:
     categories: tuple[str, ...]
     fixed: Booleans
     permitted: Booleans | None
+    odds: Singles | None = None
 
     @property
     def drawable(self) -> Integers:
@@ -150,11 +151,18 @@ def prepare(
     predictors: pd.DataFrame,
     fixed_levels: Mapping[str, Sequence[str]],
     allowed: Mapping[str, pd.DataFrame],
+    odds: Mapping[str, pd.DataFrame],
 ) -> Patterns:
     """Check, collapse and code; raises `Refusal` as `impute` says."""
     _check_frames(frame, predictors, fixed_levels, allowed)
+    _check_odds(odds, frame)
     columns = [
-        _column(frame[name], fixed_levels.get(str(name), ()), allowed.get(str(name)))
+        _column(
+            frame[name],
+            fixed_levels.get(str(name), ()),
+            allowed.get(str(name)),
+            odds.get(str(name)),
+        )
         for name in frame
     ]
     missing_rows = {c.name: np.flatnonzero(c.codes < 0) for c in columns if (c.codes < 0).any()}
@@ -165,7 +173,7 @@ def prepare(
             columns[place] = _filled(column, constants[-1].level)
     if len(constants) == len(missing_rows):
         return Patterns(np.empty((0, 1, 1), dtype=np.float32), (), tuple(constants), missing_rows)
-    columns += [_column(predictors[name], (), None) for name in predictors]
+    columns += [_column(predictors[name], (), None, None) for name in predictors]
     layout = _layout(columns)
     incomplete = [place for place, column in enumerate(columns) if (column.codes < 0).any()]
     targets = sorted(
@@ -223,6 +231,9 @@ def _target(layout: _Layout, place: int) -> Target:
         None if column.permitted is None else may.reshape(*blocks, -1),
     )
     missing = np.flatnonzero(own == _MISSING)
+    permitted = may[missing]
+    if column.odds is not None:  # in the draws alone: the observed rows tell nothing of it
+        permitted = permitted * column.odds[layout.rows[missing]][:, levels]
     unseen, empty, notes = _gaps(layout, place, hit)
     return Target(
         name=column.name,
@@ -231,7 +242,7 @@ def _target(layout: _Layout, place: int) -> Target:
         missing=missing,
         gather=np.append(missing, np.zeros(-len(missing) % blocks[1], dtype=np.int64)),
         start=may[missing] * (hit * weights).sum(axis=0, dtype=np.float32),
-        permitted=may[missing],
+        permitted=permitted,
         columns=factor.columns,
         dummies=factor.dummies(len(column.categories))[levels],
         response=response,
@@ -303,7 +314,12 @@ def _most_frequent_first(counts: Integers) -> Integers:
     return np.concatenate([[first], present[present != first]])
 
 
-def _column(series: pd.Series, fixed: Sequence[str], allowed: pd.DataFrame | None) -> _Column:
+def _column(
+    series: pd.Series,
+    fixed: Sequence[str],
+    allowed: pd.DataFrame | None,
+    odds: pd.DataFrame | None,
+) -> _Column:
     """Take a categorical apart, and refuse one that can't be imputed."""
     name = str(series.name)
     codes = np.asarray(series.cat.codes, dtype=np.int64)
@@ -314,6 +330,7 @@ def _column(series: pd.Series, fixed: Sequence[str], allowed: pd.DataFrame | Non
         categories,
         np.isin(categories, list(fixed)),
         None if allowed is None else _mask(name, categories, codes, allowed),
+        None if odds is None else _factors(categories, odds),
     )
     missing = int((codes < 0).sum())
     if not missing:
@@ -354,6 +371,14 @@ def _mask(
     return out
 
 
+def _factors(categories: tuple[str, ...], odds: pd.DataFrame) -> Singles:
+    """Weigh each row's levels; a level without a column has weight one."""
+    out = np.ones((len(odds), len(categories)), dtype=np.float32)
+    for level in odds:
+        out[:, categories.index(str(level))] = odds[level].to_numpy(dtype=np.float32)
+    return out
+
+
 def _constant(column: _Column) -> Constant:
     level = int(column.drawable[0])
     note = f"{column.categories[level]} is its one observed level: every missing row gets it"
@@ -363,7 +388,7 @@ def _constant(column: _Column) -> Constant:
 
 def _filled(column: _Column, level: int) -> _Column:
     codes = np.where(column.codes < 0, level, column.codes).astype(np.int64)
-    return _Column(column.name, codes, column.categories, column.fixed, column.permitted)
+    return replace(column, codes=codes)
 
 
 def _never_drawn(column: _Column) -> tuple[str, ...]:
@@ -412,6 +437,17 @@ def _check_frames(
         ):
             raise Refusal(
                 f"allowed: {name} must be booleans over the rows of the frame, a column a level"
+            )
+
+
+def _check_odds(odds: Mapping[str, pd.DataFrame], frame: pd.DataFrame) -> None:
+    for name, factors in odds.items():
+        _check_setting("odds", name, [str(level) for level in factors], frame)
+        values = factors.to_numpy(dtype=np.float64)
+        if not factors.index.equals(frame.index) or not (np.isfinite(values) & (values > 0)).all():
+            raise Refusal(
+                f"odds: {name} must be positive numbers over the rows of the frame, a column a "
+                f"level"
             )
 
 

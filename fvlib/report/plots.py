@@ -68,6 +68,7 @@ PLOTS: Final = {
     "permutation": Figure(sensitivity_plots.permutation, "permutation"),
     "exposure_curve": Figure(sensitivity_plots.exposure_curve),
     "triangulation": Figure(sensitivity_plots.triangulation),
+    "tipping_point": Figure(sensitivity_plots.tipping_point, "tipping_point"),
 }
 
 

@@ -96,6 +96,7 @@ def quantities(bundle: Bundle) -> Quantities:
         "sensitivity.permutation": sensitivity_sentences.smallest_p(bundle),
         "sensitivity.triangulation": sensitivity_sentences.triangulation(bundle),
         "sensitivity.savings": sensitivity_sentences.savings(bundle),
+        "sensitivity.tipping": sensitivity_sentences.tipping(bundle),
         "calendar.summary": sensitivity_sentences.observed(bundle),
         "imputation.summary": sensitivity_sentences.chains(bundle),
     }

@@ -132,6 +132,35 @@ def exposure_curve(bundle: Bundle) -> Any:
     )
 
 
+def tipping_point(bundle: Bundle) -> Any:
+    """Draw the effect by what the odds of riskier missing values are multiplied by."""
+    names = ["delta", "estimate", "ci_low", "ci_high"]
+    table = bundle.table("tipping_point")[names].astype(float).sort_values("delta")
+    low = min(0.0, float(table["ci_low"].min()))
+    high = max(0.0, float(table["ci_high"].max()))
+    marks = ratio_ticks(low, high)
+    main = table[table["delta"] == 0.0]
+    return (
+        ggplot(table, aes("delta", "estimate"))
+        + geom_hline(yintercept=0, color=INK, size=0.5)
+        + geom_segment(aes(xend="delta", y="ci_low", yend="ci_high"), color=INK, size=0.7)
+        + geom_point(fill=PAPER, color=INK, size=2.2, stroke=0.4)
+        + geom_point(data=main, shape="D", fill=AFTER, color=INK, size=2.4, stroke=0.4)
+        + scale_x_continuous(
+            breaks=table["delta"].tolist(),
+            labels=[ratio_tick(math.exp(delta)) for delta in table["delta"]],
+        )
+        + scale_y_continuous(
+            breaks=[math.log(mark) for mark in marks], labels=[ratio_tick(m) for m in marks]
+        )
+        + labs(
+            x="Odds of riskier values, where missing after go-live, multiplied by (1: at random)",
+            y="Odds ratio (log scale)",
+        )
+        + house_theme(2.5)
+    )
+
+
 def triangulation(bundle: Bundle) -> Any:
     """Draw the trial's estimate, the sister evaluation's and, where pooled, the pooled one."""
     lines = triangulated(bundle)

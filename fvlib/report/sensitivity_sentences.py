@@ -153,6 +153,33 @@ def savings(bundle: Bundle) -> str:
     )
 
 
+def tipping(bundle: Bundle) -> str:
+    """Tell how far the effect moves when covariates are missing not at random, and if it tips."""
+    lowest, highest = (bundle.ratio("tipping-point", term) for term in ("lowest", "highest"))
+    main = bundle.effect(protocol.PRIMARY_OUTCOME, "log_odds")
+    curve = bundle.table("tipping_point")
+    if lowest is None or highest is None or main is None or curve.empty:
+        return sentences.no_result(bundle, "tipping-point")
+    ends = [words.number(math.exp(float(delta)), 1) for delta in _ends(curve["delta"])]
+    told = (
+        f"With those odds multiplied by {ends[0]} to {ends[1]}, the odds ratio lies between "
+        f"{words.ratio(lowest['estimate'])} and {words.ratio(highest['estimate'])}"
+    )
+    includes = main["ci_low"] <= 0 <= main["ci_high"]
+    at = bundle.estimate("tipping-point", "tipping", "delta")
+    if at is not None:
+        factor = words.number(math.exp(float(at["estimate"])), 1)
+        verb = "excludes" if includes else "includes"
+        return f"{told}, and its interval {verb} no effect from about {factor} times onwards."
+    verb = "includes" if includes else "excludes"
+    return f"{told}, and its interval {verb} no effect throughout: in this range nothing tips."
+
+
+def _ends(column: pd.Series) -> tuple[float, float]:
+    values = column.astype(float)
+    return float(values.min()), float(values.max())
+
+
 def observed(bundle: Bundle) -> str:
     """Say which outcomes are not yet observed for all, and of which condition more is seen."""
     table = bundle.table("calendar")

@@ -306,7 +306,16 @@ ANALYSES: Final = {
     "s4-composite": "S4 over the whole cohort",
     "s5-composite": "S5 over the whole cohort",
     "within-period": "Within-period LA summaries",
-    "tipping-point": "Missing not at random",
+    **{
+        f"missing-odds-{name}": f"Missing values: odds \u00d7 {told}"
+        for name, told in (
+            ("tenth", "0.1"),
+            ("half", "0.5"),
+            ("double", "2"),
+            ("tenfold", "10"),
+        )
+    },
+    "tipping-point": "Tipping point, missing values",
     "first-referral-only": "First referral only",
     "all-referrals": "All referrals",
     **{f"leave-out-{key}": f"Without {name}" for key, name in protocol.LA_NAMES.items()},

@@ -8,15 +8,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import chi2
 
 from fvlib import protocol
 from fvlib.analyse import analyse, derive, design_of, sample_rows
+from fvlib.analysis.derived import tipping_point
 from fvlib.analysis.design import Terms
 from fvlib.analysis.effects import constancy
 from fvlib.analysis.fit import FitFailed
 from fvlib.analysis.randomisation import _coefficients, _studentised
+from fvlib.imputations import riskier, shifted_odds
 from fvlib.models.mixed import ScoreTest, fit_logistic
 from fvlib.plan import COMPLETE_CASES, DERIVED, PLAN
 from fvlib.refresh import Cost, DiD, Disclosure
@@ -220,6 +223,57 @@ def test_savings_need_a_cost_and_multiply_out() -> None:
     # t with 19 degrees of freedom reaches 2.093 standard errors; 20,000 draws tell it to 3 %.
     half = (children["ci_high"] - children["ci_low"]) / 2
     assert half == pytest.approx(2.093 * 0.002 * treated, rel=0.03)
+
+
+def curve_of(points: dict[float, tuple[float, float]]) -> Any:
+    """Tipping point of estimates and standard errors by what the odds are multiplied by."""
+    rows = {
+        f"at {k}": [
+            {
+                "term": "treatment",
+                "scale": "log_odds",
+                "estimate": estimate,
+                "std_error": error,
+                "ci_low": estimate - 2 * error,
+                "ci_high": estimate + 2 * error,
+            }
+        ]
+        for k, (estimate, error) in points.items()
+    }
+    return tipping_point(rows, SimpleNamespace(), odds={f"at {k}": k for k in points})
+
+
+def test_the_answer_tips_where_a_limit_crosses_no_effect() -> None:
+    # Upper limits -0.1 at odds 1, +0.3 at odds 4: zero at a quarter of the way on the log scale.
+    told = curve_of({4.0: (-0.1, 0.2), 0.5: (-0.6, 0.1), 1.0: (-0.3, 0.1)})
+    rows = {row["term"]: row for row in told.rows}
+    assert rows["tipping"]["estimate"] == pytest.approx(math.log(4.0) / 4)
+    assert [rows[end]["estimate"] for end in ("lowest", "highest")] == [-0.6, -0.1]
+    assert list(told.tables["tipping_point"]["delta"]) == pytest.approx(np.log([0.5, 1.0, 4.0]))
+    assert "comes to differ" in told.warnings[0]
+
+
+def test_an_answer_that_holds_throughout_has_no_tipping_point() -> None:
+    told = curve_of({0.5: (-0.3, 0.1), 1.0: (-0.35, 0.1), 2.0: (-0.4, 0.1)})
+    assert [row["term"] for row in told.rows] == ["lowest", "highest"]
+    assert "the same throughout" in told.warnings[0]
+
+
+def test_riskier_levels_are_judged_within_la_and_period() -> None:
+    # By hand: need 2 is common where care is common. In LA A 60 of 100 children enter care, need 2
+    # has 35 of 70 where 42 are expected; in B 10 of 100, need 2 has 1 of 20 where 2 are.
+    counts = [("A", "1", 30, 25), ("A", "2", 70, 35), ("B", "1", 80, 9), ("B", "2", 20, 1)]
+    rows = [(la, need, i < events) for la, need, n, events in counts for i in range(n)]
+    frame = pd.DataFrame(rows, columns=["la", "primary_need", "value"]).assign(period=0)
+    outcome = pd.DataFrame({"child": frame.index, "value": frame["value"] * 1.0})
+    world = SimpleNamespace(
+        cohort=frame.astype({"primary_need": "category"}).assign(treated=[1] * 100 + [0] * 100),
+        outcomes={"P1": outcome.assign(state="analysed")},
+    )
+    assert frame.groupby("primary_need")["value"].mean()["2"] > frame["value"].mean()
+    assert riskier(world, "primary_need") == ["1"]
+    odds = shifted_odds(world, ["primary_need"], 3.0)["primary_need"]
+    assert (list(odds), list(odds["1"])) == (["1"], [3.0] * 100 + [1.0] * 100)
 
 
 def days_trial(effect: float) -> Any:

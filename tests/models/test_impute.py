@@ -188,7 +188,7 @@ def test_the_mode_is_the_symmetric_priors_whichever_level_is_the_reference(refer
     gap = rng.random(rows) < 0.1
     frame = pd.DataFrame({"y": column(np.where(gap, -1, y), "abc")})
     predictors = pd.DataFrame({"g": column(g, "wxyz"), "h": column(h, "mn")})
-    made = patterns.prepare(frame, predictors, {}, {})
+    made = patterns.prepare(frame, predictors, {}, {}, {})
     target = made.targets[0]
     assert target.levels[0] == np.bincount(y[~gap]).argmax()
     metric = multinomial.null_information(target.response, made.X)
@@ -207,7 +207,7 @@ def test_information_is_minus_the_scores_derivative_and_the_null_one_is_it_at_eq
     None
 ):
     frame, predictors = small(400)
-    made = patterns.prepare(frame, predictors, FIXED, {})
+    made = patterns.prepare(frame, predictors, FIXED, {}, {})
     target = next(t for t in made.targets if t.name == "need")
     response = target.response
     rng = np.random.default_rng(1)
@@ -237,7 +237,7 @@ def test_information_is_minus_the_scores_derivative_and_the_null_one_is_it_at_eq
 
 def test_drawn_parameters_have_the_inverse_information_as_covariance() -> None:
     frame, predictors = small(600)
-    made = patterns.prepare(frame[["disabled"]], predictors, {}, {})
+    made = patterns.prepare(frame[["disabled"]], predictors, {}, {}, {})
     response = made.targets[0].response
     start = np.zeros(response.shape)
     null = multinomial.null_information(response, made.X)
@@ -260,7 +260,7 @@ def intercept_alone(rows: int, events: int) -> tuple[multinomial.Response, np.nd
     """Model of a share: yes in some of the rows, one further row missing."""
     codes = np.append((np.arange(rows) < events).astype(int), -1)
     frame = pd.DataFrame({"x": column(codes, ["no", "yes"])})
-    made = patterns.prepare(frame, none(len(frame)), {}, {})
+    made = patterns.prepare(frame, none(len(frame)), {}, {}, {})
     return made.targets[0].response, made.X
 
 
@@ -457,6 +457,26 @@ def test_allowed_levels_bind_the_draws_and_the_likelihood() -> None:
             assert each.mean() == pytest.approx(share, abs=error + 1e-3)
 
 
+def test_odds_multiply_those_of_the_drawn_levels_and_leave_the_model_alone() -> None:
+    # In closed form: at random the shares are the observed ones, 2 : 3 : 5; with b's odds times 4,
+    # 2 : 12 : 5. Half of the missing rows have no odds given.
+    known, missing, m = [400, 600, 1000], 400, 300
+    codes = np.concatenate([np.repeat([0, 1, 2], known), np.full(2 * missing, -1)])
+    frame = pd.DataFrame({"x": column(codes, "abc")})
+    factor = np.ones(len(frame))
+    factor[-missing:] = 4.0
+    odds = {"x": pd.DataFrame({"b": factor})}
+    result = impute(frame, none(len(frame)), imputations=m, seed=8, odds=odds)
+    for rows, shares in (
+        (slice(0, missing), [0.2, 0.3, 0.5]),
+        (slice(missing, None), [2 / 19, 12 / 19, 5 / 19]),
+    ):
+        for level, share in enumerate(shares):
+            each = (result.codes["x"][:, rows] == level).mean(axis=1)
+            error = STANDARD_ERRORS * each.std(ddof=1) / math.sqrt(m)
+            assert each.mean() == pytest.approx(share, abs=error + 1e-3)
+
+
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs() -> None:
     frame, predictors = small()
     sequence = np.random.SeedSequence(7)
@@ -636,6 +656,9 @@ def test_what_can_not_be_imputed_is_refused_by_name() -> None:
     )
     words = {"disabled": pd.DataFrame({"no": ["true"] * 60})}
     assert "allowed: disabled must be booleans" in refused(allowed=words)
+    gone = {"disabled": pd.DataFrame({"no": [0.0] * 60})}
+    assert "odds: disabled must be positive numbers" in refused(odds=gone)
+    assert "odds: height is no column" in refused(odds={"height": pd.DataFrame()})
 
 
 # Diagnostics
