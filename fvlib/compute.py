@@ -18,10 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fvlib import __version__, disclosure, protocol
 from fvlib.analyse import Result, analyse, derive
 from fvlib.analysis import estimates
+from fvlib.changes import Previous, changes, read_previous
 from fvlib.data.load import load_extracts
 from fvlib.data.synthetic import TRUTH_FILE
 from fvlib.errors import Refusal
-from fvlib.freshness import Fingerprint, Stage
+from fvlib.freshness import COMPARED, Fingerprint, Stage
 from fvlib.imputations import Imputations, draw
 from fvlib.plan import (
     COHORTS,
@@ -111,6 +112,9 @@ def bundle_of(
     results = [*(known[row.id] for row in plan), *(derive(row, known, trial) for row in derived)]
     tables |= analysis_tables([r.tables for r in results])
     tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
+    previous = _previous(refresh, root)
+    past_the_gate = {name: disclosure.safe(tables[name], refresh.disclosure) for name in COMPARED}
+    tables["changes"] = changes(previous, past_the_gate)
     rows = [row for result in results for row in result.rows]
     frame = estimates.adjust_family(estimates.frame_of(rows))
     if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
@@ -118,7 +122,7 @@ def bundle_of(
     return disclosure.Bundle(
         estimates=disclosure.CountTable(frame, counts=("n", "events"), parts={"events": "n"}),
         tables=tables,
-        manifest=manifest_of(refresh, root, [*plan, *derived], now, trial),
+        manifest=manifest_of(refresh, root, [*plan, *derived], now, previous),
     )
 
 
@@ -127,7 +131,7 @@ def manifest_of(
     root: Path,
     plan: Sequence[Analysis | Derived],
     now: Fingerprint,
-    trial: Trial,
+    previous: Previous | None,
 ) -> dict[str, Any]:
     """Say what the bundle is of: no clock time, no duration, so that bytes repeat."""
     start, end = refresh.trial_dates
@@ -149,6 +153,8 @@ def manifest_of(
         "synthetic": (root / refresh.data / TRUTH_FILE).exists(),
         "data_through": refresh.data_through,
         "previous_refresh": refresh.previous_refresh,
+        # None where no previous refresh is named, or its released bundle isn't here.
+        "previous_data_through": previous.data_through if previous else None,
         "seed": refresh.seed,
         "imputations": refresh.imputations,
         "disclosure": refresh.disclosure.model_dump(),
@@ -185,6 +191,11 @@ def manifest_of(
     }
     plain: dict[str, Any] = _plain(content)
     return plain
+
+
+def _previous(refresh: Refresh, root: Path) -> Previous | None:
+    named = refresh.previous_refresh
+    return None if named is None else read_previous(root / "results" / named)
 
 
 def _imputations(

@@ -26,6 +26,7 @@ BESIDE_THE_ENGINE: Final = frozenset(
     {
         "plan.py",
         "side_tables.py",
+        "changes.py",
         "disclosure.py",
         "run.py",
         "compute.py",
@@ -33,9 +34,13 @@ BESIDE_THE_ENGINE: Final = frozenset(
         "freshness.py",
     }
 )
+# Side tables of the previous refresh's released bundle that this one's are set beside.
+COMPARED: Final = ("arrivals", "set_aside", "flow")
 CACHE: Final = ".cache"
 HASHES: Final = "hashes.json"
 _BLOCK: Final = 1 << 20
+# What is hashed as one thing each; the data are, file by file.
+_WHOLE: Final = ("params", "code", "previous")
 # Called with a stage's name and its seconds.
 Stage = Callable[[str, float], None]
 
@@ -45,17 +50,20 @@ class Fingerprint:
     """Hashes of everything that a bundle of results follows from.
 
     `code` is floors 0 to 7; `engine` is what of it can change one analysis's numbers, so all but
-    the plan, the side tables, the gate and the run.
+    the plan, the side tables, the gate and the run. `previous`: what the previous refresh released
+    of the tables that are compared, empty where there is none.
     """
 
     params: str
     code: str
     engine: str
     data: Mapping[str, str]
+    previous: str = ""
 
     def as_manifest(self) -> dict[str, Any]:
         """Return the manifest's `hashes` block."""
-        return {"params": self.params, "code": self.code, "data": dict(self.data)}
+        hashes = {name: getattr(self, name) for name in _WHOLE}
+        return hashes | {"data": dict(self.data)}
 
 
 def fingerprint(refresh: Refresh, root: Path) -> Fingerprint:
@@ -65,6 +73,7 @@ def fingerprint(refresh: Refresh, root: Path) -> Fingerprint:
         code=code_hash(ABOVE_THE_GATE),
         engine=code_hash(ABOVE_THE_GATE | BESIDE_THE_ENGINE),
         data=_data_hashes(refresh, root),
+        previous=_previous_hash(refresh, root),
     )
 
 
@@ -89,7 +98,7 @@ def hash_sources(base: Path, sources: Iterable[Path]) -> str:
 def differences(manifest: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Name what changed since the manifest was written: nothing when the bundle is fresh."""
     then = manifest.get("hashes", {})
-    out = [name for name in ("params", "code") if then.get(name) != getattr(now, name)]
+    out = [name for name in _WHOLE if then.get(name) != getattr(now, name)]
     before = then.get("data", {})
     names = sorted(set(before) | set(now.data))
     return out + [f"data: {name}" for name in names if before.get(name) != now.data.get(name)]
@@ -140,6 +149,20 @@ def _data_hashes(refresh: Refresh, root: Path) -> dict[str, str]:
     if fresh != known:
         keep(cache, json.dumps(fresh, indent=1))
     return {name: entry[2] for name, entry in sorted(fresh.items())}
+
+
+def _previous_hash(refresh: Refresh, root: Path) -> str:
+    if refresh.previous_refresh is None:
+        return ""
+    folder = root / "results" / refresh.previous_refresh
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return ""
+    digest = hashlib.sha256(json.dumps(manifest["data_through"], sort_keys=True).encode())
+    for name in COMPARED:
+        path = folder / "tables" / f"{name}.csv"
+        digest.update(path.read_bytes() if path.is_file() else b"absent")
+    return digest.hexdigest()
 
 
 def _hash_file(path: Path) -> str:

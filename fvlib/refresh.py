@@ -201,6 +201,12 @@ class Refresh(_Block):
         return value
 
     @model_validator(mode="after")
+    def _another_refresh_came_before(self) -> Self:
+        if self.previous_refresh == self.refresh:
+            raise ValueError("previous_refresh is this refresh itself; name an earlier one")
+        return self
+
+    @model_validator(mode="after")
     def _dates_fit_together(self) -> Self:
         start, end = self.trial_dates
         for la, dates in self.implementation.items():

@@ -20,6 +20,7 @@ LONGEST_IDENTIFIER: Final = 128
 LONGEST_TEXT: Final = 200
 BANNER_SHARE: Final = 0.05  # more of a file's rows set aside than this: a banner in the report
 SET_ASIDE_FOLDER: Final = "set-aside"
+UNKNOWN_LA: Final = "unknown"  # a row of a whole-trial file that names none of the five
 
 Kind = Literal[
     "identifier",  # text without a meaning

@@ -22,6 +22,7 @@ from fvlib.data.files import (
     EARLIEST_START,
     IPE_ADMIN,
     IPE_FGC,
+    UNKNOWN_LA,
     FileSpec,
 )
 from fvlib.data.intake import columns_of
@@ -32,7 +33,6 @@ from fvlib.refresh import Refresh
 
 Dates = NDArray[np.datetime64]
 
-UNKNOWN_LA: Final = "unknown"  # a row of a whole-trial file that names none of the five
 LAS: Final = (*protocol.LA_KEYS, UNKNOWN_LA)
 _RULE_IDS: Final = ("", *RULES)
 

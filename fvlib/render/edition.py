@@ -12,7 +12,7 @@ from typing import Final
 import fvlib.report
 from fvlib.freshness import hash_sources
 from fvlib.report.bundle import read_bundle
-from fvlib.report.quantities import data_through
+from fvlib.report.words import dates_by_la
 
 RESULTS: Final = "results"
 REGISTER: Final = Path("chapters") / "register.yml"
@@ -51,7 +51,7 @@ def read_title_page(root: Path, refresh: str) -> TitlePage:
         notices.append(INTERIM)
     return TitlePage(
         refresh=refresh,
-        data_through=data_through(bundle.manifest),
+        data_through=dates_by_la(through),
         data_date=max(date.fromisoformat(day) for day in through.values()),
         version=f"fvlib {bundle.manifest.get('versions', {}).get('fvlib', '')}".strip(),
         notice=" ".join(notices),

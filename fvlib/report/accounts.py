@@ -7,6 +7,7 @@ from typing import Final
 import pandas as pd
 
 from fvlib import protocol
+from fvlib.data.files import UNKNOWN_LA
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
 
@@ -75,13 +76,16 @@ def set_aside(bundle: Bundle) -> str:
     if aside.empty:
         return "No row was set aside in any local authority\u2019s files."
     known = aside["rows"].sum()
-    where = words.listing(words.LAS[la] for la in la_order(aside))
+    las = la_order(aside)
+    origins = [words.LAS[la] for la in las if la != UNKNOWN_LA]
+    if UNKNOWN_LA in las:
+        origins.append("rows that name no local authority")
     rules = words.plural(aside["rule"].nunique(), "rule")
     hidden = masked(aside, "rows").any()
     more = ", not counting those too few to show" if hidden else ""
     return (
         f"In all, {words.count(known)} rows were set aside under {rules}{more}. They come from "
-        f"{where}."
+        f"{words.listing(origins)}."
     )
 
 
@@ -125,6 +129,27 @@ def missingness(bundle: Bundle) -> str:
         )
         parts.append(f"Not recorded at all: {told}.")
     return " ".join(parts)
+
+
+def changes(bundle: Bundle) -> str:
+    """Say with which earlier refresh this one is compared, and how far the data reach by now."""
+    previous = bundle.manifest.get("previous_refresh")
+    if not previous:
+        return "This refresh names no earlier one: there is nothing to compare it with."
+    before = bundle.manifest.get("previous_data_through")
+    if not before:
+        return (
+            f"The previous refresh is {previous}. Its released results were not at hand when "
+            "these were made, so that what changed since then cannot be told here."
+        )
+    now = bundle.manifest["data_through"]
+    reach = (
+        f"The data still reach to {words.dates_by_la(now)}."
+        if before == now
+        else f"Its data reached to {words.dates_by_la(before)}; they now reach to "
+        f"{words.dates_by_la(now)}."
+    )
+    return f"The previous refresh is {previous}. {reach}"
 
 
 def trial_period(bundle: Bundle) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from fvlib import protocol
+from fvlib.data.files import UNKNOWN_LA
 from fvlib.errors import Refusal
 from fvlib.report import words
 
@@ -44,6 +45,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "arrivals": (
         "la", "file", "arrived", "rows_read", "rows_kept", "first_date", "last_date",
     ),
+    "changes": ("subject", "la", "item", "rule", "direction", "n"),
     "missingness": ("covariate", "la", "condition", "n", "missing", "share"),
     "la_intercepts": ("analysis", "la", "estimate", "std_error"),
     "exposure_weights": ("exposure_time", "weight"),
@@ -217,9 +219,14 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def la_order(frame: pd.DataFrame) -> list[str]:
-    """LAs of a table in the order of roll-out; `all` last."""
+    """LAs of a table in the order of roll-out; rows that name none of them, and `all`, last."""
     present = set(frame["la"].astype(str))
-    return [key for key in (*protocol.LA_KEYS, "all") if key in present]
+    return [key for key in (*protocol.LA_KEYS, UNKNOWN_LA, "all") if key in present]
+
+
+def every_la(frame: pd.DataFrame) -> list[str]:
+    """All five LAs, whether or not the table has them, and those rows that name none of them."""
+    return [*protocol.LA_KEYS, *([UNKNOWN_LA] if (frame["la"] == UNKNOWN_LA).any() else [])]
 
 
 def masked(frame: pd.DataFrame, column: str) -> pd.Series:

@@ -11,7 +11,7 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.data.rules import RULES
 from fvlib.report import sentences, words
-from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.bundle import Bundle, every_la, la_order, masked
 from fvlib.report.register import Register
 from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, by_la, cell, count_notes, house
 from fvlib.trial.spells import RULES as DECISIONS
@@ -106,7 +106,7 @@ def _rules(bundle: Bundle, name: str) -> gt.GT:
     table["key"] = table["file"].astype(str) + "\t" + table["rule"].astype(str)
     table = table.sort_values("key", kind="stable", key=_file_then_rule).reset_index(drop=True)
     rows, headings, _, texts = by_la(table, "key", "rows")
-    las = list(protocol.LA_KEYS)
+    las = every_la(table)
     for row in rows:
         file, rule = row.pop("key").split("\t")
         row |= {"file": words.file_label(file), "rule": words.rule_label(rule)}
@@ -138,7 +138,7 @@ def arrivals(bundle: Bundle, register: Register) -> gt.GT:
             part = table.index[table["file"] == file]
             line = dict(zip(table["la"][part], text[part], strict=True))
             rows.append({"group": heading, "file": words.file_label(file), **line})
-    las = list(protocol.LA_KEYS)
+    las = every_la(table)
     headings = {"file": "", **{la: words.LAS[la] for la in las}}
     return house(
         rows, "arrivals", labels=headings, group="group", numbers=las,
@@ -205,6 +205,46 @@ def decisions(bundle: Bundle, register: Register) -> gt.GT:
     return house(rows, "decisions", labels=headings, numbers=las, notes=count_notes(bundle, texts))
 
 
+def changes(bundle: Bundle, register: Register) -> gt.GT:
+    """Set what changed since the previous refresh, by LA: where any change can be shown."""
+    table = bundle.table("changes").reset_index(drop=True)
+    texts = cell(table, "n").where(masked(table, "n") | table["direction"].isna(), _signed(table))
+    table = table.assign(text=texts, rule=table["rule"].fillna(""))
+    las = every_la(table)
+    rows: Rows = []
+    for subject, heading in words.CHANGES.items():
+        part = table[table["subject"] == subject]
+        part = part[part["direction"].isin(("more", "fewer"))]
+        order = words.FILES if subject != "flow" else words.STEPS
+        for item in words.in_order(part["item"], order):
+            for rule in words.in_order(part.loc[part["item"] == item, "rule"], RULES):
+                which = (table["subject"] == subject) & (table["item"] == item)
+                line = table[which & (table["rule"] == rule)].set_index("la")["text"]
+                rows.append({"group": heading, "what": _changed(subject, item, rule)} | {
+                    la: line.get(la, words.count(0) if rule else ABSENT)
+                    for la in las
+                })  # fmt: skip
+    step = int(bundle.manifest["disclosure"]["round_to"])
+    notes = ["Left out: what did not change, or by too few to show."] if rows else []
+    if rows and step > 1:
+        notes.append(f"A difference of two rounded counts can be off by {step}.")
+    notes += [note for note in count_notes(bundle, texts) if note.startswith(MASKED_TEXT)]
+    headings = {"what": "", **{la: words.LAS[la] for la in las}}
+    return house(rows, "changes", labels=headings, group="group", numbers=las, notes=notes)
+
+
+def _signed(table: pd.DataFrame) -> pd.Series:
+    signs = table["direction"].map({"more": "+", "fewer": words.MINUS}).fillna("")
+    return signs + table["n"].fillna(0).map(words.count)
+
+
+def _changed(subject: str, item: str, rule: str) -> str:
+    if subject == "flow":
+        return words.label(words.STEPS, item)
+    file = words.file_label(item)
+    return f"{file}: {words.in_sentence(words.rule_label(rule))}" if rule else file
+
+
 def control_window(bundle: Bundle, register: Register) -> gt.GT:
     """Set the share of the control children's window that lay after go-live, by outcome."""
     table = bundle.table("control_window")
@@ -227,5 +267,6 @@ TABLES: Final[dict[str, Any]] = {
     "missingness": missingness,
     "rules": rules,
     "decisions": decisions,
+    "changes": changes,
     "control_window": control_window,
 }

@@ -26,7 +26,7 @@ from plotnine import (
 
 from fvlib import protocol
 from fvlib.report import words
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import Bundle, every_la, la_order
 from fvlib.report.canvas import Canvas, words_only
 from fvlib.report.plot_style import (
     AFTER,
@@ -67,7 +67,7 @@ def arrivals(bundle: Bundle) -> Any:
         return words_only("No file that was received holds dates")
     files = [words.file_label(file) for file in words.in_order(told, words.FILES)]
     table["file"] = pd.Categorical(table["file"].map(words.file_label), files)
-    known = [words.LAS[la] for la in protocol.LA_KEYS if la in set(table["la"])]
+    known = [words.LAS[la] for la in la_order(table)]
     table["la"] = pd.Categorical(table["la"].map(words.LAS), known[::-1])
     period = bundle.manifest["trial_period"]
     start, end = _year(period["start"]), _year(period["end"])
@@ -114,7 +114,7 @@ def set_aside_grid(bundle: Bundle) -> Grid:
     table = bundle.table("set_aside").reset_index(drop=True)
     texts = cell(table, "rows")
     top = np.sqrt(float(table["rows"].max())) if table["rows"].notna().any() else 1.0
-    grid = Grid(list(protocol.LA_KEYS))
+    grid = Grid(every_la(table))
     for file in words.in_order(table["file"].astype(str), words.FILES):
         grid.heading(words.file_label(file))
         of_file = table[table["file"] == file]

@@ -197,7 +197,7 @@ def _refresh(bundle: Bundle) -> dict[str, str]:
     return {
         "refresh.name": str(manifest["refresh"]),
         "refresh.look": "interim look" if bundle.interim else "final analysis",
-        "refresh.data_through": data_through(manifest),
+        "refresh.data_through": words.dates_by_la(manifest["data_through"]),
         "refresh.stamp": stamp(bundle),
         "refresh.imputations": words.count(manifest["imputations"]),
         "refresh.seed": str(manifest["seed"]),
@@ -214,22 +214,12 @@ def _refresh(bundle: Bundle) -> dict[str, str]:
     }
 
 
-def data_through(manifest: Mapping[str, Any]) -> str:
-    """Say up to which date the extracts are complete; by LA where that differs."""
-    through: Mapping[str, str] = manifest["data_through"]
-    if len(set(through.values())) == 1:
-        return words.day(next(iter(through.values())))
-    return words.listing(
-        f"{words.day(through[la])} ({words.LAS[la]})" for la in protocol.LA_KEYS if la in through
-    )
-
-
 def stamp(bundle: Bundle) -> str:
     """Say in a line which data, which look and which version this is."""
     manifest = bundle.manifest
     parts = [
         f"Refresh {manifest['refresh']}",
-        f"data through {data_through(manifest)}",
+        f"data through {words.dates_by_la(manifest['data_through'])}",
         "interim look" if bundle.interim else "final analysis",
         f"fvlib {manifest.get('versions', {}).get('fvlib', 'unknown')}",
     ]
@@ -250,4 +240,5 @@ def _tables(bundle: Bundle, strings: dict[str, str], hidden: set[str]) -> None:
     strings["set_aside.summary"] = accounts.set_aside(bundle)
     strings["arrivals.summary"] = accounts.arrivals(bundle)
     strings["missingness.summary"] = accounts.missingness(bundle)
+    strings["changes.summary"] = accounts.changes(bundle)
     strings |= ipe_accounts.strings(bundle)

@@ -8,7 +8,7 @@ ratio of 0.998 onto 1) keeps the digits that tell it apart.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -16,6 +16,7 @@ from typing import Final
 
 from fvlib import protocol
 from fvlib.data import codes
+from fvlib.data.files import UNKNOWN_LA
 
 MINUS: Final = "\u2212"
 NO_BREAK: Final = "\u00a0"
@@ -134,6 +135,13 @@ def short_day(value: date | str) -> str:
 def span(first: date | str, last: date | str) -> str:
     """Write two dates as a range."""
     return f"{day(first)} to {day(last)}"
+
+
+def dates_by_la(dates: Mapping[str, str]) -> str:
+    """Write a date for each LA: once where they are all the same."""
+    if len(set(dates.values())) == 1:
+        return day(next(iter(dates.values())))
+    return listing(f"{day(dates[la])} ({LAS[la]})" for la in protocol.LA_KEYS if la in dates)
 
 
 def listing(items: Iterable[str]) -> str:
@@ -266,7 +274,7 @@ OUTCOMES: Final = {
     ),
 }
 
-LAS: Final = protocol.LA_NAMES | {"all": "All five LAs"}
+LAS: Final = protocol.LA_NAMES | {"all": "All five LAs", UNKNOWN_LA: "No LA named"}
 
 # Insertion order is display order.
 ROLES: Final = {
@@ -319,6 +327,13 @@ ANALYSES: Final = {
     "first-referral-only": "First referral only",
     "all-referrals": "All referrals",
     **{f"leave-out-{key}": f"Without {name}" for key, name in protocol.LA_NAMES.items()},
+}
+
+# What is compared with the previous refresh (`fvlib/changes.py`), in order.
+CHANGES: Final = {
+    "rows_read": "Rows received",
+    "set_aside": "Rows set aside",
+    "flow": "Children, and outcomes that can be seen",
 }
 
 CONDITIONS: Final = {

@@ -6,6 +6,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from report_bundles import Contents, first_slice, fitted, linear
 
+from fvlib import protocol
 from fvlib.report.quantities import QuantityError
 from fvlib.report.report import Report
 
@@ -92,3 +93,31 @@ def test_the_time_averaged_effect_is_told_or_its_absence(opened: Open) -> None:
         row["term"] = "time_averaged" if row["term"] == "treatment" else row["term"]
     told = opened(Contents(rows=first_slice() + rows), "second").q["X5.over_time"]
     assert f"odds ratio 0.90 (95{N}% CI 0.74 to 1.10)" in told
+
+
+@pytest.mark.parametrize(
+    ("named", "before", "told"),
+    [
+        (None, None, "This refresh names no earlier one: there is nothing to compare it with."),
+        (
+            "2023-10", None,
+            "The previous refresh is 2023-10. Its released results were not at hand when these "
+            "were made, so that what changed since then cannot be told here.",
+        ),
+        (
+            "2023-10", "2023-10-31",
+            "The previous refresh is 2023-10. Its data reached to 31 October 2023; they now reach "
+            "to 30 September 2025.",
+        ),
+        (
+            "2023-10", "2025-09-30",
+            "The previous refresh is 2023-10. The data still reach to 30 September 2025.",
+        ),
+    ],
+)  # fmt: skip
+def test_what_changed_is_told_or_said_not_to_be_known(
+    opened: Open, named: str | None, before: str | None, told: str
+) -> None:
+    through = None if before is None else dict.fromkeys(protocol.LA_KEYS, before)
+    manifest = {"previous_refresh": named, "previous_data_through": through}
+    assert opened(Contents(manifest=manifest)).q["changes.summary"] == told

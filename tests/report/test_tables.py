@@ -197,3 +197,42 @@ def test_a_red_banner_names_la_and_file(opened: Open) -> None:
     assert "Coventry (Referrals)" in parts[1][2]
     quiet = opened(Contents(synthetic=False), "quiet").notice
     assert quiet._repr_markdown_() == ""
+
+
+def changed(*rows: tuple[object, ...]) -> pd.DataFrame:
+    columns = ["subject", "la", "item", "rule", "direction", "n", "n_masked"]
+    return pd.DataFrame([(*row, pd.isna(row[-1])) for row in rows], columns=columns)
+
+
+def test_changes_are_signed_and_small_ones_masked(opened: Open) -> None:
+    table = changed(
+        ("rows_read", "warwickshire", "plans", None, "more", 1250),
+        ("rows_read", "sefton", "plans", None, "fewer", 40),
+        ("rows_read", "coventry", "plans", None, None, None),
+        ("rows_read", "sefton", "children", None, "same", 0),
+        ("set_aside", "newcastle", "plans", "end before start", "fewer", 80),
+        ("flow", "sefton", "S1_not_observable", None, None, None),
+    )
+    told = [r for r in cells(opened(Contents(tables={"changes": table})), "changes") if len(r) > 1]
+    assert told[0] == ["", "Warwickshire", "Newcastle", "Coventry", "Solihull", "Sefton"]
+    assert told[1:] == [
+        ["Plans", "+1,250", "\u2013", MASKED_TEXT, "\u2013", "\u221240"],
+        # No row of an LA under a rule, before and after, is a true zero.
+        ["Plans: end before start", "0", "\u221280", "0", "0", "0"],
+    ]
+
+
+def test_rows_that_name_no_la_are_shown_where_there_are_any(opened: Open) -> None:
+    aside = pd.DataFrame(
+        [("unknown", "ipe_survey", "unknown code", 40), ("sefton", "plans", "not a date", 15)],
+        columns=["la", "file", "rule", "rows"],
+    ).assign(rows_masked=False)
+    report = opened(Contents(tables={"set_aside": aside}))
+    assert row(report, "set_aside", "")[1:] == [
+        "Warwickshire", "Newcastle", "Coventry", "Solihull", "Sefton", "No LA named",
+    ]  # fmt: skip
+    assert row(report, "set_aside", "Unknown code") == ["Unknown code", *"00000", "40"]
+    assert row(report, "set_aside", "Not a date") == ["Not a date", *"0000", "15", "0"]
+    assert report.q["set_aside.summary"].endswith(
+        "They come from Sefton and rows that name no local authority."
+    )
