@@ -41,6 +41,7 @@ from fvlib.trial.cohort import ALL_REFERRALS, ELIGIBILITY
 from fvlib.trial.exposure import (
     as_referred,
     care_entry,
+    care_entry_joined,
     four_weeks,
     half_time,
     later_date,
@@ -302,6 +303,12 @@ OURS: Final = (
         id="s5-composite",
         outcome="S5-composite",
         changes="entered care and not reunified, over the whole cohort",
+    ),
+    _ours(
+        id="s4-care-entry-joined",
+        outcome="S4",
+        changes="by the date care began, the periods after the trial joined with its last",
+        exposure=care_entry_joined,
     ),
     *(
         _ours(

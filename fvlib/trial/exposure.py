@@ -108,6 +108,16 @@ def care_entry(trial: Trial) -> pd.DataFrame:
     )
 
 
+def care_entry_joined(trial: Trial) -> pd.DataFrame:
+    """X3 with the periods after the trial joined with its last.
+
+    Few children enter care so late, all of them after go-live, so that such a period can't stand by
+    itself when it has no event; of treatment its own indicator tells nothing.
+    """
+    entered = care_entry(trial)
+    return entered.assign(period=entered["period"].clip(upper=protocol.PERIODS - 1))
+
+
 def without_embedding(trial: Trial) -> pd.DataFrame:
     """X6: the primary's condition, less children referred in their LA's embedding period.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,7 @@ from fvlib.imputations import riskier, shifted_odds
 from fvlib.models.mixed import ScoreTest, fit_logistic
 from fvlib.plan import COMPLETE_CASES, DERIVED, PLAN
 from fvlib.refresh import Cost, DiD, Disclosure
-from fvlib.trial.exposure import DatesNeeded
+from fvlib.trial.exposure import DatesNeeded, care_entry, care_entry_joined
 from tests.analysis.conftest import STARTS, toy_trial
 
 ROWS = {row.id: row for row in PLAN}
@@ -274,6 +275,21 @@ def test_riskier_levels_are_judged_within_la_and_period() -> None:
     assert riskier(world, "primary_need") == ["1"]
     odds = shifted_odds(world, ["primary_need"], 3.0)["primary_need"]
     assert (list(odds), list(odds["1"])) == (["1"], [3.0] * 100 + [1.0] * 100)
+
+
+def test_late_entries_to_care_join_the_trial_s_last_period() -> None:
+    # Periods of six months from October 2019: 5 until September 2022, 8 from October 2023.
+    began = ["2019-10-01", "2022-09-30", "2022-10-01", "2023-10-01"]
+    start = pd.Series(np.array(began, dtype="datetime64[s]"))
+    world = SimpleNamespace(
+        histories=SimpleNamespace(first_care=pd.DataFrame({"start": start})),
+        cohort=pd.DataFrame({"live_date": np.full(4, STARTS[1])}),
+        refresh=SimpleNamespace(trial_dates=(date(2019, 10, 1), date(2022, 9, 30))),
+    )
+    assert care_entry(world)["period"].tolist() == [0, 5, 6, 8]
+    joined = care_entry_joined(world)
+    assert joined["period"].tolist() == [0, 5, 5, 5]
+    assert joined["treated"].tolist() == [0, 1, 1, 1]
 
 
 def days_trial(effect: float) -> Any:
