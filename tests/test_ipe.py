@@ -353,3 +353,85 @@ def test_a_return_that_a_later_one_overtook_is_missing() -> None:
     assert state["warwickshire", "survey", "6m"] == "missing"
     assert state["warwickshire", "survey", "12m"] == "arrived"
     assert state["warwickshire", "training", "6m"] == "late"
+
+
+def shown(found: Any) -> dict[str, pd.DataFrame]:
+    tables = ipe_tables(found, refresh_of(disclosure=RULE.model_dump()))
+    return {name: safe(table, RULE) for name, table in tables.items()}
+
+
+def test_attendance_and_staff_trained_are_not_subtracted() -> None:
+    # 155 trained, 150 at the event: 5 came to be trained in another way.
+    out = shown(
+        extracts(
+            admin=[("sefton", "6m", "staff_trained_awareness", 155, 200)],
+            training=[
+                ("sefton", "6m", "awareness", "manager", None, 60, 80),
+                ("sefton", "6m", "awareness", "practitioner", None, 90, 120),
+            ],
+        )
+    )
+    assert out["ipe"]["numerator"].tolist() == [155]
+    attended = out["ipe_training"].set_index("level")["attended"]
+    assert pd.isna(attended[""])
+    assert attended[["manager", "practitioner"]].isna().sum() == 1  # or they would add up
+    assert out["ipe_training"]["eligible"].tolist() == [200, 80, 120]
+
+
+def test_a_masked_attendance_is_not_shown_as_staff_trained() -> None:
+    # From 50 to 57 at the event is 7, masked; the indicator that says 57 too starts at 12 months.
+    out = shown(
+        extracts(
+            admin=[("sefton", "12m", "staff_trained_deep_dive", 57, 200)],
+            training=[
+                ("sefton", "6m", "deep_dive", "manager", None, 50, 200),
+                ("sefton", "12m", "deep_dive", "manager", None, 57, 200),
+            ],
+        )
+    )
+    assert out["ipe_training"]["attended"].isna().tolist() == [False, True]
+    assert out["ipe"]["numerator_masked"].tolist() == [True]
+
+
+def test_those_trained_to_awareness_alone_are_not_given_by_subtraction() -> None:
+    # 150 trained to awareness or more, 145 of them to deep dive too: 5 to awareness alone.
+    out = shown(
+        extracts(
+            admin=[
+                ("sefton", "6m", "staff_trained_awareness", 150, 200),
+                ("sefton", "6m", "staff_trained_deep_dive", 145, 200),
+            ]
+        )
+    )
+    numerators = out["ipe"].set_index("indicator")["numerator"]
+    assert numerators["staff_trained_awareness"] == 150
+    assert pd.isna(numerators["staff_trained_deep_dive"])
+
+
+def test_attendance_far_from_staff_trained_is_another_count() -> None:
+    out = shown(
+        extracts(
+            admin=[
+                ("sefton", "6m", "staff_trained_awareness", 170, 200),
+                ("sefton", "6m", "staff_trained_deep_dive", 6, 200),
+            ],
+            training=[
+                ("sefton", "6m", "awareness", "manager", None, 60, 80),
+                ("sefton", "6m", "awareness", "practitioner", None, 90, 120),
+            ],
+        )
+    )
+    assert out["ipe_training"]["attended"].tolist() == [150, 60, 90]
+    assert out["ipe"]["numerator_masked"].tolist() == [False, True]
+
+
+def test_a_masked_indicator_is_not_shown_as_attendance() -> None:
+    # 5 of 200 are not trained: 195 is masked, and the training return would say it.
+    out = shown(
+        extracts(
+            admin=[("sefton", "6m", "staff_trained_awareness", 195, 200)],
+            training=[("sefton", "6m", "awareness", "manager", None, 195, None)],
+        )
+    )
+    assert out["ipe"]["numerator_masked"].tolist() == [True]
+    assert out["ipe_training"]["attended_masked"].tolist() == [True]

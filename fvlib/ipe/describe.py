@@ -19,6 +19,7 @@ from fvlib.ipe.indicators import BEFORE, INDICATORS, Indicator, further_item
 from fvlib.ipe.returns import family_table, training_table
 from fvlib.ipe.schedule import schedule
 from fvlib.ipe.survey import response_table, score_table, survey_table, unanswered_table
+from fvlib.ipe.ties import tied
 from fvlib.refresh import Refresh
 
 # Indicators of `ipe.csv` from the FGC return: id, service, numerator, denominator.
@@ -54,7 +55,11 @@ def ipe_tables(extracts: Extracts, refresh: Refresh) -> dict[str, CountTable]:
     """
     survey = survey_table(extracts.ipe_survey)
     families = family_table(extracts.ipe_fgc)
-    ipe = indicator_table(extracts.ipe_admin, survey, families, refresh)
+    ipe, training = tied(
+        indicator_table(extracts.ipe_admin, survey, families, refresh),
+        training_table(extracts.ipe_training),
+        refresh.disclosure,
+    )
     return {
         "ipe": ipe,
         "ipe_survey": survey,
@@ -62,7 +67,7 @@ def ipe_tables(extracts: Extracts, refresh: Refresh) -> dict[str, CountTable]:
         "ipe_response": response_table(extracts.ipe_survey, ipe, refresh),
         "ipe_unanswered": unanswered_table(extracts.ipe_survey),
         "ipe_fgc": families,
-        "ipe_training": training_table(extracts.ipe_training),
+        "ipe_training": training,
         "ipe_schedule": CountTable(schedule(extracts, refresh)),
     }
 

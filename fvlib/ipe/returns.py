@@ -48,7 +48,8 @@ def training_table(training: pd.DataFrame) -> CountTable:
                 }
             )  # fmt: skip
     columns = ["la", "time_point", "event", "split", "level", "attended", "eligible"]
-    frame = frame_of(rows, columns).assign(share=np.nan)
+    hide = {"hide_attended": False, "hide_eligible": False}  # see `fvlib.ipe.ties`
+    frame = frame_of(rows, columns).assign(share=np.nan, **hide)
     frame["eligible"] = frame["eligible"].astype("Float64")
     return CountTable(
         frame,
@@ -57,4 +58,5 @@ def training_table(training: pd.DataFrame) -> CountTable:
         shares={"share": ("attended", "eligible")},
         margins=(Margin(by=("la", "time_point", "event"), split="split"),),
         running=Running(by=("la", "event", "split", "level"), counts=("attended",)),
+        hidden={"attended": "hide_attended", "eligible": "hide_eligible"},
     )
