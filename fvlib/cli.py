@@ -115,7 +115,7 @@ def template(
 @app.command()
 def check(name: Name) -> None:
     """Load and validate only. Exit 0: clean; 1: rows set aside; 2: refused."""
-    from fvlib.data.check import check_refresh, summary_table  # noqa: PLC0415
+    from fvlib.check import check_refresh, summary_table  # noqa: PLC0415
     from fvlib.refresh import load_refresh  # noqa: PLC0415
 
     root = _root()

@@ -135,6 +135,7 @@ def _rules() -> Iterator[str]:
         "refused": "The whole refresh is refused if one of these doesn't hold",
         "set aside": "A row is set aside, for its sender to correct, if one of these doesn't hold",
         "resolved": "Put right by rule, and counted",
+        "decided": "Read by rule beside the child's other rows, and counted",
     }
     for outcome, heading in told.items():
         yield f"## {heading}"

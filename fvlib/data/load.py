@@ -75,7 +75,7 @@ def load_extracts(refresh: Refresh, root: Path) -> Extracts:
     Refusal
         The refresh can't be used as a whole; the message names every file and column at fault.
     """
-    return _extracts(*screen_refresh(refresh, root))
+    return extracts_of(*screen_refresh(refresh, root))
 
 
 def screen_refresh(refresh: Refresh, root: Path) -> tuple[Intake, list[Screened]]:
@@ -99,7 +99,8 @@ def _screen_all(intake: Intake, refresh: Refresh) -> list[Screened]:
     return screened
 
 
-def _extracts(intake: Intake, screened: list[Screened]) -> Extracts:
+def extracts_of(intake: Intake, screened: list[Screened]) -> Extracts:
+    """Type and stack the kept rows of judged files."""
     of = {spec.name: [part for part in screened if part.spec is spec] for spec in FILES.values()}
     offsets = _offsets(of[CHILDREN.name])
     rosters = {part.raw.source.la: roster_of(part) for part in of[CHILDREN.name]}

@@ -1,7 +1,8 @@
 """The rules of the data contract, as data: what is checked, why, and what a breach leads to.
 
 The rows here say what every part of the package calls a rule, and tell it to people; `screening.py`
-and `source.py` carry them out, reading limits and columns from `files.py`.
+and `source.py` carry them out, reading limits and columns from `files.py`, and `trial/spells.py`
+those by which a child's rows are read together.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final, Literal
 
 from fvlib.data.files import (
     ATTENDANCE,
+    CARE_EPISODES,
     CHILDREN,
     FILES,
     IPE_ADMIN,
@@ -21,6 +23,7 @@ from fvlib.data.files import (
     LA_FILES,
     LONGEST_IDENTIFIER,
     LONGEST_TEXT,
+    PLANS,
     SESSIONS_IN_A_YEAR,
     WITHDRAWALS,
     Kind,
@@ -33,10 +36,11 @@ class Rule:
 
     `refused`: the whole refresh is. `set aside`: the row is, for the authority to correct.
     `resolved`: the row stays (or one of several equal rows does), by the stated rule; counted.
+    `decided`: the row stays as it is; how it was read beside the child's other rows is counted.
     """
 
     id: str
-    outcome: Literal["refused", "set aside", "resolved"]
+    outcome: Literal["refused", "set aside", "resolved", "decided"]
     files: tuple[str, ...]
     checks: str
     why: str
@@ -387,6 +391,115 @@ _RESOLUTIONS: Final = (
     ),
 )
 
-RULES: Final = MappingProxyType(
-    {rule.id: rule for rule in (*_REFUSALS, *_VALUE_RULES, *_ROW_RULES, *_RESOLUTIONS)}
+# How periods of care and plan spells are put together from rows that are kept.
+_DECISIONS: Final = (
+    Rule(
+        "short_break_removed",
+        "decided",
+        (CARE_EPISODES.name,),
+        "episode under V3 or V4 left out before all else",
+        "short breaks are not being looked after",
+    ),
+    Rule(
+        "sorted_by_start",
+        "decided",
+        (CARE_EPISODES.name,),
+        "episode that stood after a later one in the file, put in order",
+        "files need not come in order",
+    ),
+    Rule(
+        "open_despite_reason",
+        "decided",
+        (CARE_EPISODES.name,),
+        "episode without DEC taken as open although REC is filled",
+        "without a day the end can't be placed",
+    ),
+    Rule(
+        "cut_at_next",
+        "decided",
+        (CARE_EPISODES.name,),
+        "episode whose DEC lies after the next one's start, cut there",
+        "a child is in one placement at a time, and the later row is the newer",
+    ),
+    Rule(
+        "open_cut_at_next",
+        "decided",
+        (CARE_EPISODES.name,),
+        "episode without DEC that has a later one, cut at its start",
+        "the later episode says that this one was over",
+    ),
+    Rule(
+        "joined_next_day",
+        "decided",
+        (CARE_EPISODES.name,),
+        "period carried on over the night: next episode starts the day after DEC",
+        "the night between two placements is no time at home",
+    ),
+    Rule(
+        "started_after_nothing",
+        "decided",
+        (CARE_EPISODES.name,),
+        "period started at a child's first episode although RNE is not S",
+        "the row that began the period was not sent: care began by this day at the latest",
+    ),
+    Rule(
+        "started_after_short_break",
+        "decided",
+        (CARE_EPISODES.name,),
+        "period started after a short break although RNE is not S",
+        "care that follows a short break begins then",
+    ),
+    Rule(
+        "started_after_end",
+        "decided",
+        (CARE_EPISODES.name,),
+        "period started after one that had ended although RNE is not S",
+        "a period that has ended can't go on",
+    ),
+    Rule(
+        "started_after_gap",
+        "decided",
+        (CARE_EPISODES.name,),
+        "period started after X1 and two days or more, although RNE is not S",
+        "days out of care lie between the two",
+    ),
+    Rule(
+        "started_despite_x1",
+        "decided",
+        (CARE_EPISODES.name,),
+        "period started at RNE S although the episode before it ended by X1",
+        "RNE S says that care began anew",
+    ),
+    Rule(
+        "ended_without_successor",
+        "decided",
+        (CARE_EPISODES.name,),
+        "X1 with no later episode: period ended at DEC",
+        "DEC is the last day that is known",
+    ),
+    Rule(
+        "plan_overlap_merged",
+        "decided",
+        (PLANS.name,),
+        "plan that starts before an earlier one ended: one spell",
+        "a day on two plans is one day",
+    ),
+    Rule(
+        "plan_touch_merged",
+        "decided",
+        (PLANS.name,),
+        "plan that starts on the day an earlier one ended: one spell",
+        "stepping straight from one plan to another is no return",
+    ),
+    Rule(
+        "plan_next_day_merged",
+        "decided",
+        (PLANS.name,),
+        "plan that starts the day after an earlier one ended: one spell",
+        "no clear day off plans lies between the two",
+    ),
 )
+
+_ALL: Final = (*_REFUSALS, *_VALUE_RULES, *_ROW_RULES, *_RESOLUTIONS, *_DECISIONS)
+RULES: Final = MappingProxyType({rule.id: rule for rule in _ALL})
+DECISIONS: Final = tuple(rule.id for rule in _DECISIONS)

@@ -14,7 +14,6 @@ from fvlib.report import sentences, words
 from fvlib.report.bundle import Bundle, every_la, la_order, masked
 from fvlib.report.register import Register
 from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, by_la, cell, count_notes, house
-from fvlib.trial.spells import RULES as DECISIONS
 
 
 def flow(bundle: Bundle, register: Register) -> gt.GT:
@@ -201,7 +200,8 @@ def decisions(bundle: Bundle, register: Register) -> gt.GT:
     table = table[table["rule"].isin(met)].reset_index(drop=True)
     rows, headings, las, texts = by_la(table, "rule", "rows")
     for row in rows:
-        row["rule"] = words.sentence_case(DECISIONS.get(row["rule"], words.plain(row["rule"])))
+        known = RULES.get(row["rule"])
+        row["rule"] = words.sentence_case(known.checks) if known else words.plain(row["rule"])
     return house(rows, "decisions", labels=headings, numbers=las, notes=count_notes(bundle, texts))
 
 

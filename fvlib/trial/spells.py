@@ -1,7 +1,7 @@
 """Spells from rows: periods of care from episodes, plan spells from plans, days covered once.
 
-Each decision that a reconstruction takes is counted by LA under its own rule name; `RULES` says
-what each rule is.
+Each decision that a reconstruction takes is counted by LA under its own rule: the contract's
+`DECISIONS`.
 """
 
 from __future__ import annotations
@@ -13,29 +13,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from fvlib.data.rules import DECISIONS
 from fvlib.trial.frames import Bools, Days, Ints, by_la, days, long_counts, stamps
 
 SHORT_BREAKS: Final = ("V3", "V4")
 STARTED: Final = "S"  # RNE: started to be looked after
 CONTINUES: Final = "X1"  # REC: episode ceases and a new one begins
-
-RULES: Final = {
-    "short_break_removed": "episode under V3 or V4 left out before all else",
-    "sorted_by_start": "episode that stood after a later one in the file, put in order",
-    "open_despite_reason": "episode without DEC taken as open although REC is filled",
-    "cut_at_next": "episode whose DEC lies after the next one's start, cut there",
-    "open_cut_at_next": "episode without DEC that has a later one, cut at its start",
-    "joined_next_day": "period carried on over the night: next episode starts the day after DEC",
-    "started_after_nothing": "period started at a child's first episode although RNE is not S",
-    "started_after_short_break": "period started after a short break although RNE is not S",
-    "started_after_end": "period started after one that had ended although RNE is not S",
-    "started_after_gap": "period started after X1 and two days or more, although RNE is not S",
-    "started_despite_x1": "period started at RNE S although the episode before it ended by X1",
-    "ended_without_successor": "X1 with no later episode: period ended at DEC",
-    "plan_overlap_merged": "plan that starts before an earlier one ended: one spell",
-    "plan_touch_merged": "plan that starts on the day an earlier one ended: one spell",
-    "plan_next_day_merged": "plan that starts the day after an earlier one ended: one spell",
-}
 
 # Stands for an end not yet known; beyond any date, and small enough for _KEY below.
 _NEVER: Final = 1 << 21
@@ -242,7 +225,7 @@ def periods_of_care(episodes: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, 
 
 
 def count_decisions(*touched: tuple[pd.DataFrame, Mapping[str, Bools]]) -> pd.DataFrame:
-    """Count decisions by LA and rule; every LA and every rule of `RULES` has its row.
+    """Count decisions by LA and rule; every LA and every rule of `DECISIONS` has its row.
 
     Parameters
     ----------
@@ -256,7 +239,7 @@ def count_decisions(*touched: tuple[pd.DataFrame, Mapping[str, Bools]]) -> pd.Da
     """
     rows = [
         by_la(frame["la"], decisions[rule]).rename(rule)
-        for rule in RULES
+        for rule in DECISIONS
         for frame, decisions in touched
         if rule in decisions
     ]

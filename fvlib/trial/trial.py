@@ -41,7 +41,7 @@ class Trial:
     referrals
         The extracts' referrals.
     decisions
-        la, rule, rows: what the reconstruction of spells decided (`spells.RULES`).
+        la, rule, rows: what the reconstruction of spells decided (the contract's `DECISIONS`).
     """
 
     refresh: Refresh

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from conftest import Sender
+from sent_files import Sender
 
 Mutation = Callable[[np.random.Generator, Sender, str], None]
 

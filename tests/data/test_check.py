@@ -6,11 +6,11 @@ import io
 import re
 
 import pandas as pd
-from conftest import Sender, small_refresh
 from rich.console import Console
+from sent_files import Sender, small_refresh
 from test_load import CASCADES, LA, SET_ASIDE, counts
 
-from fvlib.data.check import CheckOutcome, check_refresh, summary_table
+from fvlib.check import CheckOutcome, check_refresh, summary_table
 from fvlib.data.load import screen_refresh
 from fvlib.data.rules import RULES
 
@@ -44,7 +44,8 @@ def test_clean(sender: Sender) -> None:
     sender.set_cell(f"{LA}/children.csv", 1, "ethnicity", " wbri")  # resolved rows are clean
     outcome = checked(sender)
     assert outcome.exit_code == 0
-    assert outcome.counts["rows"].tolist() == [1]
+    assert not (outcome.counts["outcome"] == "set aside").any()
+    assert outcome.counts.query("outcome == 'resolved'")["rows"].tolist() == [1]
     assert "Clean: no row set aside, 1 resolved" in printed(outcome)
     assert "Clean: no row set aside" in outcome.html
     assert requests(outcome.html) == []
@@ -62,6 +63,44 @@ def test_rows_set_aside(sender: Sender) -> None:
     assert "Coventry, plans: 25.0%" in text  # 1 row of 4: over the banner's 5 %
     assert "Coventry, plans: 25.0%" in outcome.html
     assert requests(outcome.html) == []
+
+
+def test_plans_and_episodes_are_read_together_and_counted_by_la(sender: Sender) -> None:
+    """Each LA's files have one plan that follows another on the next day, and no other choice."""
+    plans = ["co2,CPP,2021-04-01,2021-08-01", "co5,CIN,2021-06-01,2021-07-01"]  # nested, touching
+    episodes = [
+        "co1,05/02/2020,S,C1,N1,U4,PR1,05/06/2020,X1,",
+        "co1,05/05/2020,P,C1,N1,U4,PR1,05/07/2020,X1,",  # begins before the one before it ends
+        "co1,09/07/2020,L,C1,N1,U4,PR1,,E4A,",  # after a gap of four days; REC without DEC
+        "co2,01/02/2020,S,V4,N1,U4,PR1,03/02/2020,E4A,",  # a short break
+        "co5,01/03/2020,L,C1,N1,U4,PR1,04/03/2020,E4A,",  # begins without RNE S
+        "co5,01/02/2020,S,C1,N1,U4,PR1,03/02/2020,X1,",  # stands after it in the file
+    ]
+    for row in plans:
+        sender.add(f"{LA}/plans.csv", row)
+    for row in episodes:
+        sender.add(f"{LA}/care_episodes.csv", row)
+    outcome = checked(sender)
+    assert outcome.exit_code == 0
+    decided = outcome.counts[outcome.counts["outcome"] == "decided"]
+    elsewhere = decided[decided["la"] != LA]
+    assert set(elsewhere["rule"]) == {"plan_next_day_merged"}
+    assert elsewhere["rows"].tolist() == [1] * 4
+    assert counts(decided[decided["la"] == LA]) == {
+        (LA, "plans", "plan_next_day_merged"): 1,
+        (LA, "plans", "plan_overlap_merged"): 1,
+        (LA, "plans", "plan_touch_merged"): 1,
+        (LA, "care_episodes", "cut_at_next"): 1,
+        (LA, "care_episodes", "started_after_gap"): 2,
+        (LA, "care_episodes", "open_despite_reason"): 1,
+        (LA, "care_episodes", "short_break_removed"): 1,
+        (LA, "care_episodes", "sorted_by_start"): 1,
+    }
+    line = next(line for line in printed(outcome).splitlines() if "plan_overlap_merged" in line)
+    assert [cell.strip() for cell in line.split("\u2502")[1:9]] == [
+        "decided", "plans", "plan_overlap_merged", "", "", "1", "", "",
+    ]  # fmt: skip
+    assert "a day on two plans is one day" in outcome.html
 
 
 def test_refused(sender: Sender) -> None:

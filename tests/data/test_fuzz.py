@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import NAME, THROUGH, Sender, good_files
 from mutations import MUTATIONS
+from sent_files import NAME, THROUGH, Sender, good_files
 from test_load import conserved
 
 from fvlib.data.contract import FILES, Column, FileSpec

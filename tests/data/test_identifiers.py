@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import CHILDREN_PER_LA, Sender
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sent_files import CHILDREN_PER_LA, Sender
 
 from fvlib.data import identifiers
 from fvlib.data.contract import FILES

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
-from conftest import THROUGH, Sender, small_refresh
+from sent_files import THROUGH, Sender, small_refresh
 
 from fvlib.data.contract import FILES, RULES
 from fvlib.data.files import data_files

@@ -34,7 +34,6 @@ from fvlib.data.synthetic_outcomes import (
 from fvlib.data.synthetic_world import draw_world
 from fvlib.errors import Refusal
 from fvlib.refresh import add_months, load_refresh
-from fvlib.trial.spells import RULES as SPELL_RULES
 from fvlib.trial.trial import build_trial
 from tests.data.slow_outcomes import Authority, read
 
@@ -213,8 +212,7 @@ def test_every_kind_of_dirt_is_there_and_has_its_rule(soiled):
     planted = {(entry["file"], entry["kind"]) for entry in truth["planted"]}
     for kind in KINDS:
         assert (kind.file, kind.name) in planted, kind
-        rules = SPELL_RULES if kind.outcome == "decided" else RULES
-        assert kind.rule in rules
+        assert RULES[kind.rule].outcome == kind.outcome
 
 
 @pytest.mark.parametrize(("children", "seed"), [(50, 1), (300, 2), (9000, 4)])

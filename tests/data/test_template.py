@@ -8,9 +8,9 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from conftest import NAME, small_refresh
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
+from sent_files import NAME, small_refresh
 
 from fvlib.data.contract import FILES, LA_FILES
 from fvlib.data.load import load_extracts

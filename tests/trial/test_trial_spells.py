@@ -15,8 +15,9 @@ from trial_builder import extracts_of, random_extracts, refresh_of
 from trial_twin import care_periods, plan_spells, rows_of
 
 from fvlib import protocol
+from fvlib.data.rules import DECISIONS
 from fvlib.trial import build_trial
-from fvlib.trial.spells import RULES, merge, periods_of_care
+from fvlib.trial.spells import merge, periods_of_care
 from fvlib.trial.spells import plan_spells as fast_plan_spells
 
 NEVER = np.datetime64("NaT")
@@ -31,8 +32,8 @@ def episode(start: str, end: str | None, *codes: str | None) -> dict[str, Any]:
 def decisions(episodes: list[dict[str, Any]], plans: list[dict[str, Any]] = ()) -> dict[str, int]:
     extracts = extracts_of(children=[{}], care_episodes=episodes, plans=plans)
     counted = build_trial(extracts, refresh_of()).decisions
-    assert set(counted["rule"]) == set(RULES)
-    assert len(counted) == len(RULES) * len(protocol.LA_KEYS)
+    assert set(counted["rule"]) == set(DECISIONS)
+    assert len(counted) == len(DECISIONS) * len(protocol.LA_KEYS)
     assert counted.loc[counted["la"] != "newcastle", "rows"].sum() == 0
     of_la = counted[counted["rows"] > 0].set_index("rule")["rows"]
     return of_la.to_dict()

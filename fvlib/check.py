@@ -13,17 +13,21 @@ from rich.table import Table
 
 from fvlib import protocol
 from fvlib.data.files import BANNER_SHARE, FILES, SET_ASIDE_FOLDER
-from fvlib.data.load import arrivals_of, counts_of, screen_refresh
+from fvlib.data.load import Extracts, extracts_of, screen_refresh
 from fvlib.data.rules import RULES
 from fvlib.data.screening import LAS
 from fvlib.data.validation import FileValidation, validate
 from fvlib.errors import Refusal
 from fvlib.refresh import Refresh
+from fvlib.trial.spells import count_decisions, periods_of_care, plan_spells
 
 CLEAN: Final = 0
 ROWS_SET_ASIDE: Final = 1
 REFUSED: Final = 2
 
+_DECIDED: Final = (
+    "how episodes make up periods of care, and plans spells; no row is left out or changed."
+)
 _COUNT_COLUMNS: Final = ["outcome", "la", "file", "rule", "rows"]
 
 
@@ -31,10 +35,10 @@ _COUNT_COLUMNS: Final = ["outcome", "la", "file", "rule", "rows"]
 class CheckOutcome:
     """What a check found.
 
-    `exit_code`: 0 clean (resolved rows included), 1 rows set aside, 2 refused. `counts`: outcome
-    (`set aside`, `resolved`), la, file, rule, rows. `arrivals`: as in `Extracts`. `html`: one
-    self-contained page without any child's value. `message`: why it was refused, else empty.
-    `validations`: pointblank's own counts by file.
+    `exit_code`: 0 clean (rows resolved or decided upon included), 1 rows set aside, 2 refused.
+    `counts`: outcome (`set aside`, `resolved`, `decided`), la, file, rule, rows. `arrivals`: as in
+    `Extracts`. `html`: one self-contained page without any child's value. `message`: why it was
+    refused, else empty. `validations`: pointblank's own counts by file.
     """
 
     exit_code: int
@@ -61,19 +65,29 @@ def check_refresh(refresh: Refresh, root: Path) -> CheckOutcome:
         nothing = pd.DataFrame(columns=_COUNT_COLUMNS)
         page = _page(refresh, "Refused", f"<pre>{escape(str(refusal))}</pre>")
         return CheckOutcome(REFUSED, nothing, pd.DataFrame(), page, str(refusal))
-    set_aside, resolved = counts_of(intake, screened)
-    counts = pd.concat(
-        [set_aside.assign(outcome="set aside"), resolved.assign(outcome="resolved")]
-    )[_COUNT_COLUMNS].reset_index(drop=True)
-    arrivals = arrivals_of(screened)
+    extracts = extracts_of(intake, screened)
+    counts = _counts(extracts)
     validations = tuple(
         validate(parts, refresh)
         for name in FILES
         if (parts := [part for part in screened if part.spec.name == name])
     )
-    exit_code = ROWS_SET_ASIDE if len(set_aside) else CLEAN
-    html = _report(refresh, counts, arrivals, validations)
-    return CheckOutcome(exit_code, counts, arrivals, html, "", validations)
+    exit_code = ROWS_SET_ASIDE if len(extracts.set_aside) else CLEAN
+    html = _report(refresh, counts, extracts.arrivals, validations)
+    return CheckOutcome(exit_code, counts, extracts.arrivals, html, "", validations)
+
+
+def _counts(extracts: Extracts) -> pd.DataFrame:
+    """Count rows set aside, resolved, and read by a rule beside the child's other rows."""
+    _, of_episodes = periods_of_care(extracts.care_episodes)
+    _, _, of_plans = plan_spells(extracts.plans)
+    decided = count_decisions((extracts.care_episodes, of_episodes), (extracts.plans, of_plans))
+    decided = decided[decided["rows"] > 0].assign(
+        file=lambda frame: frame["rule"].map(lambda rule: RULES[str(rule)].files[0])
+    )
+    parts = {"set aside": extracts.set_aside, "resolved": extracts.resolved, "decided": decided}
+    every = pd.concat([part.assign(outcome=outcome) for outcome, part in parts.items()])
+    return every[_COUNT_COLUMNS].reset_index(drop=True)
 
 
 def summary_table(outcome: CheckOutcome) -> Table:
@@ -125,6 +139,8 @@ def _caption(outcome: CheckOutcome) -> str:
     lines = [f"{read:,} rows read, {kept:,} kept."]
     if outcome.exit_code == ROWS_SET_ASIDE:
         lines.append(f"The rows are in {SET_ASIDE_FOLDER}/, to be corrected by their senders.")
+    if (outcome.counts["outcome"] == "decided").any():
+        lines.append(f"Decided: {_DECIDED}")
     over = over_limit(outcome.arrivals, outcome.counts)
     if over:
         lines.append(f"More than {BANNER_SHARE:.0%} set aside: {'; '.join(over)}.")
@@ -138,7 +154,7 @@ def _by_la(counts: pd.DataFrame) -> pd.DataFrame:
         observed=True, fill_value=0,
     )  # fmt: skip
     order = {name: at for at, name in enumerate((*FILES, *RULES))}
-    order |= {"set aside": 0, "resolved": 1}
+    order |= {"set aside": 0, "resolved": 1, "decided": 2}
     wide = wide.sort_index(key=lambda level: level.map(order))
     las = [la for la in LAS if la in wide.columns or la in protocol.LA_KEYS]
     wide.columns = pd.Index(wide.columns.astype(str))
@@ -159,7 +175,7 @@ def _report(
             f'<p class="banner" role="alert">More than {BANNER_SHARE:.0%} of a file\'s rows were '
             f"set aside: {escape(listed)}</p>"
         )
-    parts.append("<h2>Rows set aside and resolved</h2>")
+    parts.append(f"<h2>Rows set aside, resolved, and decided upon</h2><p>Decided: {_DECIDED}</p>")
     wide = _by_la(counts).rename(columns=protocol.LA_NAMES).reset_index()
     why = {rule.id: f"{rule.checks}; {rule.why}" for rule in RULES.values()}
     wide.insert(3, "what the rule asks, and why", wide["rule"].map(why))
