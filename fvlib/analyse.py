@@ -176,7 +176,11 @@ def sample_rows(analysis: Analysis, trial: Trial) -> pd.DataFrame:
 
 def _counts(rows: pd.DataFrame, outcome: str) -> dict[str, Any]:
     binary = outcome not in protocol.LINEAR_OUTCOMES
-    return {"n": float(len(rows)), "events": float(rows["value"].sum()) if binary else np.nan}
+    return {
+        "n": float(len(rows)),
+        "events": float(rows["value"].sum()) if binary else np.nan,
+        estimates.PERSONS: float(rows["child"].nunique()),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,12 @@ def bundle_of(
     if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
         frame[["p_value", "p_adjusted"]] = float("nan")
     return disclosure.Bundle(
-        estimates=disclosure.CountTable(frame, counts=("n", "events"), parts={"events": "n"}),
+        estimates=disclosure.CountTable(
+            frame,
+            counts=("n", "events"),
+            parts={"events": "n"},
+            persons={"n": estimates.PERSONS},
+        ),
         tables=tables,
         manifest=manifest_of(refresh, root, [*plan, *derived], now, previous),
     )

@@ -81,6 +81,11 @@ class CountTable:
     parts
         `{part: whole}`: `part` counts some of `whole`'s persons (events of n), so that the rest
         of the whole is a count too and the part goes when the rest is small.
+    persons
+        `{count: column}`: how many persons stand behind a count of their records (child-terms):
+        the threshold looks at them. Not released; where it is empty the count is of persons.
+    rests
+        `{part: column}`: likewise for the rest of the part's whole.
     shares
         `{share: (part, whole)}`: computed again from the released counts.
     means
@@ -105,6 +110,8 @@ class CountTable:
     frame: pd.DataFrame
     counts: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)
+    persons: Mapping[str, str] = field(default_factory=dict)
+    rests: Mapping[str, str] = field(default_factory=dict)
     shares: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     means: Mapping[str, str] = field(default_factory=dict)
     or_count: tuple[str, ...] = ()
@@ -187,7 +194,10 @@ def masks_of(table: CountTable, rule: Disclosure) -> dict[str, pd.Series]:
     free = np.zeros(len(exact), bool)
     if table.exempt is not None:
         free = exact[table.exempt].to_numpy(bool)
-    masks = {name: is_small(count, rule).to_numpy() & ~free for name, count in counts.items()}
+    masks = {
+        name: is_small(_persons(exact, table.persons.get(name), count), rule).to_numpy() & ~free
+        for name, count in counts.items()
+    }
     for name, column in table.hidden.items():
         masks[name] |= exact[column].to_numpy(bool)
     series = _places(exact, table.running.by) if table.running else []
@@ -198,8 +208,8 @@ def masks_of(table: CountTable, rule: Disclosure) -> dict[str, pd.Series]:
     known = -1
     while known != (known := sum(int(mask.sum()) for mask in masks.values())):
         for part, whole in table.parts.items():
-            rest = is_small(counts[whole] - counts[part], rule).to_numpy() & ~free
-            masks[part] |= masks[whole] | rest
+            rest = _persons(exact, table.rests.get(part), counts[whole] - counts[part])
+            masks[part] |= masks[whole] | (is_small(rest, rule).to_numpy() & ~free)
         for name in table.running.counts if table.running else ():
             for places in series:
                 _mask_small_steps(counts[name], masks[name], places[~steady[places]], rule)
@@ -209,9 +219,18 @@ def masks_of(table: CountTable, rule: Disclosure) -> dict[str, pd.Series]:
     return {name: pd.Series(mask, index=exact.index) for name, mask in masks.items()}
 
 
+def _persons(exact: pd.DataFrame, column: str | None, count: pd.Series) -> pd.Series:
+    """Return how many persons a count stands for: itself, unless the table says otherwise."""
+    if column is None:
+        return count
+    persons: pd.Series = exact[column].astype("Float64").reset_index(drop=True).fillna(count)
+    return persons
+
+
 def _unreleased(table: CountTable) -> set[str]:
     running = table.running.where if table.running else None
-    return {*table.hidden.values(), *(name for name in (table.exempt, running) if name)}
+    behind = {*table.persons.values(), *table.rests.values()}
+    return {*behind, *table.hidden.values(), *(name for name in (table.exempt, running) if name)}
 
 
 def _places(frame: pd.DataFrame, by: tuple[str, ...]) -> list[np.ndarray]:

@@ -46,7 +46,7 @@ def _arrived(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
         "set_aside": CountTable(extracts.set_aside, counts=("rows",)),
         "resolved": CountTable(extracts.resolved, counts=("rows",)),
         "decisions": CountTable(trial.decisions, counts=("rows",)),
-        "flow": CountTable(trial.flow, counts=("n",)),
+        "flow": CountTable(trial.flow, counts=("n",), persons={"n": "children"}),
     }
 
 
@@ -56,6 +56,7 @@ def _outcomes(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
             crude_counts(trial),
             counts=("n", "events", "not_observable", "missing"),
             parts={"events": "n"},
+            persons={name: f"{name}_children" for name in ("n", "not_observable", "missing")},
             shares={"mean": ("events", "n")},
             means={"mean": "n"},
         ),
@@ -63,11 +64,13 @@ def _outcomes(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
             period_counts(trial, protocol.PRIMARY_OUTCOME),
             counts=("n", "events"),
             parts={"events": "n"},
+            persons={"n": "children"},
         ),
         "outcome_periods": CountTable(
             outcome_tables.outcome_periods(trial),
             counts=("n", "events"),
             parts={"events": "n"},
+            persons={"n": "children"},
             shares={"mean": ("events", "n")},
             means={"mean": "n"},
         ),
@@ -79,6 +82,8 @@ def _outcomes(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
             outcome_tables.observed_so_far(trial),
             counts=("n", "observed"),
             parts={"observed": "n"},
+            persons={"n": "children", "observed": "observed_children"},
+            rests={"observed": "open_children"},
             shares={"share": ("observed", "n")},
         ),
         "control_window": CountTable(

@@ -40,6 +40,8 @@ COLUMNS: Final = (
     "dropped",
     "warnings",
 )
+# Children behind n, which counts child-terms for S6: not released, for the gate alone.
+PERSONS: Final = "children"
 # Scales whose p enters Hochberg's family: the p from the log-odds (or the difference) alone.
 TESTED: Final = frozenset({"log_odds", "mean_difference"})
 # What is pooled on one scale and printed on another too: scale -> (other scale, transform).
@@ -128,5 +130,5 @@ def adjust_family(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def frame_of(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Make `estimates.csv`'s frame of rows; columns that a row lacks are missing."""
-    return pd.DataFrame.from_records(list(rows), columns=list(COLUMNS))
+    """Make `estimates.csv`'s frame of rows, and who stands behind n; what a row lacks is missing."""
+    return pd.DataFrame.from_records(list(rows), columns=[*COLUMNS, PERSONS])

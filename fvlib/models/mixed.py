@@ -87,8 +87,8 @@ leaves' column sums s and their crossproducts by leaf size; then each (gamma_1, 
 small matrices (``reml``), with exact first and second derivatives by gamma. An outermost level
 above (few clusters) has its indicators Z among the columns of M, and Woodbury once more:
 M' V*^-1 M less R' K R, R = Z' V_2^-1 M, K = gamma_0 (I + gamma_0 Z' V_2^-1 Z)^-1. beta and sigma^2
-are profiled out; with N rows, p columns, nu = N - p (REML) or N (ML) and A = X' V*^-1 X, minus twice
-the log-likelihood is nu (1 + log(2 pi RSS / nu)) + log|V*| [+ log|A|], lme4's criterion.
+are profiled out; with N rows, p columns, nu = N - p (REML) or N (ML) and A = X' V*^-1 X, minus
+twice the log-likelihood is nu (1 + log(2 pi RSS / nu)) + log|V*| [+ log|A|], lme4's criterion.
 
 Satterthwaite's (1946, doi 10.2307/3002019) degrees of freedom of a coefficient with variance v are
 2 v^2 / (g' C g): g the gradient of v by the variance parameters, C twice the inverse of the second

@@ -46,7 +46,8 @@ def flow_of(
     Returns
     -------
     pandas.DataFrame
-        la, step, n: LA by LA, steps in the order of this module's docstring.
+        la, step, n, children (who stand behind n: fewer for S6, which counts child-terms): LA by
+        LA, steps in the order of this module's docstring.
     """
     cohort = histories.cohort
     steps = {
@@ -55,6 +56,7 @@ def flow_of(
         "treatment": cohort["treated"] == 1,
     }
     counts = pd.DataFrame({step: by_la(cohort["la"], rows) for step, rows in steps.items()})
+    behind: dict[str, pd.Series[int]] = {}  # children, where n counts something else
     in_care = histories.entered_in_trial_period(refresh)
     for outcome, frame in measured.items():
         states = _states(cohort, frame)
@@ -66,9 +68,15 @@ def flow_of(
         elif outcome == "S6":
             terms = protocol.SCHOOL_TERMS_FOLLOWED
             counts["S6_not_of_school_age"] = terms * by_la(cohort["la"]) - states.sum(axis=1)
+            rows = frame["child"].value_counts().reindex(cohort.index, fill_value=0)
+            behind["S6_not_of_school_age"] = by_la(cohort["la"], rows < terms)
+            children = _states(cohort, frame.drop_duplicates(["child", "state"]))
+            behind |= {f"S6_{state}": children[state] for state in _STATE_STEPS}
         for state in _STATE_STEPS:
             counts[f"{outcome}_{state}"] = states[state]
-    both = pd.concat([boxes, long_counts(counts, "step", "n")])
+    persons = long_counts(counts.assign(**behind), "step", "children")["children"]
+    steps_of = long_counts(counts, "step", "n").assign(children=persons)
+    both = pd.concat([boxes.assign(children=boxes["n"]), steps_of])
     rank = both["la"].cat.codes.to_numpy()
     return both.iloc[np.argsort(rank, kind="stable")].reset_index(drop=True)
 

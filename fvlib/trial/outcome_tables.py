@@ -33,7 +33,7 @@ def outcome_periods(trial: Trial) -> pd.DataFrame:
     -------
     pandas.DataFrame
         outcome, la, period, condition, n (analysed; S6: child-terms), events (NaN for S3 and S6),
-        mean (NaN when n is 0).
+        mean (NaN when n is 0), children (who stand behind n).
     """
     tables = []
     for outcome in protocol.OUTCOMES:
@@ -42,7 +42,7 @@ def outcome_periods(trial: Trial) -> pd.DataFrame:
         if outcome in protocol.LINEAR_OUTCOMES:
             table["events"] = np.nan
         tables.append(table.assign(outcome=outcome, mean=mean))
-    columns = ["outcome", "la", "period", "condition", "n", "events", "mean"]
+    columns = ["outcome", "la", "period", "condition", "n", "events", "mean", "children"]
     return pd.concat(tables, ignore_index=True)[columns]
 
 
@@ -139,16 +139,19 @@ def observed_so_far(trial: Trial) -> pd.DataFrame:
     -------
     pandas.DataFrame
         outcome, condition, n (sample so far; S6: child-terms), observed (window closed), share,
-        all_observed_from (the day on which the last possible window has closed).
+        all_observed_from (the day on which the last possible window has closed); the children
+        behind n, behind observed and behind the rest in `children`, `observed_children` and
+        `open_children`.
     """
     rows = []
     for outcome in protocol.OUTCOMES:
         frame = trial.outcomes[outcome]
         treated = trial.cohort["treated"].loc[frame["child"]].to_numpy()
         open_still = (frame["state"] == "not_observable").to_numpy()
+        child = frame["child"]
         for code, condition in enumerate(CONDITIONS):
-            n = int((treated == code).sum())
-            observed = n - int(open_still[treated == code].sum())
+            mine = treated == code
+            n, observed = int(mine.sum()), int((mine & ~open_still).sum())
             rows.append(
                 {
                     "outcome": outcome,
@@ -157,6 +160,9 @@ def observed_so_far(trial: Trial) -> pd.DataFrame:
                     "observed": observed,
                     "share": observed / n if n else np.nan,
                     "all_observed_from": last_window(trial.refresh, outcome),
+                    "children": child[mine].nunique(),
+                    "observed_children": child[mine & ~open_still].nunique(),
+                    "open_children": child[mine & open_still].nunique(),
                 }
             )
     return pd.DataFrame.from_records(rows)

@@ -306,7 +306,8 @@ def crude_counts(trial: Trial) -> pd.DataFrame:
     pandas.DataFrame
         outcome, la (with `all`), condition, n (analysed), events (NaN for S3 and S6), mean (NaN
         when n is 0), not_observable, missing. Every combination has its row. S6 counts
-        child-terms.
+        child-terms; how many children stand behind each count is in `n_children`,
+        `not_observable_children` and `missing_children`.
     """
     keys = pd.MultiIndex.from_product(
         [[*protocol.LA_KEYS, "all"], CONDITIONS], names=["la", "condition"]
@@ -322,7 +323,7 @@ def crude_counts(trial: Trial) -> pd.DataFrame:
     table["mean"] = table["events"] / table["n"].where(table["n"] > 0)
     table.loc[table["outcome"].isin(protocol.LINEAR_OUTCOMES), "events"] = np.nan
     columns = ["outcome", "la", "condition", "n", "events", "mean", "not_observable", "missing"]
-    return table[columns]
+    return table[[*columns, *(f"{name}_children" for name in ("n", *columns[-2:]))]]
 
 
 def _tally(frame: pd.DataFrame, la: pd.Series[Any], treated: pd.Series[Any]) -> dict[str, Floats]:
@@ -330,11 +331,15 @@ def _tally(frame: pd.DataFrame, la: pd.Series[Any], treated: pd.Series[Any]) -> 
     shape = (len(protocol.LA_KEYS), len(CONDITIONS))
     cell = np.ravel_multi_index((la.to_numpy(np.int64), treated.to_numpy()), shape)
     state = frame["state"].to_numpy()
-    summands = {
+    counted = {
         "n": state == "analysed",
-        "events": frame["value"].fillna(0).to_numpy(),
         "not_observable": state == "not_observable",
         "missing": state == "missing",
+    }
+    summands = {
+        **counted,
+        "events": frame["value"].fillna(0).to_numpy(),
+        **{f"{name}_children": once(frame["child"], rows) for name, rows in counted.items()},
     }
     sums = {}
     for name, summand in summands.items():
@@ -343,20 +348,32 @@ def _tally(frame: pd.DataFrame, la: pd.Series[Any], treated: pd.Series[Any]) -> 
     return sums
 
 
+def once(child: pd.Series[Any], rows: Bools) -> Bools:
+    """Keep one of each child's rows: a child-term counts terms, and the gate counts children."""
+    kept = np.zeros(len(rows), dtype=bool)
+    kept[np.flatnonzero(rows)[~child[rows].duplicated().to_numpy()]] = True
+    return kept
+
+
 def period_counts(trial: Trial, outcome: str) -> pd.DataFrame:
     """Count an outcome by LA, period and condition, unrounded.
 
     Returns
     -------
     pandas.DataFrame
-        la, period, condition, n (analysed), events (sum of the values). An LA and period has a row
-        for each condition that its live date leaves possible, with zeros where nobody is analysed.
+        la, period, condition, n (analysed), events (sum of the values), children (who stand behind
+        n: fewer for S6, which counts child-terms). An LA and period has a row for each condition that its live date leaves possible, with zeros where nobody is analysed.
     """
     frame = trial.outcomes[outcome]
     analysed = frame[frame["state"] == "analysed"]
     rows = trial.cohort.loc[analysed["child"], ["la", "period", "treated"]]
-    rows = rows.assign(value=analysed["value"].to_numpy(), la=rows["la"].astype(object))
-    sums = rows.groupby(["la", "period", "treated"])["value"].agg(["size", "sum"])
+    rows = rows.assign(
+        value=analysed["value"].to_numpy(),
+        la=rows["la"].astype(object),
+        child=once(analysed["child"], np.ones(len(rows), dtype=bool)),
+    )
+    groups = rows.groupby(["la", "period", "treated"])
+    sums = groups["value"].agg(["size", "sum"]).assign(children=groups["child"].sum())
     cells = pd.MultiIndex.from_tuples(
         [(la, *cell) for la in protocol.LA_KEYS for cell in _possible_cells(trial.refresh, la)],
         names=["la", "period", "treated"],
@@ -369,6 +386,7 @@ def period_counts(trial: Trial, outcome: str) -> pd.DataFrame:
             "condition": coded(counts["treated"], CONDITIONS),
             "n": counts["size"].astype(np.int64),
             "events": counts["sum"].astype(np.float64),
+            "children": counts["children"].astype(np.int64),
         }
     )
 

@@ -249,6 +249,9 @@ def test_each_secondary_outcome_has_the_model_that_stands_beside_it(trial: Any) 
         scale, spreads = scales.get(outcome, ("log_odds", 2))
         found = rows_of(replace(row, terms=replace(row.terms, child=(), la=())), trial)
         effect = found["treatment", scale]
+        # The gate looks at children, of whom S6 has three rows each.
+        assert effect["children"] == len(frame)
+        assert effect["n"] == len(frame) * (3 if outcome == "S6" else 1)
         # 30 cells - 5 LAs - 5 periods - 1, whatever the scale and however many rows a child has.
         assert effect["df"] == 19
         half = t.ppf(0.975, 19) * effect["std_error"]

@@ -69,3 +69,78 @@ def test_an_interim_look_makes_no_p() -> None:
     table = tables_of(extracts, look="interim")["missing_patterns"]
     assert table["odds_ratio"].notna().any()
     assert table["p_value"].isna().all()
+
+
+def pupils(of_la: dict[str, int], terms_each: int = 3) -> Any:
+    """School children referred in November 2020, with attendance in terms after it.
+
+    With them an infant, who was referred too, and a schoolmate an LA, who wasn't: no term is closed.
+    """
+    people = [la for la, n in of_la.items() for _ in range(n)]
+    referred = len(people) + 1
+    pupil, infant = {"birth_month": "2010-05-01"}, {"la": "sefton", "birth_month": "2020-01-01"}
+    terms = [("spring", 2020), ("summer", 2020), ("autumn", 2021)]
+    attended = [(k, terms[:terms_each]) for k in range(len(people))]
+    attended += [(referred + k, terms) for k in range(len(of_la))]
+    return extracts_of(
+        children=[*({"la": la} | pupil for la in people), infant,
+                  *({"la": la} | pupil for la in of_la)],
+        referrals=[{"child": k, "referral_date": "2020-11-02"} for k in range(referred)],
+        attendance=[{"child": k, "term": term, "academic_year": year, "sessions_unauthorised": 4}
+                    for k, rows in attended for term, year in rows],
+    )  # fmt: skip
+
+
+def of_absence(table: pd.DataFrame, **where: Any) -> pd.DataFrame:
+    rows = table[table["outcome"] == "S6"] if "outcome" in table else table
+    for column, value in where.items():
+        rows = rows[rows[column].astype(str) == str(value)]
+    return rows
+
+
+def test_nine_child_terms_of_three_children_are_three_persons() -> None:
+    # Four children of Coventry give 12 child-terms, more than the threshold of 10; twelve of
+    # Solihull give 36. Each child counts once, however many terms it has.
+    tables = tables_of(pupils({"coventry": 4, "solihull": 12}))
+    crude = of_absence(tables["crude"], condition="control")
+    few, many = (crude[crude["la"] == la] for la in ("coventry", "solihull"))
+    assert few["n_masked"].all()
+    assert few["mean"].isna().all()
+    assert many["n"].tolist() == [35]
+    assert many["mean"].tolist() == [4.0]
+    periods = of_absence(tables["outcome_periods"], period=2, condition="control")
+    assert periods.loc[periods["la"] == "coventry", "n_masked"].all()
+    assert periods.loc[periods["la"] == "solihull", "n"].tolist() == [35]
+    flow = tables["flow"][tables["flow"]["step"] == "S6_analysed"].set_index("la")
+    assert flow.loc["coventry", "n_masked"]
+    assert flow.loc["solihull", "n"] == 35
+
+
+def test_child_terms_that_are_missing_or_open_still_count_their_children() -> None:
+    # Twelve children with one of three terms each: 24 missing child-terms of 12 children stand;
+    # of four more children, 8 of 4 don't.
+    tables = tables_of(pupils({"coventry": 4, "solihull": 12}, terms_each=1))
+    crude = of_absence(tables["crude"], condition="control").set_index("la")
+    assert crude.loc["coventry", "missing_masked"]
+    assert crude.loc["solihull", "missing"] == 25
+    # Two of the three terms had not ended.
+    few = pupils({"solihull": 8}, terms_each=2)
+    calendar = of_absence(
+        tables_of(few, data_through="2021-05-31")["calendar"], condition="control"
+    )
+    # 24 child-terms, 16 observed, 8 open: all of them of eight children.
+    assert calendar["n_masked"].all()
+    assert calendar["share"].isna().all()
+
+
+def test_the_rest_of_a_share_observed_counts_children_too() -> None:
+    # Solihull's terms have all ended by the end of 2021. Of Coventry's by the end of March only
+    # the first has: of 54 child-terms 42 are observed, and the other 12 are of six children.
+    through = dict.fromkeys(("warwickshire", "newcastle", "sefton", "solihull"), "2021-12-31")
+    tables = tables_of(
+        pupils({"coventry": 6, "solihull": 12}), data_through=through | {"coventry": "2021-03-31"}
+    )
+    calendar = of_absence(tables["calendar"], condition="control")
+    assert calendar["n"].tolist() == [55]
+    assert calendar["observed_masked"].all()
+    assert calendar["share"].isna().all()
