@@ -130,5 +130,5 @@ def adjust_family(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def frame_of(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Make `estimates.csv`'s frame of rows, and who stands behind n; what a row lacks is missing."""
+    """Make `estimates.csv`'s frame, and who stands behind n; what a row lacks is missing."""
     return pd.DataFrame.from_records(list(rows), columns=[*COLUMNS, PERSONS])

@@ -362,7 +362,8 @@ def period_counts(trial: Trial, outcome: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         la, period, condition, n (analysed), events (sum of the values), children (who stand behind
-        n: fewer for S6, which counts child-terms). An LA and period has a row for each condition that its live date leaves possible, with zeros where nobody is analysed.
+        n: fewer for S6, which counts child-terms). An LA and period has a row for each condition
+        that its live date leaves possible, with zeros where nobody is analysed.
     """
     frame = trial.outcomes[outcome]
     analysed = frame[frame["state"] == "analysed"]

@@ -74,7 +74,8 @@ def test_an_interim_look_makes_no_p() -> None:
 def pupils(of_la: dict[str, int], terms_each: int = 3) -> Any:
     """School children referred in November 2020, with attendance in terms after it.
 
-    With them an infant, who was referred too, and a schoolmate an LA, who wasn't: no term is closed.
+    With them an infant, who was referred too, and a schoolmate an LA, who wasn't: so no term is
+    closed.
     """
     people = [la for la, n in of_la.items() for _ in range(n)]
     referred = len(people) + 1
