@@ -28,7 +28,12 @@ from fvlib.analysis.methods import (
     LogisticMixed,
     LogisticNested,
 )
-from fvlib.analysis.randomisation import Permutation, WildBootstrap, WithinPeriod
+from fvlib.analysis.randomisation import (
+    LinearWildBootstrap,
+    Permutation,
+    WildBootstrap,
+    WithinPeriod,
+)
 from fvlib.analysis.samples import (
     everyone,
     first_referral_only,
@@ -234,6 +239,18 @@ INFERENCE: Final = (
         changes="wild cluster bootstrap",
         method=WildBootstrap(),
         imputed=WITHOUT_TREATMENT,
+    ),
+    *(
+        replace(
+            _of[outcome],
+            id=f"X11-{outcome}",
+            section="Secondary Analysis",
+            role="sensitivity",
+            changes="wild cluster bootstrap, by least squares",
+            method=LinearWildBootstrap(),
+            imputed=WITHOUT_TREATMENT,
+        )
+        for outcome in protocol.LINEAR_OUTCOMES
     ),
     _sensitivity(id="X7", outcome="S3", changes="any day, then days given any", method=Hurdle()),
     _sensitivity(

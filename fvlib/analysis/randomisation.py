@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
@@ -13,12 +14,16 @@ from scipy.interpolate import CubicSpline
 from fvlib import protocol
 from fvlib.analysis.design import TREATMENT, Design, Floats
 from fvlib.analysis.fit import Combined, Fit, FitFailed
+from fvlib.analysis.shares_and_days import with_las
 from fvlib.models.mixed import ScoreTest, Separation, Unidentified, fit_linear, score_test
 from fvlib.models.resample import (
+    WEBB_WEIGHTS,
+    averaged,
     inverted,
     linear_score,
     orders,
     share_as_extreme,
+    wild_linear,
     wild_score_bootstrap,
 )
 
@@ -26,6 +31,8 @@ from fvlib.models.resample import (
 RESTRICTED_ALPHA: Final = 1.0 / 12.0
 # Effects, log-odds, at which a null model is scored; between them the scores are interpolated.
 GRID: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
+# How far from the estimate, in standard errors, the linear bootstrap's limits are looked for.
+LINEAR_REACH: Final = 20.0
 # Imputations that tell how scores bend away from no effect; the level is that of all of them.
 BENDING_COPIES: Final = 2
 
@@ -294,25 +301,64 @@ class WildBootstrap:
         level = np.mean([fit.draws[0] for fit in fits], axis=0)
         bend = np.mean([b for fit in fits for b in fit.draws[1]], axis=0)
         curve = CubicSpline(GRID, bend + (level - bend[GRID.index(0.0)]))
-        p, statistic, draws = wild_score_bootstrap(level)
-        low, high = inverted(
+        limits = inverted(
             lambda effect: wild_score_bootstrap(curve(effect))[0],
             protocol.ALPHA,
             0.0,
             GRID[-1],
             steps=50,
         )
-        row = {
-            "term": TREATMENT,
-            "scale": "log_odds",
-            "estimate": _root(curve),
-            "ci_low": low,
-            "ci_high": high,
-            "p_value": p,
-        }
-        score = {"term": "score", "scale": "p_only", "estimate": statistic, "p_value": p}
-        note = f"wild bootstrap: {len(draws)} draws enumerated; {len(level)} clusters are few"
-        return Combined([row, score], warnings=(note,))
+        return _bootstrapped("log_odds", _root(curve), limits, wild_score_bootstrap(level))
+
+
+@dataclass(frozen=True, slots=True)
+class LinearWildBootstrap:
+    """Wild cluster bootstrap of a linear outcome by least squares with LA indicators (X11).
+
+    All of Webb's weights are enumerated, with the regression fitted again in each draw. What it
+    needs is averaged over imputations before one bootstrap; the interval inverts the test.
+    """
+
+    def fit(self, design: Design, start: Any = None) -> Fit:
+        """Reduce one complete data set to what the bootstrap needs."""
+        X, at, dropped = with_las(design)
+        made = wild_linear(design.y, X, at, design.la)
+        return Fit((), converged=True, dropped=dropped, draws=made)
+
+    def combine(self, fits: Sequence[Fit]) -> Combined:
+        """Average over the imputations, and bootstrap once."""
+        made = averaged([fit.draws for fit in fits])
+        limits = inverted(
+            lambda effect: made.test(effect)[0],
+            protocol.ALPHA,
+            made.estimate,
+            LINEAR_REACH * made.std_error,
+            steps=50,
+        )
+        return _bootstrapped("mean_difference", made.estimate, limits, made.test(0.0))
+
+
+def _bootstrapped(
+    scale: str, estimate: float, limits: tuple[float, float], test: tuple[float, float, Floats]
+) -> Combined:
+    """Put the bootstrap's answer in rows; an interval without an end within reach has none."""
+    p, statistic, draws = test
+    clusters = round(math.log(len(draws), len(WEBB_WEIGHTS)))
+    notes = [f"wild bootstrap: {len(draws)} draws enumerated; {clusters} clusters are few"]
+    if not np.isfinite(limits).all():
+        notes.append("its interval has no end within reach")
+        limits = (math.nan, math.nan)
+    low, high = limits
+    row = {
+        "term": TREATMENT,
+        "scale": scale,
+        "estimate": estimate,
+        "ci_low": low,
+        "ci_high": high,
+        "p_value": p,
+    }
+    score = {"term": "score", "scale": "p_only", "estimate": statistic, "p_value": p}
+    return Combined([row, score], warnings=tuple(notes))
 
 
 def _root(curve: CubicSpline) -> float:

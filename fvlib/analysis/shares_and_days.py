@@ -95,7 +95,7 @@ def _hurdle_effect(design: Design, first: Any, second: Any) -> tuple[float, floa
     return effect, float(np.sqrt(variance))
 
 
-def _with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
+def with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
     """Give columns with LA indicators, of full rank, treatment's place, and what was left out."""
     las = np.unique(design.la)[1:]
     wide = design.with_columns({f"la[{la}]": (design.la == la).astype(float) for la in las})
@@ -133,7 +133,7 @@ class Tobit(Pooled):
         """Fit it by maximum likelihood."""
         above = design.frame["censored"].to_numpy(bool)
         below = (design.y <= 0) & ~above if self.zeros_censored else None
-        X, at, dropped = _with_las(design)
+        X, at, dropped = with_las(design)
         try:
             found = tobit(design.y, X, above=above, below=below)
         except ValueError as reason:
@@ -176,7 +176,7 @@ class FractionalLogit(Pooled):
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it once, with both standard errors."""
-        X, at, dropped = _with_las(design)
+        X, at, dropped = with_las(design)
         try:
             found, scores = fractional_logit(design.y / PER_CENT, X)
         except ValueError as reason:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.formula.api as smf
 from scipy.stats import chi2
 
 from fvlib import protocol
@@ -21,7 +22,8 @@ from fvlib.analysis.effects import constancy
 from fvlib.analysis.fit import FitFailed
 from fvlib.analysis.randomisation import _coefficients, _studentised
 from fvlib.imputations import riskier, shifted_odds
-from fvlib.models.mixed import ScoreTest, fit_logistic
+from fvlib.models.mixed import ScoreTest, fit_logistic, score_test
+from fvlib.models.resample import wild_score_bootstrap
 from fvlib.plan import COMPLETE_CASES, DERIVED, PLAN
 from fvlib.refresh import Cost, DiD, Disclosure
 from fvlib.trial.exposure import DatesNeeded, care_entry, care_entry_joined
@@ -301,6 +303,36 @@ def days_trial(effect: float) -> Any:
     days = np.where(some, 250 + effect * treated + 40 * rng.standard_normal(8000), 0.0)
     trial.outcomes["S3"] = trial.outcomes["P1"].assign(value=days, censored=days > 330)
     return trial
+
+
+def test_the_score_bootstrap_s_interval_ends_where_refitted_scores_reject() -> None:
+    # Null models fitted again at the limits themselves; the row interpolates between five effects.
+    trial = toy_trial(2500, seed=6)
+    row = by_term("X11", trial)["treatment", "log_odds"]
+    design = design_of(sample_rows(bare("X11"), trial), BARE)
+    null = np.delete(design.X, 1, axis=1)
+
+    def p_at(effect: float) -> float:
+        held = effect * design.X[:, 1]
+        found = score_test(design.y, null, design.X[:, [1]], design.la, offset=held)
+        return wild_score_bootstrap(found.group_scores[:, 0])[0]
+
+    for end, outwards in ((row["ci_low"], -0.02), (row["ci_high"], 0.02)):
+        assert p_at(end - outwards) > protocol.ALPHA >= p_at(end + outwards)
+    assert p_at(row["estimate"]) > 0.9
+
+
+def test_the_linear_bootstrap_is_least_squares_with_la_indicators() -> None:
+    trial = days_trial(30.0)
+    row = by_term("X11-S3", trial)["treatment", "mean_difference"]
+    frame = trial.cohort.assign(days=trial.outcomes["S3"]["value"].to_numpy())
+    theirs = smf.ols("days ~ treated + C(period) + C(la)", frame).fit(
+        cov_type="cluster", cov_kwds={"groups": frame["la"].cat.codes}
+    )
+    assert row["estimate"] == pytest.approx(theirs.params["treated"], rel=1e-8)
+    # With only five clusters the bootstrap reaches further than the normal interval.
+    low, high = theirs.conf_int().loc["treated"]
+    assert row["ci_high"] - row["ci_low"] > high - low
 
 
 def test_hurdle_multiplies_its_two_parts() -> None:

@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from scipy.stats import norm
 
 from fvlib.models.mixed import fit_linear
@@ -14,6 +15,7 @@ from fvlib.models.resample import (
     linear_score,
     orders,
     share_as_extreme,
+    wild_linear,
     wild_score_bootstrap,
 )
 
@@ -87,6 +89,76 @@ def test_scores_all_alike_have_the_wild_bootstrap_s_smallest_p() -> None:
     p, observed, _ = wild_score_bootstrap(np.ones(5))
     assert observed == pytest.approx(np.sqrt(5))
     assert p == pytest.approx(6 / 7776)
+
+
+def small_regression() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Five clusters of 12 rows with cluster indicators, a covariate, and treatment in column 1."""
+    rng = np.random.default_rng(9)
+    cluster = np.repeat(np.arange(5), 12)
+    period = np.tile(np.arange(6), 10)
+    treated = (period > cluster).astype(float)
+    indicators = (cluster[:, None] == np.arange(1, 5)).astype(float)
+    X = np.column_stack([np.ones(60), treated, period, rng.standard_normal(60), indicators])
+    y = X @ [1.0, 0.6, 0.1, 0.3, *rng.standard_normal(4)] + rng.standard_normal(60)
+    return y, X, cluster
+
+
+def t_of(y: np.ndarray, X: np.ndarray, cluster: np.ndarray) -> float:
+    """Clustered t statistic of column 1, by the textbook's sandwich."""
+    bread = np.linalg.inv(X.T @ X)
+    beta = bread @ X.T @ y
+    scores = np.array([X[cluster == k].T @ (y - X @ beta)[cluster == k] for k in range(5)])
+    covariance = bread @ scores.T @ scores @ bread
+    return float(beta[1] / np.sqrt(covariance[1, 1]))
+
+
+def refitted(effect: float) -> list[float]:
+    """The statistic of every one of 7,776 draws, the observed one first, each by a refit."""
+    y, X, cluster = small_regression()
+    rest = np.delete(X, 1, axis=1)
+    left = y - effect * X[:, 1]
+    fitted = rest @ np.linalg.lstsq(rest, left, rcond=None)[0]
+    weights = [s * np.sqrt(v) for v in (0.5, 1.0, 1.5) for s in (-1, 1)]
+    drawn = [t_of(left, X, cluster)]
+    for combination in product(weights, repeat=5):
+        again = fitted + (left - fitted) * np.array(combination)[cluster]
+        drawn.append(t_of(again, X, cluster))
+    return drawn
+
+
+def test_linear_wild_bootstrap_is_a_refit_for_each_of_7776_draws() -> None:
+    for effect in (0.0, 0.4):
+        theirs = refitted(effect)
+        p, observed, draws = wild_linear(*small_regression()[:2], 1, np.repeat(range(5), 12)).test(
+            effect
+        )
+        assert observed == pytest.approx(theirs[0], rel=1e-8)
+        assert np.sort(draws) == pytest.approx(np.sort(theirs[1:]), rel=1e-6, abs=1e-8)
+        assert p == pytest.approx(np.mean(np.abs(theirs[1:]) >= abs(theirs[0]) - 1e-9))
+
+
+def test_linear_wild_bootstrap_estimates_by_least_squares_with_clustered_errors() -> None:
+    y, X, cluster = small_regression()
+    theirs = sm.OLS(y, X).fit(
+        cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False}
+    )
+    mine = wild_linear(y, X, 1, cluster)
+    assert mine.estimate == pytest.approx(theirs.params[1], rel=1e-9)
+    assert mine.std_error == pytest.approx(theirs.bse[1], rel=1e-9)
+
+
+def test_the_linear_bootstrap_s_interval_ends_where_its_test_begins_to_reject() -> None:
+    y, X, cluster = small_regression()
+    made = wild_linear(y, X, 1, cluster)
+    alpha = 0.2  # five clusters: at 5 % the interval of so small a trial may have no end
+    low, high = inverted(lambda d: made.test(d)[0], alpha, made.estimate, 10 * made.std_error)
+    assert low < made.estimate < high
+    step = 1e-3 * made.std_error
+    for end, outwards in ((low, -step), (high, step)):
+        for moved, rejected in ((end - outwards, False), (end + outwards, True)):
+            theirs = refitted(moved)  # by refits, not by the code that made the interval
+            p = np.mean(np.abs(theirs[1:]) >= abs(theirs[0]) * (1 - 1e-9))
+            assert (p <= alpha) == rejected
 
 
 def test_ties_count_as_extreme() -> None:
