@@ -20,10 +20,10 @@ Integers = NDArray[np.int64]
 
 # Bits of the sort key that hold the hash of a row; the bits above hold its cell.
 _HASH_BITS = 40
-# Rows gathered at a time for the exact comparison: bounds its memory.
-_CHUNK = 1 << 16
+# Rows gathered at a time for the exact comparison: they stay in the processor's cache.
+_CHUNK = 1 << 12
 # Rows of a block: its arrays at seven nodes stay in the processor's cache.
-_BLOCK = 8192
+_BLOCK = 4096
 # Up to this many products are stored and summed; beyond, a sparse matrix sums without storing.
 _SMALL = 1 << 16
 # A cell with at least this many rows has blocks of its own, which BLAS multiplies.
@@ -212,10 +212,13 @@ def collapse(
 def _first_of_equals(X: Floats, others: Sequence[NDArray[Any]], order: Integers) -> Integers:
     """Places in ``order`` where a row differs from the one before."""
     first = np.ones(len(order), dtype=bool)
+    gathered = np.empty((min(_CHUNK, len(order)) + 1, X.shape[1]))
     for begin in range(1, len(order), _CHUNK):
         end = min(begin + _CHUNK, len(order))
         chunk = order[begin - 1 : end]
-        rows = np.take(X, chunk, axis=0)
+        rows = gathered[: len(chunk)]
+        # The indices are valid; only with a mode other than "raise" is `out` filled directly.
+        np.take(X, chunk, axis=0, out=rows, mode="clip")
         differs = (rows[1:] != rows[:-1]).any(axis=1)
         for other in others:
             values = np.take(other, chunk)

@@ -280,7 +280,9 @@ class OneLevel:
         D = (weight * (s.pi * s.h_u).sum(axis=1) + e * s.h_uuu) / c
         pi = weight[:, None] * s.pi
         row_weight = rows.spread(sigma * D) * f.k3 + rows.spread(sigma**2 * e) * f.k4
-        row_weight += np.einsum("ji,ji->i", rows.spread(pi.T), f.k2)
+        for block in rows.blocks:
+            at_node = block.spread(pi[block.cells].T)
+            row_weight[block.rows] += np.einsum("ji,ji->i", at_node, f.k2[:, block.rows])
         hessian = np.empty((len(mean_score.T),) * 2)
         hessian[:-1, :-1] = rows.crossproduct(row_weight)
         hessian[:-1, -1] = hessian[-1, :-1] = (
