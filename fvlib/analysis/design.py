@@ -237,6 +237,9 @@ def small_ethnicities(frame: pd.DataFrame) -> tuple[str, ...]:
 def merge_ethnicities(ethnicity: pd.Series, small: Sequence[str]) -> pd.Series:
     """Put the codes of `small` under their main group's name."""
     codes = [str(code) for code in ethnicity.cat.categories]
-    into = {code: MAIN_GROUP_OF[code] if code in small else code for code in codes}
-    levels = pd.CategoricalDtype(list(dict.fromkeys(into.values())))
-    return ethnicity.map(into).astype(levels)
+    into = [MAIN_GROUP_OF[code] if code in small else code for code in codes]
+    levels = pd.Index(dict.fromkeys(into))
+    # Codes are looked up once, not the rows; -1, not recorded, stays so.
+    place = np.append(levels.get_indexer(pd.Index(into)), -1)
+    merged = pd.Categorical.from_codes(place[ethnicity.cat.codes], categories=levels)
+    return pd.Series(merged, index=ethnicity.index, name=ethnicity.name)

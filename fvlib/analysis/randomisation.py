@@ -42,26 +42,43 @@ def strata_of(las: np.ndarray) -> list[str]:
     return [protocol.LOCAL_AUTHORITIES[la].readiness for la in las]
 
 
-def reassigned(design: Design, slots: np.ndarray) -> Floats:
-    """Treatment under each order: live dates stay with their slots, LAs change places.
+def treated_from_slots(design: Design) -> Floats:
+    """Say of each row whether its LA would have been live, for every live date it could have had.
 
     Parameters
     ----------
     design
         The rows; their frame has `referral_date` and the LA's own `live_date`.
+
+    Returns
+    -------
+    Shape (rows, LAs x LAs): column `LAs * k + s` is 1 in the rows of LA k (of those present) that
+    were referred on or after LA s's live date.
+    """
+    las, la = np.unique(design.la, return_inverse=True)
+    first = [int(np.argmax(design.la == k)) for k in las]
+    live = design.frame["live_date"].to_numpy()[first]
+    treated = np.zeros((len(la), len(las), len(las)))
+    treated[np.arange(len(la)), la] = design.frame["referral_date"].to_numpy()[:, None] >= live
+    return treated.reshape(len(la), -1)
+
+
+def reassigned(slots: np.ndarray) -> Floats:
+    """Write orders as sums of the columns of `treated_from_slots`: LAs change their live dates.
+
+    Parameters
+    ----------
     slots
         Shape (orders, LAs present): which LA's live date each LA takes.
 
     Returns
     -------
-    Shape (rows, orders).
+    Shape (LAs x LAs, orders).
     """
-    las, la = np.unique(design.la, return_inverse=True)
-    first = [int(np.argmax(design.la == k)) for k in las]
-    live = design.frame["live_date"].to_numpy()[first]
-    referral = design.frame["referral_date"].to_numpy()
-    treated = referral[:, None] >= live[None, :]
-    return np.ascontiguousarray(treated[np.arange(len(la))[:, None], slots[:, la].T], dtype=float)
+    las = slots.shape[1]
+    return np.asarray(
+        (slots.T[:, None] == np.arange(las)[:, None]).astype(float).reshape(las**2, -1)
+    )
 
 
 class _Scored(NamedTuple):
@@ -73,7 +90,11 @@ class _Scored(NamedTuple):
 
 
 def _logistic_scores(
-    design: Design, candidates: Floats, effect: float = 0.0, start: Any = None
+    design: Design,
+    candidates: Floats,
+    combinations: Floats | None = None,
+    effect: float = 0.0,
+    start: Any = None,
 ) -> _Scored:
     """Score candidates in the protocol's model with treatment's effect held at `effect`."""
     column = design.names.index(TREATMENT)
@@ -89,6 +110,7 @@ def _logistic_scores(
             start=start,
             preference=null.drop_first,
             protected=null.protected,
+            combinations=combinations,
         )
     except (Separation, Unidentified) as reason:
         raise FitFailed(str(reason)) from reason
@@ -108,8 +130,8 @@ def _studentised(found: ScoreTest) -> Floats:
         return np.where(information > 0, found.scores / np.sqrt(information), np.nan)
 
 
-def _linear_scores(design: Design, candidates: Floats) -> _Scored:
-    """Score candidates in the linear mixed model without treatment."""
+def _linear_scores(design: Design, candidates: Floats, combinations: Floats) -> _Scored:
+    """Score combined candidates in the linear mixed model without treatment."""
     null = design.with_columns({}, without=[TREATMENT])
     repeated = len(np.unique(design.child)) < len(design.child)
     try:
@@ -130,7 +152,7 @@ def _linear_scores(design: Design, candidates: Floats) -> _Scored:
     if repeated:
         of = np.zeros(len(labels), dtype=np.int64)
         of[leaf] = np.unique(design.la, return_inverse=True)[1]
-    found = linear_score(design.y, X, candidates, leaf, of, fit.sigmas)
+    found = linear_score(design.y, X, candidates, leaf, of, fit.sigmas, combinations)
     return _Scored(found.statistics, np.empty((0, 0)), fit)
 
 
@@ -157,26 +179,21 @@ class Permutation:
         """Score all orders of one complete data set."""
         las = np.unique(design.la)
         slots = orders(clusters=len(las))
-        candidates = reassigned(design, slots)
+        candidates, chosen = treated_from_slots(design), reassigned(slots)
         fits = int(start[1]) if start else 0
         previous = start[0] if start else None
         bends = []
         if self.model == "linear":
-            found = _linear_scores(design, candidates)
+            found = _linear_scores(design, candidates, chosen)
         else:
-            found = _logistic_scores(design, candidates, start=previous)
+            found = _logistic_scores(design, candidates, chosen, start=previous)
             if self.interval and fits < BENDING_COPIES:
-                within = _within(las, slots)
-                bends.append(
-                    np.array(
-                        [
-                            _logistic_scores(
-                                design, candidates[:, within], effect, found.null
-                            ).statistics
-                            for effect in GRID
-                        ]
-                    )
-                )
+                twelve = chosen[:, _within(las, slots)]
+                bent = [
+                    _logistic_scores(design, candidates, twelve, effect, found.null).statistics
+                    for effect in GRID
+                ]
+                bends.append(np.array(bent))
         return Fit(
             (),
             converged=found.null.converged,
@@ -282,7 +299,7 @@ class WildBootstrap:
             bends.append(
                 np.array(
                     [
-                        _logistic_scores(design, column, effect, found.null).by_la[:, 0]
+                        _logistic_scores(design, column, None, effect, found.null).by_la[:, 0]
                         for effect in GRID
                     ]
                 )

@@ -73,9 +73,16 @@ class Estimate:
 def climb(problem: Identified, begin: tuple[Floats, Floats] | None) -> Estimate:
     """Climb to the maximum; a standard deviation that vanishes is taken out and the rest climbed.
 
-    When one vanished, a second climb from elsewhere must agree.
+    When one vanished, a second climb from elsewhere must agree. A neighbour's solution in which one
+    was zero already is climbed again with it at zero, and stands if the likelihood falls there as
+    soon as that variance grows.
     """
     rows, group, nested = problem.rows, problem.group, problem.nested
+    if begin is not None and (begin[1] < SINGULAR).any():
+        again = _climb_boundary(problem, *begin)
+        if again is not None:
+            return again
+        begin = None
     if begin is None:
         beta = np.zeros(rows.X.shape[1])
         if problem.standard.constant is not None:
@@ -100,11 +107,29 @@ def climb(problem: Identified, begin: tuple[Floats, Floats] | None) -> Estimate:
     return second if second.value > first.value + _HIGHER and second.converged else first
 
 
+def _climb_boundary(problem: Identified, beta: Floats, sigmas: Floats) -> Estimate | None:
+    """Climb with the standard deviations that are zero held there; None if that is no maximum.
+
+    The check is of Laplace's approximation, which at a variance of zero has the derivative of the
+    integral itself. So it decides where all are zero, or where Laplace's is the likelihood meant.
+    """
+    decides = not problem.restricted and (problem.nodes == 1 or (sigmas < SINGULAR).all())
+    if not decides:
+        return None
+    scale = Quadratic.of(problem.rows, problem.group, beta).scale(problem.nested)
+    found = _climb_active(problem, beta, sigmas, scale)
+    held = ~np.array(found.active)
+    held[0] &= problem.group[-1] > 0
+    at = np.append(found.beta, found.rho)
+    slopes = _nested(problem, found.active).by_variance(at)[: len(held)]
+    return found if found.converged and (slopes[held] <= 0.0).all() else None
+
+
 def _climb_active(
     problem: Identified, beta: Floats, sigmas: Floats, scale: VarianceScale
 ) -> Estimate:
-    active = np.ones(len(sigmas), dtype=bool)
-    active[0] = problem.group[-1] > 0  # one group's deviation is the constant's
+    active = sigmas >= SINGULAR
+    active[0] &= problem.group[-1] > 0  # one group's deviation is the constant's
     sigmas, iterations = sigmas.copy(), 0
     while active.any():
         own = VarianceScale(scale.c[active])

@@ -157,6 +157,16 @@ class Nested:
         by_variance = -cross[:, p:][:, list(self.active)]
         return Point(float(value), f.Sb.sum(axis=0), information, by_variance)
 
+    def by_variance(self, theta: Floats) -> Floats:
+        """Differentiate by (V1, V2), those that are held at zero too: shape (2,)."""
+        p = self.rows.X.shape[1]
+        V = self._variances(theta)
+        eta = self.rows.offset + self.rows.X @ theta[:p]
+        self._find_modes(eta, V)
+        f = self._sums(eta, V)
+        det = self._determinant(f, V)
+        return np.asarray(self._scores(f, det, V, self._slopes(f, det, V)).sum(axis=0)[p:])
+
     def conditional(self, theta: Floats) -> Conditional:
         """Modes and their standard deviations at (beta, the active log sigmas)."""
         p = self.rows.X.shape[1]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from fvlib.models import arguments
-from fvlib.models.climb import SINGULAR, Estimate, Identified, climb
+from fvlib.models.climb import Estimate, Identified, climb
 from fvlib.models.clusters import Clusters, nest
 from fvlib.models.collapse import Integers, Rows, collapse
 from fvlib.models.identify import (
@@ -223,7 +223,7 @@ def _begin(start: Any, problem: Identified, names: Sequence[str]) -> tuple[Float
         beta, sigmas = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in start)
     if beta.shape != (len(wanted),) or sigmas.shape != (1 + problem.nested,):
         return None
-    if not (np.isfinite(beta).all() and np.isfinite(sigmas).all()) or (sigmas < SINGULAR).any():
+    if not (np.isfinite(beta).all() and np.isfinite(sigmas).all()) or (sigmas < 0.0).any():
         return None
     return np.linalg.solve(problem.standard.back, beta), sigmas
 

@@ -146,21 +146,28 @@ def _settle(fit: LogisticFit, X: Floats, p: Floats, slope: Floats) -> tuple[Floa
     return p, slope
 
 
-def _kept(fit: LogisticFit, X: Floats) -> Floats:
-    return X[:, [fit.columns.index(name) for name in fit.names]]
+def _over_columns(fit: LogisticFit) -> tuple[Floats, list[int]]:
+    """Coefficients over all the columns as passed, zero where one was dropped; where the kept are.
+
+    So X is read as it is, and not copied to leave a column out.
+    """
+    kept = [fit.columns.index(name) for name in fit.names]
+    beta = np.zeros(len(fit.columns))
+    beta[kept] = fit.coefficients
+    return beta, kept
 
 
 def _conditional_risk(
     fit: LogisticFit, X: Floats, offset: Floats, cell: NDArray[np.intp], weight: Floats
 ) -> tuple[float, Floats]:
     """Weighted mean risk at the modes, and its derivative by the parameters."""
-    Z = _kept(fit, X)
-    law = bernoulli(offset + Z @ fit.coefficients + fit.intercepts[cell])
+    beta, kept = _over_columns(fit)
+    law = bernoulli(offset + X @ beta + fit.intercepts[cell])
     p, slope = _settle(fit, X, law.p, weight * law.variance)
     gradient = (
         np.bincount(cell, weights=slope, minlength=len(fit.intercepts)) @ fit.intercept_slopes
     )
-    gradient[: Z.shape[1]] += Z.T @ slope
+    gradient[: len(kept)] += (slope @ X)[kept]
     return float(weight @ p), gradient
 
 
@@ -168,19 +175,20 @@ def _marginal_risk(
     fit: LogisticFit, X: Floats, offset: Floats, weight: Floats
 ) -> tuple[float, Floats]:
     """Weighted mean risk in a new cluster, and its derivative by the parameters."""
+    beta, kept = _over_columns(fit)
     z, w = hermite(_NODES)
     sigmas = np.array(fit.sigmas)
     total = float(np.sqrt(sigmas @ sigmas))
     risk, gradient = 0.0, np.zeros(len(fit.parameters_covariance))
     for begin in range(0, len(X), _CHUNK):
         here = slice(begin, begin + _CHUNK)
-        Z, share = _kept(fit, X[here]), weight[here]
-        law = bernoulli((offset[here] + Z @ fit.coefficients)[:, None] + total * z)
-        p, slope = _settle(fit, X[here], law.p @ w, share * (law.variance @ w))
-        _, by_total = _settle(fit, X[here], p, share * (law.variance @ (w * z)))
+        Z, share = X[here], weight[here]
+        law = bernoulli((offset[here] + Z @ beta)[:, None] + total * z)
+        p, slope = _settle(fit, Z, law.p @ w, share * (law.variance @ w))
+        _, by_total = _settle(fit, Z, p, share * (law.variance @ (w * z)))
         risk += float(share @ p)
-        gradient[: Z.shape[1]] += Z.T @ slope
+        gradient[: len(kept)] += (slope @ Z)[kept]
         if total > 0:
             # d total / d log sigma_k = sigma_k^2 / total, for the sigmas that are not zero.
-            gradient[Z.shape[1] :] += by_total.sum() * sigmas[sigmas > 0] ** 2 / total
+            gradient[len(kept) :] += by_total.sum() * sigmas[sigmas > 0] ** 2 / total
     return risk, gradient

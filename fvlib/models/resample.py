@@ -72,6 +72,7 @@ def linear_score(  # noqa: PLR0917
     leaf: Integers,
     leaf_group: Integers | None,
     sigmas: Sequence[float],
+    combinations: Floats | None = None,
 ) -> LinearScore:
     """Score candidate columns in the null linear mixed model at its own variances.
 
@@ -87,6 +88,8 @@ def linear_score(  # noqa: PLR0917
         Innermost cluster of each row, from 0, and the group of each (None with one level).
     sigmas
         Standard deviations of the null fit: group, (subgroup,) residual.
+    combinations
+        Shape (m, q): score the q columns `candidates @ combinations` instead.
     """
     residual = float(sigmas[-1])
     gamma = np.square(np.asarray(sigmas[:-1], dtype=np.float64)) / residual**2
@@ -95,10 +98,11 @@ def linear_score(  # noqa: PLR0917
     p, m = X.shape[1], candidates.shape[1]
     of_model = inner[:p, :p]
     projected = inner[p:, p:] - inner[p:, :p] @ np.linalg.solve(of_model, inner[:p, p:])
-    own = np.diag(inner)[p : p + m]
-    information = np.diag(projected)[:m].copy()
+    C = np.eye(m) if combinations is None else combinations
+    own = np.einsum("mq,mq->q", C, inner[p : p + m, p : p + m] @ C)
+    information = np.einsum("mq,mq->q", C, projected[:m, :m] @ C)
     information[information <= IN_SPAN * own] = 0.0
-    scores = projected[:m, m]
+    scores = C.T @ projected[:m, m]
     with np.errstate(invalid="ignore", divide="ignore"):
         statistics = np.where(information > 0, scores / np.sqrt(information), np.nan)
     return LinearScore(scores, information, statistics)

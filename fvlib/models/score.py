@@ -72,6 +72,7 @@ def score_test(
     start: Any = None,
     preference: Sequence[str] = (),
     protected: Sequence[str] = (),
+    combinations: ArrayLike | None = None,
 ) -> ScoreTest:
     """Fit the null model once, and score each candidate column against it.
 
@@ -80,6 +81,9 @@ def score_test(
     candidates : (rows, m) array
         Columns to be tested, one at a time. The other arguments are those of
         :func:`fvlib.models.mixed.fit_logistic`; nested models are fitted by Laplace only.
+    combinations : (m, q) array, optional
+        Test the q columns ``candidates @ combinations`` instead, without making them: many
+        columns that share few parts cost no more than the parts.
 
     Notes
     -----
@@ -98,7 +102,10 @@ def score_test(
         raise ValueError(f"candidates: expected a finite matrix of {len(X)} rows, got {Z.shape}")
     if subgroups is not None and quadrature not in (None, 1):
         raise ValueError("quadrature: a nested score test has one node (Laplace) only")
-    p = X.shape[1]
+    p, m = X.shape[1], Z.shape[1]
+    C = None if combinations is None else np.asarray(combinations, dtype=np.float64)
+    if C is not None and (C.ndim != 2 or len(C) != m or not np.isfinite(C).all()):
+        raise ValueError(f"combinations: expected a finite matrix of {m} rows, got {C.shape}")
     wide = logistic.prepare(
         successes,
         np.concatenate([X, Z], axis=1),
@@ -120,15 +127,16 @@ def score_test(
     rows = wide.rows
     for direction in solution.directions:
         rows = rows.subset(~moved_by(rows.X[:, :p], direction.slopes))
+    size = m if C is not None else _BATCH
     parts = [
-        _batch(solution, rows, np.arange(begin, min(begin + _BATCH, p + Z.shape[1])))
-        for begin in range(p, p + Z.shape[1], _BATCH)
+        _batch(solution, rows, np.arange(begin, min(begin + size, p + m)), C)
+        for begin in range(p, p + m, size)
     ]
     scores, information, held, by_group = (
         np.concatenate([part[i] for part in parts], axis=-1) for i in range(4)
     )
     present = np.unique(data.clusters.group_of[rows.cells])
-    group_scores = np.zeros((len(data.clusters.groups), Z.shape[1]))
+    group_scores = np.zeros((len(data.clusters.groups), len(scores)))
     group_scores[present] = by_group
     with np.errstate(invalid="ignore", divide="ignore"):
         statistics = np.where(information > 0, scores / np.sqrt(information), np.nan)
@@ -137,7 +145,7 @@ def score_test(
 
 
 def _batch(
-    solution: logistic.Solution, rows: Rows, columns: NDArray[np.intp]
+    solution: logistic.Solution, rows: Rows, columns: NDArray[np.intp], combinations: Floats | None
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Score some columns of the wide rows: scores, information, held information, by group."""
     problem, estimate = solution.problem, solution.estimate
@@ -146,18 +154,22 @@ def _batch(
     at = likelihood(replace(problem, rows=rows.with_columns(X)), estimate.active)(
         np.concatenate([estimate.beta, np.zeros(m), estimate.rho])
     )
+    C = np.eye(m) if combinations is None else combinations
     new = np.arange(p, p + m)
     model = np.r_[:p, p + m : len(at.gradient)]
-    information, cross = _beside(at.information, new, model)
-    held, _ = _beside(at.information, new, np.arange(p))
-    efficient = at.state[:, new] - at.state[:, model] @ cross
+    information, cross = _beside(at.information, new, model, C)
+    held, _ = _beside(at.information, new, np.arange(p), C)
+    efficient = at.state[:, new] @ C - at.state[:, model] @ cross
     return efficient.sum(axis=0), information, held, efficient
 
 
-def _beside(whole: Floats, new: NDArray[np.intp], model: NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """Give the new columns' information less what `model` explains, and how it explains it."""
-    cross = np.asarray(np.linalg.solve(whole[np.ix_(model, model)], whole[np.ix_(model, new)]))
-    own = np.diag(whole)[new]
-    left = own - np.einsum("tz,tz->z", whole[np.ix_(model, new)], cross)
+def _beside(
+    whole: Floats, new: NDArray[np.intp], model: NDArray[np.intp], C: Floats
+) -> tuple[Floats, Floats]:
+    """Give the combined new columns' information less what `model` explains, and how it does."""
+    with_model = whole[np.ix_(model, new)] @ C
+    cross = np.asarray(np.linalg.solve(whole[np.ix_(model, model)], with_model))
+    own = np.einsum("zq,zq->q", C, whole[np.ix_(new, new)] @ C)
+    left = own - np.einsum("tq,tq->q", with_model, cross)
     left[left <= _IN_SPAN * own] = 0.0
     return np.asarray(left), cross

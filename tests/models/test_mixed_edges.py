@@ -9,6 +9,7 @@ import statsmodels.api as sm
 
 from fvlib.models.collapse import collapse
 from fvlib.models.identify import settled_by_a_combination
+from fvlib.models.laplace import Nested
 from fvlib.models.mixed import (
     Separation,
     Unidentified,
@@ -91,6 +92,49 @@ def test_one_of_two_levels_singular_is_the_model_with_the_other() -> None:
     np.testing.assert_allclose(nested.coefficients, one.coefficients, atol=GLM)
     np.testing.assert_allclose(nested.std_errors, one.std_errors, rtol=1e-5)
     np.testing.assert_allclose(nested.modes, one.modes, atol=GLM)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_neighbour_of_a_singular_fit_is_climbed_at_the_boundary(nested: bool) -> None:
+    y, X, g = trial(3) if nested else no_variance()
+    cells = np.random.default_rng(5).integers(0, 4, len(y)) if nested else None
+    neighbour = fit_logistic(y, X, g, subgroups=cells)
+    assert neighbour.sigmas[-1] == 0.0
+    changed = y.copy()
+    changed[::500] = 1 - changed[::500]
+    cold = fit_logistic(changed, X, g, subgroups=cells)
+    warm = fit_logistic(changed, X, g, subgroups=cells, start=neighbour)
+    assert warm.converged
+    assert warm.sigmas[-1] == cold.sigmas[-1] == 0.0
+    assert warm.iterations < cold.iterations
+    np.testing.assert_allclose(warm.coefficients, cold.coefficients, atol=GLM)
+    np.testing.assert_allclose(warm.std_errors, cold.std_errors, rtol=1e-6)
+    assert warm.log_likelihood == pytest.approx(cold.log_likelihood, abs=1e-8)
+
+
+def test_neighbour_s_zero_is_left_where_the_likelihood_rises_from_it() -> None:
+    y, X, g = trial(3)
+    cells = np.random.default_rng(5).integers(0, 4, len(y))
+    cold = fit_logistic(y, X, g, subgroups=cells)
+    assert cold.sigmas[0] > 0.0
+    warm = fit_logistic(y, X, g, subgroups=cells, start=(cold.coefficients, [0.0, 0.0]))
+    np.testing.assert_allclose(warm.sigmas, cold.sigmas, atol=1e-6)
+
+
+def test_likelihood_by_a_variance_of_zero() -> None:
+    # By hand: the log of the integral of exp l(a) over a ~ N(0, V) has the slope (S^2 - W) / 2.
+    y, X, g = trial(8)
+    params, _ = glm(y, X)
+    risk = 1 / (1 + np.exp(-X @ params))
+    cells = g * 3 + np.arange(len(y)) % 3
+    S, W = (np.bincount(cells, weights=x) for x in (y - risk, risk * (1 - risk)))
+    by_group = np.arange(15) // 3
+    S_1, W_1 = np.bincount(by_group, weights=S), np.bincount(by_group, weights=W)
+    expected = [0.5 * np.sum(S_1**2 - W_1), 0.5 * np.sum(S**2 - W)]
+    one = np.ones(len(y))
+    rows = collapse(X, cells, successes=y.astype(float), trials=one, offset=0 * one)
+    at = Nested.of(rows, by_group, (False, False))
+    np.testing.assert_allclose(at.by_variance(params), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("sigma", [0.02, 0.05])

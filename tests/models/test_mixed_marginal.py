@@ -238,6 +238,33 @@ def test_many_candidates_are_each_tested_alone() -> None:
     assert together.statistics.std() == pytest.approx(1.0, abs=0.35)
 
 
+@pytest.mark.parametrize("case", ["contraception_7", "wedge_nested"])
+def test_combinations_of_candidates_are_tested_as_the_columns_that_they_make(case: str) -> None:
+    arguments = logistic_arguments(case)
+    X, y, g = (arguments.pop(k) for k in ("X", "successes", "groups"))
+    rng = np.random.default_rng(9)
+    Z = rng.normal(size=(len(X), 4)).round(1)
+    C = rng.integers(-1, 3, (4, 40)).astype(float)
+    C[:, 0], C[:, 1] = [1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]
+    made, combined = (
+        score_test(y, X, Z @ C, g, **arguments),
+        score_test(y, X, Z, g, combinations=C, **arguments),
+    )
+    for part in ("scores", "information", "held_information", "group_scores"):
+        np.testing.assert_allclose(getattr(combined, part), getattr(made, part), atol=1e-6)
+
+
+def test_combinations_of_the_wrong_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="combinations: expected a finite matrix of 2 rows"):
+        score_test(
+            np.arange(10) % 2,
+            np.ones((10, 1)),
+            np.eye(10)[:, :2],
+            np.arange(10) % 3,
+            combinations=np.ones((3, 4)),
+        )
+
+
 def test_candidate_in_the_model_s_span_has_no_statistic() -> None:
     arguments = logistic_arguments("wedge_7")
     X, y, g = (arguments.pop(k) for k in ("X", "successes", "groups"))
