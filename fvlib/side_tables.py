@@ -47,6 +47,11 @@ def _arrived(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
         "resolved": CountTable(extracts.resolved, counts=("rows",)),
         "decisions": CountTable(trial.decisions, counts=("rows",)),
         "flow": CountTable(trial.flow, counts=("n",), persons={"n": "children"}),
+        # Only how many in all (data contract): by LA a handful would stand alone.
+        "withdrawn": CountTable(
+            pd.DataFrame({"children": [int(extracts.withdrawn["children"].sum())]}),
+            counts=("children",),
+        ),
     }
 
 

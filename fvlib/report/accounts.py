@@ -131,6 +131,21 @@ def missingness(bundle: Bundle) -> str:
     return " ".join(parts)
 
 
+def withdrawn(bundle: Bundle) -> str:
+    """Say how many children's data were withdrawn, and nothing else about them."""
+    table = bundle.table("withdrawn")
+    if table.empty:
+        return "This refresh holds no account of data that were withdrawn."
+    if masked(table, "children").any():
+        limit = words.count(bundle.manifest["disclosure"]["threshold"])
+        told = f"The data of fewer than {limit} children"
+    elif table["children"].sum() == 0:
+        return "No child\u2019s data were withdrawn."
+    else:
+        told = f"The data of {words.count(table['children'].sum())} children"
+    return f"{told} were withdrawn, and taken out before anything else was read from them."
+
+
 def changes(bundle: Bundle) -> str:
     """Say with which earlier refresh this one is compared, and how far the data reach by now."""
     previous = bundle.manifest.get("previous_refresh")

@@ -45,6 +45,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "arrivals": (
         "la", "file", "arrived", "rows_read", "rows_kept", "first_date", "last_date",
     ),
+    "withdrawn": ("children",),
     "changes": ("subject", "la", "item", "rule", "direction", "n"),
     "missingness": ("covariate", "la", "condition", "n", "missing", "share"),
     "la_intercepts": ("analysis", "la", "estimate", "std_error"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from report_bundles import Contents, first_slice, fitted, linear
@@ -121,3 +122,18 @@ def test_what_changed_is_told_or_said_not_to_be_known(
     through = None if before is None else dict.fromkeys(protocol.LA_KEYS, before)
     manifest = {"previous_refresh": named, "previous_data_through": through}
     assert opened(Contents(manifest=manifest)).q["changes.summary"] == told
+
+
+@pytest.mark.parametrize(
+    ("children", "told"),
+    [
+        (0, "No child\u2019s data were withdrawn."),
+        (None, "The data of fewer than 10 children were withdrawn, and taken out before anything "
+         "else was read from them."),
+        (25, "The data of 25 children were withdrawn, and taken out before anything else was read "
+         "from them."),
+    ],
+)  # fmt: skip
+def test_only_how_many_withdrew_is_told(opened: Open, children: int | None, told: str) -> None:
+    table = pd.DataFrame({"children": [children], "children_masked": [children is None]})
+    assert opened(Contents(tables={"withdrawn": table})).q["withdrawn.summary"] == told

@@ -18,12 +18,16 @@ SENT = {
                  "ignored_columns"],
     "set_aside": ["la", "file", "rule", "rows"],
     "resolved": ["la", "file", "rule", "rows"],
+    "withdrawn": ["la", "children"],
 }  # fmt: skip
 
 
-def tables_of(extracts: Any, **settings: Any) -> dict[str, pd.DataFrame]:
+def tables_of(
+    extracts: Any, *, withdrawn: list[tuple[str, int]] | None = None, **settings: Any
+) -> dict[str, pd.DataFrame]:
     for name, columns in SENT.items():
-        setattr(extracts, name, pd.DataFrame(columns=columns))
+        rows = withdrawn if name == "withdrawn" else None
+        setattr(extracts, name, pd.DataFrame(rows, columns=columns))
     refresh = refresh_of(imputations=2, **settings)
     trial = build_trial(extracts, refresh)
     made = {
@@ -145,3 +149,11 @@ def test_the_rest_of_a_share_observed_counts_children_too() -> None:
     assert calendar["n"].tolist() == [55]
     assert calendar["observed_masked"].all()
     assert calendar["share"].isna().all()
+
+
+def test_withdrawals_are_told_in_all_and_not_by_la() -> None:
+    people, made = [{}] * 12, ({"child": k, "referral_date": "2019-11-01"} for k in range(12))
+    extracts = extracts_of(children=people, referrals=list(made))
+    by_la = [("warwickshire", 6), ("sefton", 7)]
+    table = tables_of(extracts, withdrawn=by_la)["withdrawn"]
+    assert table.to_dict("records") == [{"children": 15, "children_masked": False}]
