@@ -112,7 +112,7 @@ def changes(previous: Previous | None, now: Mapping[str, pd.DataFrame]) -> Count
         subject (`rows_read`, `set_aside`, `flow`), la, item (file or step), rule, direction
         (`more`, `fewer`, `same`), n (how many more or fewer).
     """
-    columns = ["subject", "la", "item", "rule", "direction", "n", "withheld"]
+    columns = ["subject", "la", "item", "rule", "direction", "n", "persons", "withheld"]
     parts = [] if previous is None else [
         _change(name, subject, previous.tables[subject.table], now[subject.table])
         for name, subject in _SUBJECTS.items()
@@ -121,6 +121,7 @@ def changes(previous: Previous | None, now: Mapping[str, pd.DataFrame]) -> Count
     return CountTable(
         frame[columns].astype({"withheld": bool}),
         counts=("n",),
+        persons={"n": "persons"},
         hidden={"n": "withheld"},
         follows={"direction": "n"},
     )
@@ -139,8 +140,11 @@ def _change(
     direction = pd.Series(UNCHANGED, index=both.index, dtype=object)
     direction = direction.mask(step.gt(0).fillna(False), "more")
     direction = direction.mask(step.lt(0).fillna(False), "fewer").mask(step.isna(), None)
+    # Absence is counted in child-terms: so many more can be of that many fewer children.
+    terms = both["item"].str.startswith("S6_").map({True: protocol.SCHOOL_TERMS_FOLLOWED, False: 1})
     return both.assign(
         subject=name, rule=both.get("rule", ""), direction=direction, n=step.abs(),
+        persons=step.abs() / terms,
         withheld=_hidden(both, "after") | _hidden(both, "before"),
     ).reset_index(drop=True)  # fmt: skip
 

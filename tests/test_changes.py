@@ -108,6 +108,18 @@ def test_a_difference_is_a_count(tmp_path: Path, before: int, after: int, shown:
     assert told(folder, now) == {("flow", "sefton", "cohort"): shown}
 
 
+def test_fewer_than_thirty_child_terms_may_be_of_fewer_than_ten_children(tmp_path: Path) -> None:
+    steps = {"S6_analysed": 100, "S6_not_observable": 100, "P1_analysed": 100}
+    folder = write(tmp_path / "old", released(flow=[("sefton", *step) for step in steps.items()]))
+    more = {"S6_analysed": 125, "S6_not_observable": 130, "P1_analysed": 125}
+    now = released(flow=[("sefton", *step) for step in more.items()])
+    assert told(folder, now) == {
+        ("flow", "sefton", "S6_analysed"): "[c]",
+        ("flow", "sefton", "S6_not_observable"): 30,
+        ("flow", "sefton", "P1_analysed"): 25,
+    }
+
+
 def test_without_rounding_a_small_difference_is_masked_all_the_same(tmp_path: Path) -> None:
     exact = Disclosure(round_to=1)
     folder = write(tmp_path / "old", released(flow=[("sefton", "cohort", 103)], rule=exact))
