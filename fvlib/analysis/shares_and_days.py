@@ -19,7 +19,7 @@ from fvlib.analysis.methods import (
     fitted_linear,
     told,
 )
-from fvlib.models.regression import cluster_robust, fractional_logit, tobit
+from fvlib.models.regression import Regression, cluster_robust, fractional_logit, tobit
 
 PER_CENT: Final = 100.0
 # A column of which less than this share (of its square) is left beside the others is dropped.
@@ -103,9 +103,9 @@ def with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
     last = set(wide.drop_first)
     rest = [name for name in reversed(wide.drop_first) if name not in first and name in last]
     kept: list[str] = []
-    size = np.linalg.norm(wide.X, axis=0)
-    unit = wide.X / np.where(size > 0, size, 1.0)
-    gram = unit.T @ unit
+    gram = wide.X.T @ wide.X
+    size = np.sqrt(np.where(np.diag(gram) > 0, np.diag(gram), 1.0))
+    gram /= np.outer(size, size)
     for name in (*first, *rest):
         at, base = wide.names.index(name), [wide.names.index(other) for other in kept]
         explained = gram[at, base] @ np.linalg.solve(gram[np.ix_(base, base)], gram[base, at])
@@ -113,7 +113,7 @@ def with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
             kept.append(name)
     if TREATMENT not in kept:
         raise FitFailed("treatment can't be told apart from LA and period")
-    X = np.ascontiguousarray(wide.X[:, [wide.names.index(name) for name in kept]])
+    X = np.take(wide.X, [wide.names.index(name) for name in kept], axis=1)
     dropped = tuple(f"{name} (collinear)" for name in wide.names if name not in kept)
     return X, kept.index(TREATMENT), dropped
 
@@ -135,7 +135,7 @@ class Tobit(Pooled):
         below = (design.y <= 0) & ~above if self.zeros_censored else None
         X, at, dropped = with_las(design)
         try:
-            found = tobit(design.y, X, above=above, below=below)
+            found = tobit(design.y, X, above=above, below=below, start=_neighbour(start, X))
         except ValueError as reason:
             raise FitFailed(str(reason)) from reason
         effect, slope = found.coefficients[at], np.eye(len(found.covariance))[at]
@@ -149,7 +149,13 @@ class Tobit(Pooled):
             converged=found.converged,
             dropped=dropped,
             warnings=(f"{words} from above (10 % of children is the mark)",),
+            start=found,
         )
+
+
+def _neighbour(start: Regression | None, X: Floats) -> Regression | None:
+    """Take the last copy's solution as a start, if it has the same number of columns."""
+    return start if start is not None and len(start.coefficients) == X.shape[1] else None
 
 
 def _expected_days(X: Floats, at: int, beta: Floats, sigma: float) -> tuple[float, Floats]:
@@ -178,7 +184,7 @@ class FractionalLogit(Pooled):
         """Fit it once, with both standard errors."""
         X, at, dropped = with_las(design)
         try:
-            found, scores = fractional_logit(design.y / PER_CENT, X)
+            found, scores = fractional_logit(design.y / PER_CENT, X, start=_neighbour(start, X))
         except ValueError as reason:
             raise FitFailed(str(reason)) from reason
         effect, slope = 0.0, np.zeros(X.shape[1])
@@ -188,12 +194,13 @@ class FractionalLogit(Pooled):
             p = expit(Z @ found.coefficients)
             effect += sign * PER_CENT * float(p.mean())
             slope += sign * PER_CENT * (Z.T @ (p * (1.0 - p))) / len(p)
+        # Only the effect's variance is wanted: scores are taken along it before they are summed.
+        along, one = scores @ (found.covariance @ slope), np.ones((1, 1))
         quantities = []
         for term, cluster, df in (
             (TREATMENT, design.child, np.inf),
             (f"{TREATMENT}_by_la", design.la, len(np.unique(design.la)) - 1.0),
         ):
-            covariance = cluster_robust(found.covariance, scores, cluster)
-            error = float(np.sqrt(slope @ covariance @ slope))
+            error = float(np.sqrt(cluster_robust(one, along[:, None], cluster)[0, 0]))
             quantities.append(Quantity(term, "mean_difference", effect, error, df, tested=True))
-        return Fit(tuple(quantities), converged=found.converged, dropped=dropped)
+        return Fit(tuple(quantities), converged=found.converged, dropped=dropped, start=found)

@@ -36,13 +36,19 @@ class Regression:
 
 
 def tobit(
-    y: Floats, X: Floats, *, above: Bools | None = None, below: Bools | None = None
+    y: Floats,
+    X: Floats,
+    *,
+    above: Bools | None = None,
+    below: Bools | None = None,
+    start: Regression | None = None,
 ) -> Regression:
     """Fit a linear model with normal errors to values censored at themselves.
 
     A row in `above` says only that its value is at least y; one in `below`, at most y. Newton in
     Olsen's (1978, doi 10.2307/1913073) parameters beta / sigma and 1 / sigma, in which the
     log-likelihood is concave; the covariance is that of (beta, log sigma), from the Hessian there.
+    `start` is a neighbour's solution with the same columns; the maximum doesn't depend on it.
 
     Raises
     ------
@@ -57,8 +63,11 @@ def tobit(
     # Censored rows look along sign * (y h - x g): log Phi of what is beyond.
     sign = np.where(high, -1.0, 1.0)
     W = np.column_stack([-X, y])
-    beta, *_ = np.linalg.lstsq(X, y, rcond=None)
-    h = 1.0 / float(np.std(y - X @ beta))
+    if start is None:
+        beta, *_ = np.linalg.lstsq(X, y, rcond=None)
+        h = 1.0 / float(np.std(y - X @ beta))
+    else:
+        beta, h = start.coefficients, 1.0 / start.sigma
     theta = np.append(beta * h, h)
 
     def value(at: Floats) -> float:
@@ -76,7 +85,7 @@ def tobit(
         weight = np.where(seen, 1.0, mills * (mills + t))
         gradient = W.T @ slope
         gradient[-1] += seen.sum() / at[-1]
-        information = (W * weight[:, None]).T @ W
+        information = _weighted(W, weight)
         information[-1, -1] += seen.sum() / at[-1] ** 2
         return gradient, information
 
@@ -90,10 +99,13 @@ def tobit(
     return Regression(theta[:-1] * sigma, covariance, current, converged, float(sigma))
 
 
-def fractional_logit(y: Floats, X: Floats) -> tuple[Regression, Floats]:
+def fractional_logit(
+    y: Floats, X: Floats, *, start: Regression | None = None
+) -> tuple[Regression, Floats]:
     """Fit a logit to shares by Bernoulli quasi-likelihood (Papke and Wooldridge 1996).
 
-    Source: doi 10.1002/(SICI)1099-1255(199611)11:6<619::AID-JAE418>3.0.CO;2-1.
+    Source: doi 10.1002/(SICI)1099-1255(199611)11:6<619::AID-JAE418>3.0.CO;2-1. `start` is as in
+    :func:`tobit`.
 
     Returns
     -------
@@ -114,11 +126,10 @@ def fractional_logit(y: Floats, X: Floats) -> tuple[Regression, Floats]:
 
     def slopes(at: Floats) -> tuple[Floats, Floats]:
         p = expit(X @ at)
-        return X.T @ (y - p), (X * (p * (1.0 - p))[:, None]).T @ X
+        return X.T @ (y - p), _weighted(X, p * (1.0 - p))
 
-    beta, current, information, converged = _climb(
-        np.zeros(X.shape[1]), value, slopes, "fractional logit"
-    )
+    begin = np.zeros(X.shape[1]) if start is None else start.coefficients
+    beta, current, information, converged = _climb(begin, value, slopes, "fractional logit")
     fit = Regression(beta, np.asarray(np.linalg.inv(information)), current, converged)
     return fit, X * (y - expit(X @ beta))[:, None]
 
@@ -134,6 +145,12 @@ def cluster_robust(bread: Floats, scores: Floats, cluster: NDArray[np.int64]) ->
     begin = np.searchsorted(of[order], np.arange(groups))
     sums = np.add.reduceat(scores[order], begin, axis=0)
     return np.asarray(groups / (groups - 1.0) * bread @ (sums.T @ sums) @ bread)
+
+
+def _weighted(X: Floats, weight: Floats) -> Floats:
+    """X' diag(weight) X for weights of zero or more: a matrix times itself is half the work."""
+    rooted = X * np.sqrt(weight)[:, None]
+    return np.asarray(rooted.T @ rooted)
 
 
 def _climb(
