@@ -38,12 +38,14 @@ def extracts(
     survey: list[dict[str, Any]] = [],  # noqa: B006
     fgc: list[tuple[Any, ...]] = [],  # noqa: B006
     training: list[tuple[Any, ...]] = [],  # noqa: B006
+    arrivals: pd.DataFrame | None = None,
 ) -> Any:
     return SimpleNamespace(
         ipe_admin=_typed(pd.DataFrame(admin, columns=ADMIN)),
         ipe_survey=_typed(pd.DataFrame(survey, columns=SURVEY)),
         ipe_fgc=_typed(pd.DataFrame(fgc, columns=FGC)),
         ipe_training=_typed(pd.DataFrame(training, columns=TRAINING)),
+        arrivals=arrived() if arrivals is None else arrivals,
     )
 
 
@@ -176,7 +178,8 @@ def test_only_warwickshire_only_admin_only_6_months() -> None:
 
 def test_nothing_at_all_gives_empty_tables_and_a_full_schedule() -> None:
     tables = ipe_tables(extracts(), refresh_of())
-    assert all(safe(tables[name], RULE).empty for name in tables if name != "ipe_schedule")
+    schedules = {"ipe_schedule", "trial_schedule"}
+    assert all(safe(tables[name], RULE).empty for name in tables if name not in schedules)
     assert len(tables["ipe_schedule"].frame) == 5 * (4 + 3 + 2 + 3)
 
 
@@ -435,3 +438,48 @@ def test_a_masked_indicator_is_not_shown_as_attendance() -> None:
     )
     assert out["ipe"]["numerator_masked"].tolist() == [True]
     assert out["ipe_training"]["attended_masked"].tolist() == [True]
+
+
+def arrived(**files: dict[str, Any]) -> pd.DataFrame:
+    rows = [
+        {"la": la, "file": name, "rows_kept": 50, "first_date": None, "last_date": None, **given}
+        for la in protocol.LA_KEYS
+        for name, given in files.items()
+    ]
+    columns = ["la", "file", "rows_kept", "first_date", "last_date"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.assign(
+        **{name: pd.to_datetime(frame[name]) for name in ("first_date", "last_date")}
+    )
+
+
+def test_the_trials_own_collections_by_hand() -> None:
+    # Protocol, Data gathering: 2019-10-01 to 2022-09-30; the sample every 12 months, outcomes
+    # every 18 from the end to 36 months later, the authority's figures every 6.
+    found = extracts(
+        arrivals=arrived(
+            children={},
+            referrals={"first_date": "2015-01-01", "last_date": "2021-06-30"},
+            plans={"first_date": "2015-01-01", "last_date": "2022-08-01"},
+            care_episodes={"first_date": "2015-01-01", "last_date": "2021-02-01"},
+            attendance={"rows_kept": 0},
+            la_context={"first_date": "2020-10-01", "last_date": "2020-10-01"},
+        )
+    )
+    refresh = refresh_of(data_through="2022-12-31")
+    frame = ipe_tables(found, refresh)["trial_schedule"].frame
+    sefton = frame[frame["la"] == "sefton"].set_index(["source", "due"])["state"]
+    assert sefton.to_dict() == {
+        ("sample", "2020-09-30"): "arrived",
+        ("sample", "2021-09-30"): "arrived",  # referrals reach into its twelve months
+        ("sample", "2022-09-30"): "in part",  # children came, no referral of these months did
+        ("outcomes", "2022-09-30"): "in part",  # plans; episodes end in February 2021
+        ("outcomes", "2024-03-31"): "not yet due",
+        ("outcomes", "2025-09-30"): "not yet due",
+        ("authority", "2020-03-31"): "missing",  # no figure holds before October 2020
+        ("authority", "2020-09-30"): "missing",
+        ("authority", "2021-03-31"): "arrived",
+        ("authority", "2021-09-30"): "arrived",  # the same figure holds on
+        ("authority", "2022-03-31"): "arrived",
+        ("authority", "2022-09-30"): "arrived",
+    }

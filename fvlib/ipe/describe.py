@@ -20,6 +20,7 @@ from fvlib.ipe.returns import family_table, training_table
 from fvlib.ipe.schedule import schedule
 from fvlib.ipe.survey import response_table, score_table, survey_table, unanswered_table
 from fvlib.ipe.ties import tied
+from fvlib.ipe.trial_schedule import trial_schedule
 from fvlib.refresh import Refresh
 
 # Indicators of `ipe.csv` from the FGC return: id, service, numerator, denominator.
@@ -52,6 +53,8 @@ def ipe_tables(extracts: Extracts, refresh: Refresh) -> dict[str, CountTable]:
         la, time_point, event, split (`all`, `role`, `team`), level, attended, eligible, share.
     ipe_schedule
         la, source, time_point, due, items_expected, items_arrived, state.
+    trial_schedule
+        la, source, due, files_expected, files_arrived, state: the trial's own collections.
     """
     survey = survey_table(extracts.ipe_survey)
     families = family_table(extracts.ipe_fgc)
@@ -69,6 +72,7 @@ def ipe_tables(extracts: Extracts, refresh: Refresh) -> dict[str, CountTable]:
         "ipe_fgc": families,
         "ipe_training": training,
         "ipe_schedule": CountTable(schedule(extracts, refresh)),
+        "trial_schedule": CountTable(trial_schedule(extracts, refresh)),
     }
 
 

@@ -64,7 +64,7 @@ def schedule(extracts: Extracts, refresh: Refresh) -> pd.DataFrame:
                 due = add_months(refresh.live_date(la), MONTHS_FROM_LIVE[point])
                 expected, n = _expected(source, point), sent.get(point, 0)
                 overtaken = any(points.index(other) > points.index(point) for other in arrived)
-                state = _state(n, expected, due, through, overtaken)
+                state = state_of(n, expected, due, through, overtaken)
                 rows.append((la, source, point, due.isoformat(), expected, n, state))
     return pd.DataFrame.from_records(rows, columns=list(COLUMNS))
 
@@ -82,7 +82,18 @@ def _items(source: str, part: pd.DataFrame) -> int:
     return int(part["indicator"].astype("str").isin(known).sum())
 
 
-def _state(n: int, expected: int, due: date, through: date, overtaken: bool) -> str:
+def state_of(n: int, expected: int, due: date, through: date, overtaken: bool) -> str:
+    """Say what became of a collection, from how many of its items arrived.
+
+    Parameters
+    ----------
+    n, expected
+        Items that arrived, and all.
+    due, through
+        When it was due; until when the authority's data are complete.
+    overtaken
+        Whether a later collection has arrived.
+    """
     if n:
         return ARRIVED if n >= expected else IN_PART
     if due > through:

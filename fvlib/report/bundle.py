@@ -68,6 +68,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "ipe_schedule": (
         "la", "source", "time_point", "due", "items_expected", "items_arrived", "state",
     ),
+    "trial_schedule": ("la", "source", "due", "files_expected", "files_arrived", "state"),
     "outcome_periods": ("outcome", "la", "period", "condition", "n", "events", "mean"),
     "s3_distribution": ("condition", "share_of_window", "first_day", "last_day", "n"),
     "s6_terms": ("term", "la", "condition", "n", "mean"),

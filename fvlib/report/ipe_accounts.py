@@ -24,7 +24,10 @@ PLACE: Final = re.compile(r"^::: \{\.callout-note[^}]*\}\n## ([^\n]+)\n(.*?)^:::
 def strings(bundle: Bundle) -> dict[str, str]:
     """Make the ready strings of the chapter."""
     return {
-        "ipe.arrived": arrived(bundle),
+        "ipe.arrived": arrived(bundle.table("ipe_schedule"), "return", "returns"),
+        "ipe.trial_arrived": arrived(
+            bundle.table("trial_schedule"), "collection", "collections of the trial\u2019s own data"
+        ),
         "ipe.fidelity": judged(bundle, "1a"),
         "ipe.fidelity_spread": spread(bundle, "1a"),
         "ipe.facilitating": judged(bundle, "1b"),
@@ -34,19 +37,18 @@ def strings(bundle: Bundle) -> dict[str, str]:
     }
 
 
-def arrived(bundle: Bundle) -> str:
-    """Say how many of the returns that were due arrived."""
-    table = bundle.table("ipe_schedule")
+def arrived(table: pd.DataFrame, one: str, many: str) -> str:
+    """Say how many of the returns or collections that were due arrived."""
     counts = table["state"].value_counts()
     due = int(counts.drop(NOT_DUE, errors="ignore").sum())
     if due == 0:
-        return "No return was due by the date of this refresh."
+        return f"No {one} was due by the date of this refresh."
     told = [
         f"{words.count(counts[state])} {state}"
         for state in (ARRIVED, IN_PART, LATE, MISSING)
         if state in counts
     ]
-    return f"Of {words.count(due)} returns that were due, {words.listing(told)}."
+    return f"Of {words.count(due)} {many} that were due, {words.listing(told)}."
 
 
 def judged(bundle: Bundle, question: str) -> str:

@@ -39,7 +39,7 @@ from fvlib.refresh import add_months
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order
 from fvlib.report.canvas import Canvas, words_only
-from fvlib.report.ipe_words import SOURCES
+from fvlib.report.ipe_words import COLLECTIONS, SOURCES
 from fvlib.report.plot_style import (
     AFTER,
     AFTER_TINT,
@@ -59,7 +59,7 @@ from fvlib.report.plot_style import (
 from fvlib.report.table_style import MASKED_TEXT
 from fvlib.report.trial_plots import calendar, rates
 
-ROW: Final = 0.21  # inches
+ROW: Final = 0.23  # inches
 LEFT: Final = 1.05
 # A sign and a word for each state, and the colour beside them.
 STATES: Final = {
@@ -90,41 +90,65 @@ MEASURES: Final = ("Looked after, %", "Staff trained, %", "FGC coordinators")
 
 
 def schedule(bundle: Bundle) -> Any:
-    """Draw what the schedule asks for against what arrived: LA by return and time point."""
-    table = bundle.table("ipe_schedule").copy()
-    columns = [(source, point) for source, points in SCHEDULE for point in points]
+    """Draw what the IPE's schedule asks for against what arrived: LA by return and time point."""
+    table = bundle.table("ipe_schedule")
+    columns = [(source, point, _short(point)) for source, points in SCHEDULE for point in points]
+    return _states(table, "time_point", columns, SOURCES)
+
+
+def trial_schedule(bundle: Bundle) -> Any:
+    """Draw what the trial's own schedule asks for against what arrived: LA by collection."""
+    table = bundle.table("trial_schedule")
+    columns = [
+        (source, due, str(at))
+        for source in COLLECTIONS
+        for at, due in enumerate(sorted(set(table.loc[table["source"] == source, "due"])), start=1)
+    ]
+    return _states(table, "due", columns, COLLECTIONS)
+
+
+def _states(
+    table: pd.DataFrame,
+    rounds: str,
+    columns: list[tuple[str, str, str]],
+    heads: dict[str, str],
+) -> Any:
+    """Draw a grid of states: LAs by source and round, each with the month in which it was due.
+
+    A column is a source, a value of the column `rounds`, and its heading.
+    """
     width = (WIDTH - LEFT) / len(columns)
     canvas = Canvas()
-    for at, (source, point) in enumerate(columns):
+    for at, (source, _, head) in enumerate(columns):
         middle = LEFT + width * (at + 0.5)
-        canvas.text(middle, -0.32, _short(point), ha="center", size=TEXT - 1.2, color=MUTED)
+        canvas.text(middle, -0.32, head, ha="center", size=TEXT - 1.2, color=MUTED)
         if at == 0 or columns[at - 1][0] != source:
-            canvas.text(LEFT + width * at + 0.02, -0.12, SOURCES[source], bold=True, size=TEXT - 1)
+            canvas.text(LEFT + width * at + 0.02, -0.12, heads[source], bold=True, size=TEXT - 1)
     y = -0.45
-    states = {
-        (str(line["la"]), str(line["source"]), str(line["time_point"])): line
-        for _, line in table.iterrows()
-    }
+    keys = ("la", "source", rounds)
+    states = {tuple(str(line[key]) for key in keys): line for _, line in table.iterrows()}
     for la in protocol.LA_KEYS:
         canvas.text(0.0, y - ROW, words.LAS[la])
-        for at, (source, point) in enumerate(columns):
+        for at, (source, point, _) in enumerate(columns):
             line = states.get((la, source, point))
-            if line is None:
-                continue
-            told, fill = STATES[str(line["state"])]
-            x = LEFT + width * at
-            edge = ALERT if line["state"] in (LATE, MISSING) else BEFORE
-            canvas.box((x + 0.015, x + width - 0.015), (y - 2 * ROW + 0.02, y - 0.02), fill, edge)
-            sign, _, word = told.partition(" ")
-            middle = x + width / 2
-            canvas.text(middle, y - 0.13, sign, ha="center", size=TEXT - 0.5)
-            canvas.text(middle, y - 0.24, word, ha="center", size=TEXT - 2.6)
-            due = date.fromisoformat(str(line["due"]))
-            canvas.text(
-                middle, y - 0.345, f"{due:%m/%y}", ha="center", size=TEXT - 2.6, color=MUTED
-            )
+            if line is not None:
+                x = LEFT + width * at
+                _state(canvas, (x, x + width), y, str(line["state"]), str(line["due"]))
         y -= 2 * ROW
     return canvas.plot(y - 0.02)
+
+
+def _state(canvas: Canvas, x: tuple[float, float], y: float, state: str, due: str) -> None:
+    """Draw one cell: a sign, a word, the month in which it was due."""
+    told, fill = STATES[state]
+    edge = ALERT if state in (LATE, MISSING) else BEFORE
+    canvas.box((x[0] + 0.015, x[1] - 0.015), (y - 2 * ROW + 0.02, y - 0.02), fill, edge)
+    sign, _, word = told.partition(" ")
+    middle = sum(x) / 2
+    canvas.text(middle, y - 0.12, sign, ha="center", size=TEXT - 0.5)
+    canvas.text(middle, y - 0.25, word, ha="center", size=TEXT - 2)
+    when = f"{date.fromisoformat(due):%m/%y}"
+    canvas.text(middle, y - 0.37, when, ha="center", size=TEXT - 2, color=MUTED)
 
 
 def _short(point: str) -> str:

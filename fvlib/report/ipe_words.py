@@ -18,6 +18,12 @@ SOURCES: Final = {
     "fgc": "FGC records",
     "training": "Training records",
 }
+# The trial's own collections.
+COLLECTIONS: Final = {
+    "sample": "Children and referrals",
+    "outcomes": "Outcomes",
+    "authority": "Figures of the authority",
+}
 QUESTIONS: Final = {
     "1a": "Fidelity and adaptation: does delivery adhere to the model?",
     "1b": "Fidelity and adaptation: are assumptions and facilitating factors in place?",

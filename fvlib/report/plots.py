@@ -44,6 +44,7 @@ PLOTS: Final = {
     "set_aside": Figure(quality_plots.set_aside, "set_aside"),
     "missingness": Figure(quality_plots.missingness, "missingness"),
     "ipe_schedule": Figure(ipe_plots.schedule, "ipe_schedule"),
+    "trial_schedule": Figure(ipe_plots.trial_schedule, "trial_schedule"),
     "ipe_indicators": Figure(ipe_plots.indicators, "ipe"),
     "ipe_survey": Figure(ipe_plots.survey, "ipe_scores"),
     "ipe_bridge": Figure(ipe_plots.bridge, "periods"),

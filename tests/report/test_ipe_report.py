@@ -24,7 +24,7 @@ from fvlib.report.table_style import MASKED_TEXT, NOTHING
 
 Open = Callable[..., Report]
 CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "implementation.qmd"
-FIGURES = ("ipe_schedule", "ipe_indicators", "ipe_survey", "ipe_bridge")
+FIGURES = ("ipe_schedule", "trial_schedule", "ipe_indicators", "ipe_survey", "ipe_bridge")
 
 
 def ipe_frame(*rows: tuple[object, ...]) -> pd.DataFrame:
@@ -112,6 +112,7 @@ def test_a_value_prints_with_what_it_is_of_its_interval_and_its_verdict(opened: 
 
 def test_sentences_count_what_arrived_and_what_was_met(opened: Open) -> None:
     q = opened(Contents(tables={"ipe": FULL, "ipe_schedule": SCHEDULE})).q
+    assert q["ipe.trial_arrived"] == "No collection was due by the date of this refresh."
     assert q["ipe.arrived"] == ("Of 3 returns that were due, 1 arrived, 1 in part and 1 missing.")
     # Warwickshire's latest is met; Sefton's is masked and not counted.
     assert "one of one for staff trained, awareness or more" in q["ipe.fidelity"]
