@@ -239,13 +239,27 @@ def purge(
 
 @app.command()
 def power(
-    replicates: Annotated[int, typer.Option(min=1, help="Simulated trials a scenario.")] = 1000,
+    replicates: Annotated[int, typer.Option(min=2, help="Simulated trials a scenario.")] = 1000,
     seed: Annotated[int, typer.Option(min=0)] = 20200401,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+    sizes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead count how often each test rejects when nothing works, into this CSV."
+        ),
+    ] = None,
 ) -> None:
     """Simulate the design's operating characteristics: bias, coverage, type I error, power."""
+    from fvlib import design_power  # noqa: PLC0415
     from fvlib.design_power import simulate as simulate_trials  # noqa: PLC0415
     from fvlib.design_power import summary  # noqa: PLC0415
+
+    if sizes is not None:
+        with _working(f"testing {replicates:,} trials a scenario"):
+            table = design_power.sizes(replicates, seed, jobs)
+        table.to_csv(sizes, index=False, encoding="utf-8", lineterminator="\n")
+        _out().print(str(sizes))
+        return
 
     with _working(f"simulating {replicates:,} trials a scenario"):
         results = simulate_trials(replicates, seed, jobs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import pandas as pd
 from rich.table import Table
 
 from fvlib import protocol
@@ -18,9 +19,14 @@ from fvlib.models.power import (
     hussey_hughes,
     operating_characteristics,
 )
+from fvlib.models.rejection import rejections
 
 # No drift, and three degrees of it, for the LA x period effect that the protocol's model lacks.
 AUTOCORRELATIONS: Final = (1.0, 0.95, 0.9, 0.8)
+# Children in the trials whose tests' size is counted: a small trial, and the protocol's.
+STUDIED: Final = (5_000, protocol.CHILDREN)
+# Their LAs' autocorrelations.
+DRIFTS: Final = (1.0, 0.9, 0.8)
 # The MDES as a reduction, and no effect at all.
 EFFECTS: Final = (-protocol.MDES, 0.0)
 MODELS: Final = {"cluster": "LA (the protocol's)", "cluster_period": "LA and LA x period"}
@@ -46,6 +52,38 @@ def simulate(replicates: int, seed: int, workers: int) -> list[OperatingCharacte
         seed=seed,
         alpha=protocol.ALPHA,
         workers=workers,
+    )
+
+
+def sizes(replicates: int, seed: int, workers: int) -> pd.DataFrame:
+    """Count how often each test rejects when nothing works; one row a test, size and drift.
+
+    The trials have the sizes of `STUDIED` and LAs that drift apart by none or some degree. The
+    report prints the file that is made of this (`fv power --sizes FILE`).
+    """
+    strata = [la.readiness for la in protocol.LOCAL_AUTHORITIES]
+    las, periods = len(strata), protocol.PERIODS
+    found = [
+        row
+        for children in STUDIED
+        for row in rejections(
+            Wedge.complete(las, periods - 1, round(children / (las * periods))),
+            [
+                Truth(protocol.BASELINE_RATE, 0.0, protocol.INTRACLUSTER_CORRELATION, share)
+                for share in DRIFTS
+            ],
+            strata,
+            replicates=replicates,
+            seed=seed,
+            alpha=protocol.ALPHA,
+            workers=workers,
+        )
+    ]
+    return pd.DataFrame(found).assign(
+        level=[round(row.level, 4) for row in found],
+        rate=[round(row.rate, 4) for row in found],
+        monte_carlo_error=[round(row.monte_carlo_error, 4) for row in found],
+        seed=seed,
     )
 
 

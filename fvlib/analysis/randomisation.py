@@ -15,7 +15,7 @@ from fvlib import protocol
 from fvlib.analysis.design import TREATMENT, Design, Floats
 from fvlib.analysis.fit import Combined, Fit, FitFailed
 from fvlib.analysis.shares_and_days import with_las
-from fvlib.models.mixed import ScoreTest, Separation, Unidentified, fit_linear, score_test
+from fvlib.models.mixed import Separation, Unidentified, fit_linear, score_test
 from fvlib.models.resample import (
     WEBB_WEIGHTS,
     averaged,
@@ -114,20 +114,7 @@ def _logistic_scores(
         )
     except (Separation, Unidentified) as reason:
         raise FitFailed(str(reason)) from reason
-    return _Scored(_studentised(found), found.group_scores, found.fit)
-
-
-def _studentised(found: ScoreTest) -> Floats:
-    """Studentise all orders alike, so that none drops out of the test.
-
-    By the observed information; but far from the drawn order that needn't be positive when the
-    LAs' standard deviation is small, and then for every order with that standard deviation held.
-    Which of the two follows from all the orders together, so it is the same whichever was drawn.
-    """
-    whole = (found.information > 0).all()
-    information = found.information if whole else found.held_information
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(information > 0, found.scores / np.sqrt(information), np.nan)
+    return _Scored(found.alike, found.group_scores, found.fit)
 
 
 def _linear_scores(design: Design, candidates: Floats, combinations: Floats) -> _Scored:

@@ -290,36 +290,66 @@ def _replicate(
 
     Returns (replicates, models, 5): estimate, SE, covers, rejects, singular; NaN where not fitted.
     """
-    told = log_odds(truth)
-    treated = wedge.treated
-    shape = (len(wedge.switches), wedge.periods)
-    cluster, period = (index.ravel() for index in np.indices(shape))
-    X = np.column_stack(
-        [np.ones(cluster.size), treated.ravel(), period[:, None] == np.arange(1, shape[1])]
-    )
-    trials = np.full(cluster.size, float(wedge.per_cell))
-    between_cells = float(cell_df(cluster.size, *shape))
+    told, cells = log_odds(truth), Cells.of(wedge)
     out = np.full((len(streams), len(models), 5), np.nan)
     for i, stream in enumerate(streams):
-        rng = np.random.default_rng(stream)
-        shift = rng.normal(0.0, 1.0, shape[0])[:, None] * told.cluster_sd
-        shift = shift + rng.normal(0.0, 1.0, shape) * told.cell_sd
-        events = rng.binomial(wedge.per_cell, expit(told.constant + told.effect * treated + shift))
+        events = draw_events(wedge, told, np.random.default_rng(stream))
         for j, model in enumerate(models):
-            nested, restricted = MODELS[model]
-            df, subgroups = (between_cells, period) if nested else (math.inf, None)
-            try:
-                fit = fit_logistic(
-                    events.ravel(), X, cluster, trials, subgroups, restricted=restricted
-                )
-            except Separation:
+            found = wald(events, cells, model)
+            if found is None:
                 continue
-            if not fit.converged:
-                continue
-            estimate, error = float(fit.coefficients[1]), float(fit.std_errors[1])
+            estimate, error, df, singular = found
             low, high, p = interval(estimate, error, df, alpha=alpha)
-            out[i, j] = estimate, error, low <= told.effect <= high, p < alpha, fit.singular
+            out[i, j] = estimate, error, low <= told.effect <= high, p < alpha, singular
     return out
+
+
+class Cells(NamedTuple):
+    """A wedge's cells, in rows: cluster, period, size, and the columns of the model.
+
+    The columns are intercept, treatment and periods.
+    """
+
+    cluster: NDArray[np.int64]
+    period: NDArray[np.int64]
+    trials: Floats
+    X: Floats
+
+    @classmethod
+    def of(cls, wedge: Wedge) -> Cells:
+        """Lay out a wedge."""
+        cluster, period = (index.ravel() for index in np.indices(wedge.treated.shape))
+        columns = [np.ones(cluster.size), wedge.treated.ravel()]
+        X = np.column_stack([*columns, period[:, None] == np.arange(1, wedge.periods)])
+        return cls(cluster, period, np.full(cluster.size, float(wedge.per_cell)), X)
+
+
+def draw_events(wedge: Wedge, told: LogOdds, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw one trial: events of each cell, in the order of `Cells`."""
+    treated = wedge.treated
+    shift = rng.normal(0.0, 1.0, len(treated))[:, None] * told.cluster_sd
+    shift = shift + rng.normal(0.0, 1.0, treated.shape) * told.cell_sd
+    risk = expit(told.constant + told.effect * treated + shift)
+    return np.asarray(rng.binomial(wedge.per_cell, risk).ravel(), dtype=np.int64)
+
+
+def wald(
+    events: NDArray[np.int64], cells: Cells, model: str
+) -> tuple[float, float, float, bool] | None:
+    """Fit one of MODELS: effect, standard error, degrees of freedom, singular; None if it fails."""
+    nested, restricted = MODELS[model]
+    clusters, periods = len(np.unique(cells.cluster)), len(np.unique(cells.period))
+    df = float(cell_df(len(events), clusters, periods)) if nested else math.inf
+    subgroups = cells.period if nested else None
+    try:
+        fit = fit_logistic(
+            events, cells.X, cells.cluster, cells.trials, subgroups, restricted=restricted
+        )
+    except Separation:
+        return None
+    if not fit.converged:
+        return None
+    return float(fit.coefficients[1]), float(fit.std_errors[1]), df, bool(fit.singular)
 
 
 def _summary(model: str, truth: Truth, results: Floats) -> OperatingCharacteristics:

@@ -56,6 +56,19 @@ class ScoreTest(NamedTuple):
     held_information: Floats
     group_scores: Floats
 
+    @property
+    def alike(self) -> Floats:
+        """Studentise all candidates alike, so that none drops out of a permutation test.
+
+        By the observed information; but far from the drawn order that needn't be positive when the
+        groups' standard deviation is small, and then for every candidate with that held. Which of
+        the two follows from all candidates together, so it is the same whichever was drawn.
+        """
+        whole = (self.information > 0).all()
+        information = self.information if whole else self.held_information
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(information > 0, self.scores / np.sqrt(information), np.nan)
+
 
 def score_test(
     successes: ArrayLike,

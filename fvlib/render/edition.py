@@ -65,7 +65,7 @@ def results_key(root: Path, refresh: str) -> str:
     released = sorted(path for path in folder.rglob("*") if path.is_file())
     parts = [
         hash_sources(folder, released),
-        hash_sources(package, sorted(package.rglob("*.py"))),
+        hash_sources(package, sorted([*package.rglob("*.py"), *package.rglob("*.csv")])),
     ]
     if (root / REGISTER).is_file():
         parts.append(hash_sources(root, [root / REGISTER]))

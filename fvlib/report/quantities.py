@@ -19,7 +19,14 @@ from typing import Any, Final
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report import accounts, ipe_accounts, sensitivity_sentences, sentences, words
+from fvlib.report import (
+    accounts,
+    ipe_accounts,
+    sensitivity_sentences,
+    sentences,
+    size_study,
+    words,
+)
 from fvlib.report.bundle import EFFECT, ESTIMATED, Bundle, masked
 
 MARKDOWN_MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|~$^@])")
@@ -96,6 +103,8 @@ def quantities(bundle: Bundle) -> Quantities:
         "sensitivity.permutation": sensitivity_sentences.smallest_p(bundle),
         "sensitivity.triangulation": sensitivity_sentences.triangulation(bundle),
         "sensitivity.savings": sensitivity_sentences.savings(bundle),
+        "sensitivity.sizes": size_study.summary(),
+        "sensitivity.sizes_command": size_study.COMMAND,
         "sensitivity.tipping": sensitivity_sentences.tipping(bundle),
         "calendar.summary": sensitivity_sentences.observed(bundle),
         "imputation.summary": sensitivity_sentences.chains(bundle),

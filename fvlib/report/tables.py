@@ -12,6 +12,7 @@ from fvlib.report import (
     outcome_result_tables,
     register_tables,
     result_tables,
+    size_study,
 )
 
 # Each takes the released bundle and the registers.
@@ -22,4 +23,5 @@ TABLES: Final[dict[str, Callable[..., Any]]] = {
     **outcome_result_tables.TABLES,
     **ipe_tables.TABLES,
     **register_tables.TABLES,
+    "sizes": size_study.sizes,
 }

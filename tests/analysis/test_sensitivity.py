@@ -20,7 +20,7 @@ from fvlib.analysis.derived import tipping_point
 from fvlib.analysis.design import Terms
 from fvlib.analysis.effects import constancy
 from fvlib.analysis.fit import FitFailed
-from fvlib.analysis.randomisation import _coefficients, _studentised
+from fvlib.analysis.randomisation import _coefficients
 from fvlib.imputations import riskier, shifted_odds
 from fvlib.models.mixed import ScoreTest, fit_logistic, score_test
 from fvlib.models.resample import wild_score_bootstrap
@@ -86,8 +86,8 @@ def test_no_order_drops_out_where_the_information_is_not_positive() -> None:
         held = np.array([16.0, 25.0])
         return ScoreTest(None, np.array([2.0, -3.0]), np.array(information), blank, held, blank)
 
-    assert _studentised(scored([4.0, 9.0])).tolist() == [1.0, -1.0]
-    assert _studentised(scored([4.0, 0.0])).tolist() == [0.5, -0.6]
+    assert scored([4.0, 9.0]).alike.tolist() == [1.0, -1.0]
+    assert scored([4.0, 0.0]).alike.tolist() == [0.5, -0.6]
 
 
 def test_an_order_that_can_t_be_scored_leaves_no_p() -> None:
