@@ -228,6 +228,7 @@ INFERENCE: Final = (
             method=Permutation(
                 "linear" if outcome in protocol.LINEAR_OUTCOMES else "logistic",
                 interval=outcome == protocol.PRIMARY_OUTCOME,
+                refit=outcome == protocol.PRIMARY_OUTCOME,
             ),
             imputed=WITHOUT_TREATMENT,
         )

@@ -89,7 +89,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "imputation": ("variable", "observed", "missing", "r_hat", "converged", "fmi", "notes"),
     "imputed_shares": ("variable", "level", "observed", "imputed"),
     "imputation_trace": ("variable", "level", "chain", "iteration", "percent", "missing"),
-    "permutation": ("analysis", "scheme", "order", "statistic", "observed"),
+    "permutation": ("analysis", "scheme", "order", "statistic", "observed", "refitted"),
     "tipping_point": ("analysis", "delta", "estimate", "ci_low", "ci_high"),
 }  # fmt: skip
 
