@@ -71,6 +71,9 @@ def _write(
     path = target / f"{analysis}-{imputation}.csv"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
         out.to_csv(stream, index=False, encoding="utf-8", lineterminator="\n")
+    # Codes that look like numbers (main need) are levels: the reader has to be told.
+    levels = [name for name in terms if isinstance(out[name].dtype, pd.CategoricalDtype)]
     facts = {"analysis": analysis, "imputation": imputation, "rows": len(out), "terms": terms}
+    facts["categorical"] = ["la", "period", *(c for c in own if c == "term"), *levels]
     (target / f"{analysis}.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
     return path
