@@ -134,33 +134,40 @@ def fixed_effects(frame: pd.DataFrame, terms: Terms) -> tuple[Floats, tuple[str,
     terms
         Which columns to include: numeric ones as they are, categoricals as indicators.
     """
-    columns: list[Floats] = [np.ones(len(frame)), frame["treated"].to_numpy(np.float64)]
-    names = [INTERCEPT, TREATMENT]
-    period = frame["period"].to_numpy()
-    for t in np.unique(period)[1:]:
-        columns.append((period == t).astype(np.float64))
-        names.append(f"period[{t}]")
-    for name in (*terms.row, *terms.child, *terms.la):
-        values = frame[name]
-        if not isinstance(values.dtype, pd.CategoricalDtype):
-            columns.append(values.to_numpy(np.float64))
-            names.append(name)
-            continue
-        for level, indicator in _indicators(values, REFERENCES.get(name)):
-            columns.append(indicator)
-            names.append(f"{name}[{level}]")
-    return np.column_stack(columns), tuple(names)
+    period = pd.Series(pd.Categorical(frame["period"]))
+    parts = [
+        ((INTERCEPT,), np.ones(len(frame))),
+        ((TREATMENT,), frame["treated"].to_numpy(np.float64)),
+        _indicators("period", period),
+        *(
+            _indicators(name, frame[name])
+            if isinstance(frame[name].dtype, pd.CategoricalDtype)
+            else ((name,), frame[name].to_numpy(np.float64))
+            for name in (*terms.row, *terms.child, *terms.la)
+        ),
+    ]
+    X = np.zeros((len(frame), sum(len(names) for names, _ in parts)))
+    at = 0
+    for names, values in parts:
+        if values.dtype == np.float64:
+            X[:, at] = values
+        else:
+            there = np.flatnonzero(values >= 0)
+            X[there, at + values[there]] = 1.0
+        at += len(names)
+    return X, tuple(name for names, _ in parts for name in names)
 
 
-def _indicators(values: pd.Series, reference: str | None) -> list[tuple[str, Floats]]:
-    codes = values.cat.codes.to_numpy()
-    present = [int(code) for code in np.unique(codes) if code >= 0]
+def _indicators(name: str, values: pd.Series) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Name a categorical's indicators, and say which each row has; -1 where none has a one."""
+    codes = values.cat.codes.to_numpy(np.int64)
     levels = [str(level) for level in values.cat.categories]
-    if not present:
-        return []
-    wanted = [code for code in present if levels[code] == reference]
-    base = wanted[0] if wanted else present[0]
-    return [(levels[c], (codes == c).astype(np.float64)) for c in present if c != base]
+    present = np.flatnonzero(np.bincount(codes + 1, minlength=len(levels) + 1)[1:])
+    reference = [code for code in present if levels[code] == REFERENCES.get(name)] or present[:1]
+    others = np.setdiff1d(present, reference)
+    column = np.full(len(levels) + 1, -1)
+    column[others] = np.arange(len(others))
+    return tuple(f"{name}[{levels[code]}]" for code in others), column[codes]
 
 
 def check_estimable(frame: pd.DataFrame, terms: Terms, *, binary: bool) -> tuple[Terms, list[str]]:

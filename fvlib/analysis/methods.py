@@ -90,7 +90,7 @@ class LinearMixed(Pooled):
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_linear`."""
-        fit = fitted_linear(design)
+        fit = fitted_linear(design, start=start)
         return told(fit, (difference(fit), *_spreads(fit, ("la_sd", "residual_sd"))))
 
 
@@ -100,7 +100,7 @@ class LinearRepeated(Pooled):
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_linear`."""
-        fit = fitted_linear(design, subgroups=design.child)
+        fit = fitted_linear(design, subgroups=design.child, start=start)
         return told(fit, (difference(fit), *_spreads(fit, ("la_sd", "child_sd", "residual_sd"))))
 
 
@@ -114,7 +114,7 @@ class LinearNested(Pooled):
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it by REML; see `fvlib.models.mixed.fit_linear`."""
-        fit = fitted_linear(design, subgroups=design.cell)
+        fit = fitted_linear(design, subgroups=design.cell, start=start)
         spreads = _spreads(fit, ("la_sd", "la_period_sd", "residual_sd"))
         return told(fit, (between_cells(fit, design), *spreads))
 
@@ -129,7 +129,7 @@ class LinearRepeatedNested(Pooled):
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it by REML; see `fvlib.models.mixed.fit_linear`."""
-        fit = fitted_linear(design, subgroups=design.cell, units=design.child)
+        fit = fitted_linear(design, subgroups=design.cell, units=design.child, start=start)
         spreads = _spreads(fit, ("la_sd", "la_period_sd", "child_sd", "residual_sd"))
         return told(fit, (between_cells(fit, design), *spreads))
 
@@ -140,11 +140,13 @@ class LinearProbability(Pooled):
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_linear`."""
-        fit = fitted_linear(design)
+        fit = fitted_linear(design, start=start)
         return told(fit, (replace(difference(fit), scale="risk_difference"),))
 
 
-def fitted_linear(design: Design, subgroups: Any = None, units: Any = None) -> LinearFit:
+def fitted_linear(
+    design: Design, subgroups: Any = None, units: Any = None, *, start: Any = None
+) -> LinearFit:
     """Fit the linear mixed model; what it can't tell is a failure by the plan's rules."""
     try:
         return fit_linear(
@@ -154,6 +156,7 @@ def fitted_linear(design: Design, subgroups: Any = None, units: Any = None) -> L
             subgroups=subgroups,
             names=design.names,
             units=units,
+            start=start,
             preference=design.drop_first,
             protected=design.protected,
         )

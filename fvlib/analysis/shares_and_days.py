@@ -188,12 +188,13 @@ class FractionalLogit(Pooled):
         except ValueError as reason:
             raise FitFailed(str(reason)) from reason
         effect, slope = 0.0, np.zeros(X.shape[1])
-        for sign in (1.0, -1.0):
-            Z = X.copy()
-            Z[:, at] = sign > 0
-            p = expit(Z @ found.coefficients)
+        eta = X @ found.coefficients - X[:, at] * found.coefficients[at]
+        for sign, treated in ((1.0, 1.0), (-1.0, 0.0)):
+            p = expit(eta + treated * found.coefficients[at])
             effect += sign * PER_CENT * float(p.mean())
-            slope += sign * PER_CENT * (Z.T @ (p * (1.0 - p))) / len(p)
+            by_beta = (p * (1.0 - p)) @ X
+            by_beta[at] = treated * (p * (1.0 - p)).sum()
+            slope += sign * PER_CENT * by_beta / len(p)
         # Only the effect's variance is wanted: scores are taken along it before they are summed.
         along, one = scores @ (found.covariance @ slope), np.ones((1, 1))
         quantities = []

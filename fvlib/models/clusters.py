@@ -62,7 +62,7 @@ def nest(groups: Any, subgroups: Any, rows: int) -> Clusters:
     inner, inner_values = _code("subgroups", subgroups, rows)
     pairs, cell = np.unique(group * len(inner_values) + inner, return_inverse=True)
     outer = pairs // len(inner_values)
-    labels = tuple(
-        (values[g], inner_values[s]) for g, s in zip(outer, pairs % len(inner_values), strict=True)
-    )
+    of_group = pd.Index(values).take(outer)
+    of_subgroup = pd.Index(inner_values).take(pairs % len(inner_values))
+    labels = tuple(zip(of_group.tolist(), of_subgroup.tolist(), strict=True))
     return Clusters(tuple(values), labels, cell.astype(np.int64), outer)

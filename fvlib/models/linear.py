@@ -67,6 +67,7 @@ def fit(
     *,
     reml: bool,
     units: Any = None,
+    start: LinearFit | None = None,
     preference: Sequence[str] = (),
     protected: Sequence[str] = (),
 ) -> LinearFit:
@@ -101,7 +102,8 @@ def fit(
         leaves.group_of if leaves.nested else None,
         None if of_outer is None else of_outer[clusters.cell],
     )
-    best = _climb(m, len(clusters.groups) > 1, reml)
+    begin = None if start is None else np.array(start.sigmas[:-1]) / start.sigmas[-1]
+    best = _climb(m, len(clusters.groups) > 1, reml, begin)
     return _record(_Problem(names, clusters, of_outer, standard, m, ols, unit, reml), best)
 
 
@@ -127,8 +129,11 @@ def _levels(clusters: Clusters, units: Any, rows: int) -> tuple[Clusters, Intege
     return leaves, None if units is None else clusters.group_of
 
 
-def _climb(m: Moments, several_groups: bool, reml: bool) -> _Maximum:
-    """Newton in the ratios, from the best of a grid; a ratio near zero becomes zero."""
+def _climb(m: Moments, several_groups: bool, reml: bool, begin: Floats | None) -> _Maximum:
+    """Newton in the ratios, from a neighbour's or the best of a grid; one near zero becomes zero.
+
+    A neighbour's is no start where one of its ratios is zero.
+    """
     sizes = [float(np.median(m.leaf_size))]
     if m.nested:
         sizes.insert(0, m.rows / len(m.counts))
@@ -150,8 +155,11 @@ def _climb(m: Moments, several_groups: bool, reml: bool) -> _Maximum:
         return Point(-0.5 * found.deviance, -0.5 * slope, 0.5 * bend + np.diag(slope))
 
     iterations = 0
-    grid = product(_COARSE if m.outer else _GRID, repeat=int(active.sum()))
-    ratios = np.array(min(grid, key=lambda r: at(r)[1].deviance))
+    if begin is not None and len(begin) == len(active) and (begin[active] >= SINGULAR).all():
+        ratios = begin[active]
+    else:
+        grid = product(_COARSE if m.outer else _GRID, repeat=int(active.sum()))
+        ratios = np.array(min(grid, key=lambda r: at(r)[1].deviance))
     while active.any():
         scale = VarianceScale(c[active])
         found = scale.ascend(evaluate, np.zeros(0), np.log(ratios), (SINGULAR, DIVERGED))

@@ -234,6 +234,7 @@ def fit_linear(  # noqa: PLR0917  (the signature is public and stays)
     reml: bool = True,
     *,
     units: Any = None,
+    start: LinearFit | None = None,
     preference: Sequence[str] = (),
     protected: Sequence[str] = (),
 ) -> LinearFit:
@@ -248,6 +249,8 @@ def fit_linear(  # noqa: PLR0917  (the signature is public and stays)
         Restricted maximum likelihood, or else maximum likelihood.
     units : (rows,) array, optional
         Labels of a third intercept, nested in the subgroups; its modes are not returned.
+    start : LinearFit, optional
+        A neighbour's solution to start from; ignored where a standard deviation of it is zero.
 
     Returns
     -------
@@ -270,6 +273,7 @@ def fit_linear(  # noqa: PLR0917  (the signature is public and stays)
         names,
         reml=reml,
         units=units,
+        start=start,
         preference=preference,
         protected=protected,
     )
