@@ -23,6 +23,14 @@ from fvlib.data.statutory_folder import refuse_foreign_files, write_folder
 from fvlib.data.statutory_merge import Merged, merge
 from fvlib.data.statutory_report import Count, ImportReport, ReturnRead, UnfitValues, shown
 from fvlib.data.statutory_return import Return
+from fvlib.data.statutory_school import (
+    MEALS,
+    FromSchools,
+    SchoolFile,
+    merge_school,
+    read_school,
+    school_kind,
+)
 from fvlib.data.statutory_values import IMPOSSIBLE, UNREADABLE
 from fvlib.data.statutory_xml import looks_like_xml, open_xml
 from fvlib.errors import Refusal
@@ -33,10 +41,10 @@ _START_BYTES: Final = 4096
 _WORKBOOK: Final = b"PK\x03\x04"
 
 _Key = TypeVar("_Key")
-Reader = Callable[[Pseudonyms], Return]
+Reader = Callable[[Pseudonyms], Return | SchoolFile]
 
-_EMPTY_COLUMNS: Final = (
-    ("children.csv, fsm_ever and pupil_premium", "empty, since these returns have neither"),
+_BESIDE: Final = (
+    "put beside them a CSV with the contract's columns, child_id being your own id of the child"
 )
 
 
@@ -47,7 +55,8 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
     ----------
     source
         A folder with CIN census XML and SSDA903 files (CSV or XML) of any number of years, or one
-        such file. Names and folders mean nothing.
+        such file; beside them attendance and free school meals as CSV in the contract's columns,
+        under the authority's own child ids. Names and folders mean nothing.
     la
         Key of the local authority.
     to
@@ -79,15 +88,20 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
         _refuse(faults + _read_all(readers, Pseudonyms(la, b""))[1])
     secret, key_made = open_key(key_file)
     ids = Pseudonyms(la, secret)
-    returns, faults = _read_all(readers, ids)
+    everything, faults = _read_all(readers, ids)
+    returns = [one for one in everything if isinstance(one, Return)]
+    school = [one for one in everything if isinstance(one, SchoolFile)]
+    if not returns and not faults:
+        faults = [_no_return(source, len(unused) + len(school))]
     if faults:
         if key_made:
             key_file.unlink()  # no id was made with it; the next import says again to keep it
         _refuse(faults)
     date_headers(returns)
-    read = tuple(_summary(one) for one in returns)
+    read = tuple(_summary(one) for one in everything)
     merged = merge(returns)
-    files = _contract_files(merged)
+    pupils = merge_school(school, merged.children["child_id"])
+    files = _contract_files(merged, pupils)
     write_folder(to, files, ids.mark())
     notes = []
     if earlier_mark and earlier_mark != ids.mark():
@@ -98,10 +112,12 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
         returns=read,
         unused=tuple(unused),
         written={name: len(rows) for name, rows in files.items()},
-        resolved=_counts(merged.resolved),
-        to_look_at=_to_look_at(files, merged),
-        unfit=_unfit(returns),
-        not_held=tuple(sorted(_sum(read.not_held for read in returns).items())),
+        resolved=_counts(merged.resolved + pupils.resolved),
+        to_look_at=_to_look_at(files, merged.passed_on + pupils.passed_on),
+        unfit=_unfit(everything),
+        not_held=tuple(
+            sorted(_sum([*(one.not_held for one in everything), pupils.strangers]).items())
+        ),
         header_only=_header_only(files, returns),
         empty_columns=_empty_columns(files, returns),
         notes=tuple(notes),
@@ -151,12 +167,16 @@ def _recognised(
         else:
             readers.append((name, reader))
     if not readers and not faults:
-        raise Refusal(
-            f"--from: {source} holds no return (files looked at: {len(unused)}). Expected: CIN "
-            "census XML, or the SSDA903's Episodes, Header and UASC as CSV or XML. Workbooks must "
-            "be saved as CSV UTF-8 first."
-        )
+        raise Refusal(_no_return(source, len(unused)))
     return readers, unused, faults
+
+
+def _no_return(source: Path, files: int) -> str:
+    return (
+        f"--from: {source} holds no return (files looked at: {files}). Expected: CIN census "
+        "XML, or the SSDA903's Episodes, Header and UASC as CSV or XML. Workbooks must be saved as "
+        "CSV UTF-8 first."
+    )
 
 
 def _files(source: Path, key_file: Path) -> list[Path]:
@@ -201,6 +221,10 @@ def _reader(path: Path, name: str) -> tuple[Reader | None, str]:
         return None, "XML, but no CIN census and no SSDA903"
     if start.startswith(_WORKBOOK):
         return None, "a workbook or archive; save each sheet as CSV UTF-8"
+    school = school_kind(path, name)
+    if school is not None:
+        _refuse_size(name, size)
+        return lambda ids: read_school(path, name, school, ids), ""
     csv_opening = open_csv(path, name)
     kind = csv_opening.kind
     if kind is None:
@@ -220,9 +244,9 @@ def _refuse_size(name: str, size: int) -> None:
 
 def _read_all(
     readers: Sequence[tuple[str, Reader]], ids: Pseudonyms
-) -> tuple[list[Return], list[str]]:
+) -> tuple[list[Return | SchoolFile], list[str]]:
     """Read the returns; and what is wrong with those that can't be read."""
-    returns: list[Return] = []
+    returns: list[Return | SchoolFile] = []
     faults: list[str] = []
     for name, reader in readers:
         try:
@@ -238,23 +262,25 @@ def _refuse(faults: Sequence[str]) -> NoReturn:
     raise Refusal("\n".join((*faults, "Nothing was written.")))
 
 
-def _contract_files(merged: Merged) -> dict[str, pd.DataFrame]:
+def _contract_files(merged: Merged, pupils: FromSchools) -> dict[str, pd.DataFrame]:
     """Return the authority's files with the contract's columns; absent ones are empty."""
+    meals = pupils.meals.reindex(merged.children["child_id"], fill_value="")
     rows = {
-        "children": merged.children,
+        "children": merged.children.assign(**{at: meals[at].to_numpy() for at in MEALS}),
         "referrals": merged.referrals,
         "plans": merged.plans,
         "care_episodes": merged.episodes,
+        "attendance": pupils.attendance,
     }
     return {
-        name: rows.get(name, pd.DataFrame()).reindex(
-            columns=list(FILES[name].column_names), fill_value=""
-        )
+        name: rows[name].reindex(columns=list(FILES[name].column_names), fill_value="")
         for name in LA_FILES
     }
 
 
-def _summary(read: Return) -> ReturnRead:
+def _summary(read: Return | SchoolFile) -> ReturnRead:
+    if isinstance(read, SchoolFile):
+        return ReturnRead(read.file, read.kind, pupils=len(read.rows))
     return ReturnRead(
         file=read.file,
         kind=read.kind,
@@ -272,9 +298,11 @@ def _counts(counter: Counter[tuple[str, str]]) -> tuple[Count, ...]:
     return tuple(Count(*key, rows) for key, rows in sorted(counter.items()) if rows)
 
 
-def _to_look_at(files: dict[str, pd.DataFrame], merged: Merged) -> tuple[Count, ...]:
+def _to_look_at(
+    files: dict[str, pd.DataFrame], passed_on: Counter[tuple[str, str]]
+) -> tuple[Count, ...]:
     """Count the rows that the loader will set aside, or that can be misread."""
-    counter = merged.passed_on.copy()
+    counter = passed_on.copy()
     for name, rows in files.items():
         for column in FILES[name].columns:
             if not column.may_be_empty:
@@ -284,7 +312,7 @@ def _to_look_at(files: dict[str, pd.DataFrame], merged: Merged) -> tuple[Count, 
     return _counts(counter)
 
 
-def _unfit(returns: Sequence[Return]) -> tuple[UnfitValues, ...]:
+def _unfit(returns: Sequence[Return | SchoolFile]) -> tuple[UnfitValues, ...]:
     """Add up what did not fit; a word that few rows have may be a name, so it isn't told."""
     told: Counter[tuple[str, str, str]] = Counter()
     for (file, column, value), rows in _sum(read.unfit.rows for read in returns).items():
@@ -306,7 +334,7 @@ def _header_only(
             else "header only, since there is no CIN census return"
         ),
         "care_episodes": "header only, since no SSDA903 return has an episode",
-        "attendance": "header only, since these returns have no attendance; it comes from schools",
+        "attendance": f"header only, since the returns have no attendance; {_BESIDE}",
     }
     return tuple((f"{name}.csv", why[name]) for name, rows in files.items() if rows.empty)
 
@@ -315,7 +343,14 @@ def _empty_columns(
     files: dict[str, pd.DataFrame], returns: Sequence[Return]
 ) -> tuple[tuple[str, str], ...]:
     children, referrals = files["children"], files["referrals"]
-    told = list(_EMPTY_COLUMNS)
+    told = []
+    if (children[list(MEALS)] == "").all(axis=None):
+        told.append(
+            (
+                "children.csv, fsm_ever and pupil_premium",
+                f"empty, since the returns have neither; {_BESIDE}",
+            )
+        )
     unknown = int((children["uasc"] == "").sum())
     if not any(read.lists_uasc for read in returns):
         told.append(("children.csv, uasc", "empty, since no return lists asylum seekers"))

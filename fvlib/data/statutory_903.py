@@ -7,20 +7,18 @@ collection)" guides. The year runs to 31 March; no file of the return says which
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, TextIO
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from fvlib.data.contract import CARE_EPISODES, CHILDREN, EARLIEST_START
 from fvlib.data.pseudonym import Pseudonyms
-from fvlib.data.source import SAVE_AS_UTF8
+from fvlib.data.statutory_csv import AS_UTF8, START_BYTES, first_line, rows, told_as_refusal
 from fvlib.data.statutory_return import (
     CHILD_COLUMNS,
     EPISODE_COLUMNS,
@@ -74,10 +72,6 @@ _NOT_HELD: Final = frozenset(
         *("AREVIEW", "AMISSING", "PERMANENCE", "OC2", "OC3", "FOSTER_CARE", "AD1"),
     }
 )
-_CSV_START_BYTES: Final = 64 * 1024
-_MOST_COLUMNS: Final = 500
-_LONGEST_LINE: Final = 1_000_000  # characters; a row of the return has some hundred
-_SAVE_AS_UTF8: Final = SAVE_AS_UTF8[0].upper() + SAVE_AS_UTF8[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +99,8 @@ def open_csv(path: Path, name: str) -> CsvOpening:
         a column missing or twice.
     """
     with path.open("rb") as stream:
-        start = stream.read(_CSV_START_BYTES)
-    line, readable = _first_line(start)
+        start = stream.read(START_BYTES)
+    line, readable = first_line(start)
     for separator in (",", ";", "\t", "|"):
         columns = _columns(next(csv.reader([line], delimiter=separator), []))
         kind, module = _kind(set(columns)), _module(set(columns))
@@ -115,7 +109,7 @@ def open_csv(path: Path, name: str) -> CsvOpening:
         if kind is None:
             return CsvOpening(unused=f"the SSDA903's {module} file, of which nothing is needed")
         if not readable:
-            raise Refusal(f"{name}: is not UTF-8 text. {_SAVE_AS_UTF8}.")
+            raise Refusal(f"{name}: is not UTF-8 text. {AS_UTF8}.")
         if separator != ",":
             raise Refusal(
                 f"{name}: its values are not separated by commas. Expected: commas. Save it as CSV."
@@ -136,10 +130,10 @@ def read_csv(path: Path, name: str, kind: Kind, ids: Pseudonyms) -> Return:
     read = Return(name, kind)
     reader = _Reader(read, ids)
     empty_rows = 0
-    with path.open(encoding="utf-8-sig", newline="") as stream, _told_as_refusal(name):
-        rows = _rows(stream, name)
-        columns = next(rows, [])
-        for row in rows:
+    with path.open(encoding="utf-8-sig", newline="") as stream, told_as_refusal(name):
+        lines = rows(stream, name)
+        columns = _columns(next(lines, []))
+        for row in lines:
             if not any(row):
                 empty_rows += 1
             elif kind == "SSDA903 Episodes":
@@ -285,19 +279,6 @@ def _module(columns: set[str]) -> str | None:
     return next((name for column, name in _UNUSED_MODULES.items() if column in columns), None)
 
 
-def _first_line(start: bytes) -> tuple[str, bool]:
-    """Return the first line, and whether it is UTF-8."""
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text, readable = start.decode("utf-16", "replace"), False
-    else:
-        line = (start.lstrip(b"\r\n").splitlines() or [b""])[0]
-        try:
-            text, readable = line.decode("utf-8-sig"), True
-        except UnicodeDecodeError:
-            text, readable = line.decode("latin-1"), False
-    return (text.splitlines() or [""])[0].replace("\0", ""), readable
-
-
 def _refuse_columns(name: str, kind: Kind, columns: list[str]) -> None:
     missing = [column for column in _NEEDED[kind] if column not in columns]
     repeated = sorted({column for column in columns if column and columns.count(column) > 1})
@@ -312,54 +293,6 @@ def _refuse_columns(name: str, kind: Kind, columns: list[str]) -> None:
             f"{name}: has a column more than once ({', '.join(known) or 'one not of the return'}), "
             "so that it can't be told which one holds. Expected: each column once."
         )
-
-
-def _rows(stream: TextIO, name: str) -> Iterator[list[str]]:
-    """Yield the header's columns, then each row's values; blank lines are left out."""
-    reader = csv.reader(_lines(stream, name), strict=True)
-    columns: list[str] = []
-    for row in reader:
-        if not row:
-            continue
-        if not columns:
-            columns = _columns(row)
-            if len(columns) > _MOST_COLUMNS:
-                raise Refusal(f"{name}: more than {_MOST_COLUMNS} columns; this is no return.")
-            yield columns
-        elif len(row) == len(columns):
-            yield row
-        else:
-            raise Refusal(
-                f"{name}: line {reader.line_num} has {len(row)} values, the header "
-                f"{len(columns)}: a comma in a value that is not quoted, or a file cut short. "
-                "Export it again."
-            )
-
-
-def _lines(stream: TextIO, name: str) -> Iterator[str]:
-    while line := stream.readline(_LONGEST_LINE):
-        if len(line) == _LONGEST_LINE:
-            raise Refusal(
-                f"{name}: a line of more than {_LONGEST_LINE:,} characters: rows run together, "
-                "or a damaged file. Export it again."
-            )
-        if "\0" in line:
-            raise Refusal(f"{name}: NUL characters: a damaged file or UTF-16. {_SAVE_AS_UTF8}.")
-        yield line
-
-
-@contextmanager
-def _told_as_refusal(name: str) -> Iterator[None]:
-    # What the libraries say may quote the row, so only the fault is told.
-    try:
-        yield
-    except UnicodeDecodeError:
-        raise Refusal(f"{name}: is not UTF-8 text. {_SAVE_AS_UTF8}.") from None
-    except csv.Error:
-        raise Refusal(
-            f"{name}: can't be read as CSV: a quote is out of place or never closed, or a value is "
-            f"longer than {csv.field_size_limit():,} characters. Export it again."
-        ) from None
 
 
 def _year_end(year: int) -> int:

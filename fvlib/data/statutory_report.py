@@ -22,21 +22,24 @@ def shown(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReturnRead:
-    """One return that was read."""
+    """One return that was read, or a file that schools add; `pupils` counts the latter's rows."""
 
     file: str
     kind: str
-    collected_on: str
-    dated_by: str
-    children: int
-    referrals: int
-    plans: int
-    episodes: int
+    collected_on: str = ""
+    dated_by: str = ""
+    children: int = 0
+    referrals: int = 0
+    plans: int = 0
+    episodes: int = 0
+    pupils: int = 0
     notes: tuple[str, ...] = ()
 
     @property
     def dated(self) -> str:
-        """The day of the collection, and how it is known."""
+        """The day of the collection, and how it is known; schools' files need none."""
+        if not self.dated_by:
+            return ""
         return f"{self.collected_on} ({self.dated_by})" if self.collected_on else "unknown"
 
     @property
@@ -47,6 +50,7 @@ class ReturnRead:
             "referrals": self.referrals,
             "plans": self.plans,
             "episodes": self.episodes,
+            "rows": self.pupils,
         }
         return ", ".join(f"{what} {n:,}" for what, n in numbers.items() if n) or "none"
 

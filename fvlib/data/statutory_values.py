@@ -32,6 +32,7 @@ _CODE_SHAPE: Final = re.compile(r"(?:[A-Z]{1,2}\d{1,2}[A-Z]?|[A-Z]|\d)\Z", re.AS
 # Words, such as an ethnic group's code: never written unknown, named only when many rows have it.
 _WORD_SHAPE: Final = re.compile(r"[A-Z]{2,5}\Z")
 _WHOLE: Final = re.compile(r"(-?\d{1,3})(?:\.0+)?\Z", re.ASCII)
+_ACADEMIC_YEAR: Final = re.compile(r"\d{4}/\d{2}\Z", re.ASCII)
 _FLAGS: Final = {"0": "0", "1": "1", "false": "0", "true": "1"}
 
 
@@ -178,6 +179,14 @@ def read_count(file: str, column: str, raw: str, unfit: Unfit) -> str:
         return ""
     if match := _WHOLE.match(text):
         return str(int(match.group(1)))
+    return unfit.count(file, column, UNREADABLE)
+
+
+def read_academic_year(file: str, column: str, raw: str, unfit: Unfit) -> str:
+    """Return a school year as 2019/20; empty for empty."""
+    text = raw.strip()
+    if not text or _ACADEMIC_YEAR.match(text):
+        return text
     return unfit.count(file, column, UNREADABLE)
 
 

@@ -42,6 +42,9 @@ What to send, and how
 
 If you hold the statutory returns (CIN census, SSDA903), you need not fill the files by hand: the
 command `fv import`, run at your end, makes them from the returns and takes the identifiers out.
+Attendance and free school meals are not in the returns: put them beside these as CSV with this
+dictionary's column names (attendance.csv whole; child_id, fsm_ever and pupil_premium), child_id
+being your own id of the child as in the returns. The import gives them the same new ids.
 """
 
 

@@ -127,7 +127,7 @@ def test_every_file_has_the_contracts_columns_and_an_absent_module_its_header(de
     for said in (
         "plans.csv: header only, since no CIN census return has a plan",
         "care_episodes.csv: header only, since no SSDA903 return has an episode",
-        "attendance.csv: header only, since these returns have no attendance",
+        "attendance.csv: header only, since the returns have no attendance",
         "fsm_ever and pupil_premium: empty",
         "uasc: empty, since no return lists asylum seekers",
         "only.xml: has no child protection plans",
