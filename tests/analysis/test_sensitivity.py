@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 import statsmodels.formula.api as smf
-from scipy.stats import chi2
+from scipy.integrate import quad
+from scipy.special import expit
+from scipy.stats import chi2, norm, triang, uniform
 
 from fvlib import protocol
 from fvlib.analyse import analyse, derive, design_of, sample_rows
@@ -21,8 +24,9 @@ from fvlib.analysis.design import Terms
 from fvlib.analysis.effects import constancy
 from fvlib.analysis.fit import FitFailed
 from fvlib.analysis.randomisation import _coefficients
+from fvlib.analysis.shares_and_days import _expected_days
 from fvlib.imputations import riskier, shifted_odds
-from fvlib.models.mixed import ScoreTest, fit_logistic, score_test
+from fvlib.models.mixed import ScoreTest, fit_linear, fit_logistic, score_test
 from fvlib.models.resample import wild_score_bootstrap
 from fvlib.plan import COMPLETE_CASES, DERIVED, PLAN
 from fvlib.refresh import Cost, DiD, Disclosure
@@ -206,6 +210,38 @@ def test_estimates_that_agree_at_no_correlation_only_are_not_pooled() -> None:
     assert "disagree" in result.rows[0]["warnings"]
 
 
+def test_without_a_correlation_the_pooled_errors_range_from_0_to_1() -> None:
+    table = derived("X12", did(), P1).tables["triangulation"].set_index("source")
+    pooled = table.loc["pooled"].set_index("correlation")
+    assert list(pooled.index) == [0.0, 0.5, 1.0]
+    for r, row in pooled.iterrows():
+        # Weights 0.8 and 0.2 of standard errors 0.1 and 0.2.
+        variance = 0.64 * 0.01 + 0.04 * 0.04 + 2 * r * 0.8 * 0.2 * 0.1 * 0.2
+        assert (row["estimate"], row["std_error"]) == pytest.approx((-0.28, math.sqrt(variance)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "law"),
+    [
+        ("triangular", triang(c=(60 - 40) / (95 - 40), loc=40, scale=55)),
+        ("uniform", uniform(40, 55)),
+    ],
+)
+def test_savings_spread_as_the_cost_does_where_the_effect_is_known(shape: str, law: Any) -> None:
+    world = toy_trial(1000)
+    effect = {"analysis": "la-period", "term": "among_treated", "scale": "risk_difference"}
+    rows = [effect | {"estimate": -0.1, "std_error": 0.0, "df": 19.0}]
+    cost = Cost(per_looked_after_child=60, low=40, high=95, distribution=shape)
+    refresh = SimpleNamespace(cost=cost, seed=1, disclosure=Disclosure(round_to=1))
+    pounds = derived("X14", refresh, rows, world).rows[0]
+    children = 0.1 * world.cohort["treated"].sum()
+    assert pounds["estimate"] == pytest.approx(children * law.mean())
+    # 20,000 draws tell a quantile to about a hundredth of the spread.
+    for key, share in (("ci_low", 0.025), ("ci_high", 0.975)):
+        assert pounds[key] == pytest.approx(children * law.ppf(share), abs=children * 0.55)
+    assert pounds["std_error"] == pytest.approx(children * law.std(), rel=0.02)
+
+
 def test_savings_need_a_cost_and_multiply_out() -> None:
     world = toy_trial(1000)
     rows = [
@@ -346,6 +382,115 @@ def test_hurdle_multiplies_its_two_parts() -> None:
     whole = rows["treatment", "mean_difference"]
     # Half the children have any day, so the whole effect is about half of that given any.
     assert whole["estimate"] == pytest.approx(15.0, abs=3 * whole["std_error"])
+
+
+def test_hurdle_with_equal_days_is_the_logistic_s_marginal_effect() -> None:
+    # All on plans for 200 days: the whole effect is 200 times that on the probability of any.
+    trial = toy_trial(4000)
+    some = trial.outcomes["P1"]["value"] > 0
+    rng = np.random.default_rng(3)
+    days = np.where(some, 200 + 1e-4 * rng.standard_normal(4000), 0.0)
+    trial.outcomes["S3"] = trial.outcomes["P1"].assign(value=days)
+    hurdle, logistic = by_term("X7", trial), by_term("P1", trial)
+    margin = logistic["treatment", "risk_difference"]
+    whole = hurdle["treatment", "mean_difference"]
+    assert whole["estimate"] == pytest.approx(200 * margin["estimate"], rel=1e-5)
+    assert whole["std_error"] == pytest.approx(200 * margin["std_error"], rel=1e-3)
+    for key in ("estimate", "std_error"):
+        assert hurdle["any_days", "log_odds"][key] == pytest.approx(
+            logistic["treatment", "log_odds"][key], rel=1e-6
+        )
+
+
+def test_hurdle_s_days_given_any_are_the_linear_fit_of_those_with_any() -> None:
+    trial = days_trial(30.0)
+    design = design_of(sample_rows(bare("X7"), trial), BARE)
+    some = design.y > 0
+    fit = fit_linear(design.y[some], design.X[some], design.la[some])
+    row = by_term("X7", trial)["days_given_any", "mean_difference"]
+    assert (row["estimate"], row["std_error"]) == pytest.approx(
+        (fit.coefficients[1], fit.std_errors[1]), rel=1e-6
+    )
+
+
+def test_tobit_s_expected_days_are_an_integral_and_its_slope_a_difference() -> None:
+    X = np.column_stack([np.ones(4), [1.0, 0.0, 1.0, 0.0], [-1.0, 0.2, 1.1, 3.0]])
+    beta, sigma = np.array([10.0, -25.0, 40.0]), 60.0
+
+    def mean_of(beta: np.ndarray, sigma: float) -> float:
+        total = 0.0
+        for row in X:
+            for sign, treated in ((1.0, 1.0), (-1.0, 0.0)):
+                m = beta @ [row[0], treated, row[2]]
+                reach = abs(m) + 12 * sigma
+                total += sign * quad(lambda d, m=m: d * norm.pdf(d, m, sigma), 0, reach)[0]
+        return total / len(X)
+
+    effect, slope = _expected_days(X, 1, beta, sigma)
+    assert effect == pytest.approx(mean_of(beta, sigma), rel=1e-6)
+    h = 1e-4
+    steps = [(beta + h * e, sigma) for e in np.eye(3)] + [(beta, sigma * math.exp(h))]
+    back = [(beta - h * e, sigma) for e in np.eye(3)] + [(beta, sigma * math.exp(-h))]
+    numeric = [(mean_of(*a) - mean_of(*b)) / (2 * h) for a, b in zip(steps, back, strict=True)]
+    assert slope == pytest.approx(numeric, rel=1e-5)
+
+
+def test_fractional_logit_s_effect_and_errors_are_statsmodels() -> None:
+    trial = toy_trial(3000, seed=4)
+    rng = np.random.default_rng(5)
+    child = np.repeat(np.arange(1000), 3)  # three rows a child
+    rate = 100 * rng.beta(1, 8 + 3 * trial.cohort["treated"].to_numpy()[child])
+    trial.outcomes["S6"] = pd.DataFrame({"child": child, "value": rate, "state": "analysed"})
+    rows = by_term("X9", trial)
+    frame = trial.cohort.loc[child, ["la", "period", "treated"]].assign(share=rate / 100)
+    for term, groups in (("treatment", child), ("treatment_by_la", frame["la"].cat.codes)):
+        fit = smf.glm(
+            "share ~ treated + C(period) + C(la)", frame, family=sm.families.Binomial()
+        ).fit(cov_type="cluster", cov_kwds={"groups": groups, "use_correction": False}, tol=1e-12)
+
+        def margin(beta: np.ndarray, X: np.ndarray = fit.model.exog, fit: Any = fit) -> float:
+            on, off = X.copy(), X.copy()
+            at = fit.model.exog_names.index("treated")
+            on[:, at], off[:, at] = 1.0, 0.0
+            return float(100 * (expit(on @ beta) - expit(off @ beta)).mean())
+
+        beta = fit.params.to_numpy()
+        slope = [(margin(beta + h) - margin(beta - h)) / 2e-5 for h in 1e-5 * np.eye(len(beta))]
+        g = len(np.unique(groups))  # statsmodels leaves out G / (G - 1) without its correction
+        error = math.sqrt(g / (g - 1) * np.array(slope) @ fit.cov_params() @ slope)
+        row = rows[term, "mean_difference"]
+        assert row["estimate"] == pytest.approx(margin(beta), rel=1e-6)
+        assert row["std_error"] == pytest.approx(error, rel=1e-4)
+    assert rows["treatment_by_la", "mean_difference"]["df"] == 4
+
+
+def test_readiness_is_the_protocol_s_interaction(trial: Any) -> None:
+    # The protocol's parametrisation: FV, HR and HR x FV; ours has one effect a stratum.
+    design = design_of(sample_rows(bare("X13"), trial), BARE)
+    high = (design.la < 2).astype(float)
+    X = np.column_stack([design.X, high, high * design.X[:, 1]])
+    fit = fit_logistic(design.y, X, design.la)
+    rows = by_term("X13", trial)
+    for term, at in (("treatment_low", 1), ("interaction", X.shape[1] - 1)):
+        row = rows[term, "log_odds"]
+        theirs = (fit.coefficients[at], fit.std_errors[at])
+        assert (row["estimate"], row["std_error"]) == pytest.approx(theirs, abs=1e-5)
+
+
+def test_x5_is_a_fit_with_an_indicator_for_each_time(trial: Any) -> None:
+    design = design_of(sample_rows(bare("X5"), trial), BARE)
+    since = trial.cohort["exposure_time"].to_numpy()
+    after = (since[:, None] == np.arange(5)).astype(float)
+    X = np.column_stack([np.delete(design.X, 1, axis=1), after])
+    fit = fit_logistic(design.y, X, design.la)
+    rows = by_term("X5", trial)
+    for m in range(5):
+        row = rows[f"m{m}", "log_odds"]
+        assert row["estimate"] == pytest.approx(fit.coefficients[m - 5], abs=1e-5)
+        assert row["std_error"] == pytest.approx(fit.std_errors[m - 5], abs=1e-5)
+    # The variance of a mean of five is the mean of all 25 covariances.
+    error = math.sqrt(fit.covariance[-5:, -5:].mean())
+    assert rows["time_averaged", "log_odds"]["std_error"] == pytest.approx(error, abs=1e-5)
 
 
 def test_tobit_warns_of_heavy_censoring_in_words_alone() -> None:

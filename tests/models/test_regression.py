@@ -43,6 +43,24 @@ def test_tobit_with_two_limits_is_survreg_s() -> None:
     )
 
 
+def test_tobit_censored_from_below_is_tobin_s() -> None:
+    # Tobin (1958, doi 10.2307/1907382), as survival::tobin has it: durable goods, age, liquidity.
+    durable = [0, 0.7, 0, 0, 0, 0, 0, 3.7, 0, 3, 10.4, 0, 0, 0, 1.5, 0, 0, 3.5, 6.1, 0]
+    age = [57.7, 50.9, 48.5, 41.7, 47.7, 59.8, 44.3, 45.1, 51.7, 50, 46.8, 58, 58.9, 40, 34.1, 39.9]
+    quant = [236, 283, 207, 220, 238, 216, 284, 221, 275, 269, 207, 249, 246, 277, 231, 219]
+    age, quant = [*age, 33.4, 48.1, 46.6, 53.1], [*quant, 240, 266, 214, 251]
+    values = np.array(durable)
+    columns = np.column_stack([np.ones(20), age, quant])
+    fit = tobit(values, columns, below=values <= 0)
+    # survreg(Surv(durable, durable > 0, type = "left") ~ age + quant, tobin, dist = "gaussian").
+    assert [*fit.coefficients, np.log(fit.sigma), fit.log_likelihood] == pytest.approx(
+        [15.144866332, -0.129059284, -0.045541663, 1.717850922, -28.9401332], abs=PRINTED
+    )
+    assert np.sqrt(np.diag(fit.covariance)) == pytest.approx(
+        [16.07945320, 0.21858360, 0.05825412, 0.31032272], rel=PRINTED
+    )
+
+
 def test_tobit_without_censoring_is_least_squares() -> None:
     fit = tobit(y, X)
     beta, rss, *_ = np.linalg.lstsq(X, y, rcond=None)
@@ -66,6 +84,16 @@ def test_fractional_logit_has_statsmodels_coefficients_and_clustered_errors() ->
     robust = cluster_robust(fit.covariance, scores, cluster)
     # statsmodels leaves out G / (G - 1) without its correction.
     assert robust == pytest.approx(7 / 6 * theirs.cov_params(), rel=1e-6)
+
+
+def test_clustered_errors_of_the_fractional_logit_are_sandwich_s() -> None:
+    # sandwich 3.0.2: vcovCL(glm(share ~ x, family = quasibinomial), cluster, type = "HC0").
+    share = (y - y.min()) / np.ptp(y)
+    fit, scores = fractional_logit(share, X)
+    assert fit.coefficients == pytest.approx([-0.01953153662, 1.06773044599], abs=1e-8)
+    robust = cluster_robust(fit.covariance, scores, index % 7)
+    assert np.sqrt(np.diag(robust)) == pytest.approx([0.03137058029, 0.04814215298], rel=1e-7)
+    assert robust[0, 1] == pytest.approx(-0.001101112007, rel=1e-7)
 
 
 def test_a_share_outside_zero_to_one_is_refused() -> None:
