@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from fvlib import protocol
+from fvlib.data.load import load_extracts
 from fvlib.disclosure import masks_of, safe
 from fvlib.ipe import ipe_tables
 from fvlib.ipe.indicators import INDICATORS
 from fvlib.ipe.interval import wilson
 from fvlib.ipe.survey import joined
-from fvlib.refresh import Disclosure, Refresh
+from fvlib.refresh import Disclosure, Refresh, load_refresh
 
 ITEMS = [row.id for row in INDICATORS if row.source == "survey"]
 SURVEY = ["la", "time_point", "role", *ITEMS, "rq4_workload"]
@@ -483,3 +486,55 @@ def test_the_trials_own_collections_by_hand() -> None:
         ("authority", "2022-03-31"): "arrived",
         ("authority", "2022-09-30"): "arrived",
     }
+
+
+BAD = {
+    "ipe_admin": [
+        (
+            "warwickshire",
+            "6m",
+            "staff_trained_awareness",
+            "999",
+            "531",
+            "numerator over denominator",
+        ),
+        ("warwickshire", "12m", "staff_trained_awareness", "70%", "531", "not a number"),
+        ("newcastle", "6m", "staff_trained_deep_dive", "48.5", "430", "not a whole number"),
+        ("newcastle", "12m", "vacancies", "12", "", "denominator missing"),
+        ("newcastle", "6m", "caseload", "-3", "", "out of range"),
+        ("coventry", "6m", "partners_trained_fire", "30", "", "unknown code"),
+        ("sefton", "6m", "fgc_coordinators", "3", "", "time point before live date"),
+    ]
+}
+
+
+def test_bad_returns_are_set_aside_by_rule_and_the_rest_is_shown(project: Path) -> None:
+    folder = project / "data" / "small"
+    bad = pd.DataFrame(BAD["ipe_admin"], columns=[*ADMIN, "rule"])
+    good = ("coventry", "6m", "caseload", "16.0", "")
+    sent = pd.concat([bad[ADMIN], pd.DataFrame([good], columns=ADMIN)])
+    sent.to_csv(folder / "ipe_admin.csv", index=False)
+    survey = pd.read_csv(folder / "ipe_survey.csv", dtype=str)
+    survey = survey[survey["la"] == "coventry"].iloc[:40].assign(prepared="4")
+    survey.iloc[0, survey.columns.get_loc("prepared")] = "6"
+    survey.to_csv(folder / "ipe_survey.csv", index=False)
+    params = project / "params" / "small.yml"
+    settings = yaml.safe_load(params.read_text(encoding="utf-8"))
+    # Sefton's data end before it went live.
+    through = dict.fromkeys(protocol.LA_KEYS, "2025-09-30") | {"sefton": "2022-03-01"}
+    settings |= {"data_through": through, "look": "interim"}
+    params.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    refresh = load_refresh("small", project)
+    found = load_extracts(refresh, project)
+    aside = found.set_aside[found.set_aside["file"].isin(["ipe_admin", "ipe_survey"])]
+    told = set(aside[["la", "file", "rule"]].astype(str).itertuples(index=False, name=None))
+    expected = {(la, "ipe_admin", rule) for la, *_, rule in BAD["ipe_admin"]}
+    assert told == expected | {("coventry", "ipe_survey", "out of range")}
+    tables = ipe_tables(found, refresh)
+    admin = tables["ipe"].frame
+    admin = admin[admin["indicator"].isin([row.id for row in INDICATORS if row.source == "admin"])]
+    assert admin[["la", "indicator", "value", "met"]].to_numpy().tolist() == [
+        ["coventry", "caseload", 16.0, "met"]
+    ]
+    prepared = tables["ipe"].frame.set_index("indicator").loc["prepared"]
+    assert prepared["denominator"] == 39  # the row with a 6 is gone, whole

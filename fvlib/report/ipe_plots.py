@@ -359,7 +359,7 @@ def bridge(bundle: Bundle) -> Any:
         + scale_x_continuous(
             breaks=breaks, labels=[month_label(start, b) for b in breaks], limits=(-4, last + 1)
         )
-        + expand_limits(y=0)
+        + expand_limits(y=(0, 1))
         + labs(x="", y="")
         + house_theme(1.25 * len(measures) + 0.5, axis_text_x=element_text(size=6))
         + theme(strip_text_y=element_text(size=7, weight="bold"))

@@ -116,11 +116,18 @@ def _grid(bundle: Bundle, wanted: list[Indicator], name: str, points: tuple[str,
 def _grid_notes(
     bundle: Bundle, wanted: list[Indicator], table: pd.DataFrame, las: list[str]
 ) -> list[str]:
-    silent = [words.LAS[la] for la in protocol.LA_KEYS if la not in las]
+    asked = {(row.source, point) for row in wanted for point in row.time_points}
+    awaited = {(la, source, point) for la in protocol.LA_KEYS for source, point in asked}
+    overdue = {la for la, _, _ in awaited - _not_due(bundle)}
+    silent = [la for la in protocol.LA_KEYS if la not in las]
+    told = {
+        "Not received from": [words.LAS[la] for la in silent if la in overdue],
+        "Not yet due from": [words.LAS[la] for la in silent if la not in overdue],
+    }
     texts = [cell(table, column) for column in ("numerator", "denominator")]
     texts.append(pd.Series([MASKED_TEXT] * int(masked(table, "value").any()), dtype=object))
     return [
-        *([f"Not received from {words.listing(silent)}."] if silent else []),
+        *(f"{begin} {words.listing(names)}." for begin, names in told.items() if names),
         RELATIVE,
         f"Brackets: Wilson\u2019s {words.confidence_level()} interval. Changes: from each time "
         f"point to the next, in percentage points for shares; {ABSENT} where either is absent.",

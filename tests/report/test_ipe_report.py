@@ -15,6 +15,7 @@ from report_bundles import Contents
 from fvlib.data.load import load_extracts
 from fvlib.disclosure import safe
 from fvlib.ipe import ipe_tables
+from fvlib.ipe.indicators import MONTHS_FROM_LIVE
 from fvlib.refresh import load_refresh
 from fvlib.report import ipe_plots
 from fvlib.report.ipe_accounts import empty_places
@@ -139,6 +140,20 @@ def test_the_spread_between_las_is_told_where_most_of_them_can_be_compared(opene
     assert report.q["ipe.acceptability_spread"].endswith("can\u2019t be compared yet.")
     assert spread[2:4] == ["45 % to 60 %", "75 % to 80 %"]
     assert any("Not received from Coventry and Solihull." in row[0] for row in rows)
+
+
+def test_what_is_not_due_is_not_told_as_not_received(opened: Open) -> None:
+    due = pd.DataFrame(
+        [
+            ("sefton", "admin", point, "2026-04-01", 9, 0, "not yet due")
+            for point in MONTHS_FROM_LIVE
+        ],
+        columns=SCHEDULE.columns,
+    )
+    report = opened(Contents(tables={"ipe": FULL[:2], "ipe_schedule": due}))
+    notes = [row[0] for row in cells(report, "ipe_delivered") if len(row) == 1]
+    assert "Not received from Newcastle, Coventry and Solihull." in notes
+    assert "Not yet due from Sefton." in notes
 
 
 KEPT: dict[str, Callable[[str, pd.DataFrame], pd.Series]] = {
