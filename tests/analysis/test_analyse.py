@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from fvlib.analysis.methods import Pooled, icc_latent, icc_probability
 from fvlib.plan import PLAN, PRIMARY, Analysis
 from fvlib.trial.exposure import as_referred
 from tests.analysis.conftest import toy_trial
+from tests.conftest import ROOT
 
 BARE = replace(PRIMARY, id="bare", terms=Terms((), ()), imputed=False)
 # Brute force and engine maximise the same integral; what is left is scipy's own stopping rule.
@@ -211,6 +215,30 @@ def test_plan_ids_are_unique_and_ours_are_named_as_such() -> None:
     for row in PLAN:
         assert (row.role == "ours") == (row.section == plan.NOT_PRE_SPECIFIED)
         assert row.id.islower() == (row.role == "ours")
+
+
+def test_one_new_row_is_all_that_a_new_analysis_takes(trial: Any, tmp_path: Path) -> None:
+    # The diff that CONTRIBUTING.md shows, applied to a copy of the plan.
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    lines = guide.split("```diff\n")[1].split("```")[0].splitlines()
+    kept = [line[1:] for line in lines if line.startswith(" ")]
+    before, after = "\n".join(kept) + "\n", "\n".join(line[1:] for line in lines) + "\n"
+    source = Path(plan.__file__).read_text(encoding="utf-8")
+    assert source.count(before) == 1
+    copy = tmp_path / "changed_plan.py"
+    copy.write_text(source.replace(before, after), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("changed_plan", copy)
+    changed = importlib.util.module_from_spec(spec)
+    sys.modules["changed_plan"] = changed  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(changed)
+    finally:
+        del sys.modules["changed_plan"]
+    (new,) = [row for row in changed.PLAN if row.id not in {known.id for known in PLAN}]
+    assert new in changed.STANDING
+    row = analyse(new, trial).rows[0]
+    assert (row["status"], row["role"]) == ("estimated", "ours")
+    assert row["n"] == (trial.cohort["age_months"] < 198).sum()
 
 
 def test_degrees_of_freedom_of_the_la_x_period_model_are_the_plan_s(trial: Any) -> None:
