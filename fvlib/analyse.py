@@ -29,6 +29,7 @@ from fvlib.analysis.fit import Combined, Fit, FitFailed
 from fvlib.imputations import Imputations
 from fvlib.plan import Analysis, Derived
 from fvlib.trial import Trial
+from fvlib.trial.covariates import missing_too_often
 from fvlib.trial.exposure import DatesNeeded
 
 
@@ -81,7 +82,7 @@ def analyse(
     try:
         rows = sample_rows(analysis, trial)
         counts = _counts(rows, analysis.outcome)
-        prepared = prepare(analysis, rows)
+        prepared = prepare(analysis, rows, missing_too_often(trial.cohort))
         fits: list[Fit] = []
         copies = (imputations or {}).get(analysis.imputed)
         for complete in complete_data_sets(prepared, copies):
@@ -205,8 +206,15 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def prepare(analysis: Analysis, rows: pd.DataFrame) -> Prepared:
+def prepare(analysis: Analysis, rows: pd.DataFrame, dropped: tuple[str, ...]) -> Prepared:
     """Take an analysis's sample rows as far as its complete data sets.
+
+    Parameters
+    ----------
+    analysis, rows
+        The row of the plan, and its sample (`sample_rows`).
+    dropped
+        Covariates that no model has (`missing_too_often`).
 
     Raises
     ------
@@ -214,7 +222,7 @@ def prepare(analysis: Analysis, rows: pd.DataFrame) -> Prepared:
         The data can't tell (yet); the reason in words is the message.
     """
     binary = analysis.outcome not in protocol.LINEAR_OUTCOMES
-    terms, notes = _usable_terms(analysis.terms, rows)
+    terms, notes = _usable_terms(analysis.terms, rows, dropped)
     terms, collinear = check_estimable(rows, terms, binary=binary)
     small = small_ethnicities(rows) if binary and "ethnicity" in terms.child else ()
     if small:
@@ -275,12 +283,12 @@ def _merged(complete: pd.DataFrame, prepared: Prepared) -> pd.DataFrame:
     return complete.assign(ethnicity=merge_ethnicities(complete["ethnicity"], prepared.small))
 
 
-def _usable_terms(terms: Terms, rows: pd.DataFrame) -> tuple[Terms, list[str]]:
+def _usable_terms(
+    terms: Terms, rows: pd.DataFrame, dropped: tuple[str, ...]
+) -> tuple[Terms, list[str]]:
     """Drop covariates that are missing too often, and LA covariates missing at all; name them."""
-    names = [*terms.child, *terms.la]
-    missing = rows[names].isna().mean()
-    over = [name for name in names if missing[name] > protocol.MISSING_LIMIT]
-    partly = [name for name in terms.la if missing[name] > 0 and name not in over]
+    over = [name for name in (*terms.child, *terms.la) if name in dropped]
+    partly = [name for name in terms.la if rows[name].isna().any() and name not in over]
     share = f"{protocol.MISSING_LIMIT:.0%}".replace("%", " %")
     notes = [f"{name} (missing in more than {share})" for name in over]
     notes += [f"{name} (not recorded for every LA and month)" for name in partly]

@@ -21,6 +21,7 @@ from fvlib.imputations import draw
 from fvlib.plan import COHORTS, IMPUTATIONS
 from fvlib.refresh import load_refresh
 from fvlib.trial import build_trial
+from fvlib.trial.covariates import missing_too_often
 from fvlib.trial.exposure import DatesNeeded
 
 
@@ -51,7 +52,7 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
     used = IMPUTATIONS.get(row.imputed)
     imputations = None if used is None else draw(trial, used)
     try:
-        prepared = prepare(row, sample_rows(row, trial))
+        prepared = prepare(row, sample_rows(row, trial), missing_too_often(trial.cohort))
         data_sets = complete_data_sets(prepared, imputations)
         complete = next(islice(data_sets, imputation - 1, None), None)
     except (NotEstimable, DatesNeeded) as told:

@@ -21,7 +21,7 @@ from fvlib.models.imputation import Imputation
 from fvlib.models.impute import impute
 from fvlib.plan import IMPUTATIONS, WITH_TREATMENT, Imputing
 from fvlib.trial import Trial
-from fvlib.trial.covariates import BELOW_SCHOOL_AGE, CHILD_COVARIATES
+from fvlib.trial.covariates import BELOW_SCHOOL_AGE, CHILD_COVARIATES, missing_too_often
 
 MAIN: Final = IMPUTATIONS[WITH_TREATMENT]
 FIXED_LEVELS: Final = {"fsm": (BELOW_SCHOOL_AGE,)}
@@ -69,8 +69,8 @@ def draw(trial: Trial, how: Imputing = MAIN, *, jobs: int = 1) -> Imputations:
         Threads; the same values come out for any number of them.
     """
     cohort = trial.cohort
-    missing = cohort[list(CHILD_COVARIATES)].isna().mean()
-    names = [name for name in CHILD_COVARIATES if missing[name] <= protocol.MISSING_LIMIT]
+    dropped = missing_too_often(trial.cohort)
+    names = [name for name in CHILD_COVARIATES if name not in dropped]
     frame = cohort[names].reset_index(drop=True)
     seeds = np.random.SeedSequence(trial.refresh.seed, spawn_key=(int(how.with_treatment),))
     copies = trial.refresh.imputations

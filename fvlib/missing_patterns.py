@@ -22,7 +22,7 @@ from fvlib.analysis.design import (
 from fvlib.models.inference import interval
 from fvlib.models.mixed import Separation, Unidentified, fit_logistic
 from fvlib.trial import Trial
-from fvlib.trial.covariates import CHILD_COVARIATES, ETHNICITIES, LA_COVARIATES
+from fvlib.trial.covariates import CHILD_COVARIATES, ETHNICITIES, LA_COVARIATES, missing_too_often
 
 COLUMNS: Final = (
     "covariate", "term", "odds_ratio", "ci_low", "ci_high", "p_value", "n", "missing", "notes",
@@ -49,12 +49,12 @@ def missing_patterns(trial: Trial) -> pd.DataFrame:
         ethnicity=merge_ethnicities(trial.cohort["ethnicity"], ETHNICITIES)
     )
     names = [*CHILD_COVARIATES, *LA_COVARIATES]
-    share = cohort[names].isna().mean()
-    usable = [name for name in names if share[name] <= protocol.MISSING_LIMIT]
+    dropped = missing_too_often(trial.cohort)
+    usable = [name for name in names if name not in dropped]
     rows = [
         row
         for name in CHILD_COVARIATES
-        if share[name] > 0
+        if cohort[name].isna().any()
         for row in _pattern(cohort, name, [other for other in usable if other != name])
     ]
     return pd.DataFrame.from_records(rows, columns=list(COLUMNS))

@@ -255,16 +255,17 @@ def missingness(trial: Trial) -> pd.DataFrame:
     return table.assign(share=table["missing"] / table["n"].where(table["n"] > 0))
 
 
-def over_limit(table: pd.DataFrame) -> tuple[str, ...]:
-    """Name the covariates missing in more than 30 % of the cohort: the models drop them.
+def missing_too_often(cohort: pd.DataFrame) -> tuple[str, ...]:
+    """Name the covariates missing in more than 30 % of the cohort: no model has them.
 
-    Parameters
-    ----------
-    table
-        `missingness`'s table.
+    Free school meals are judged among those of school age. The whole cohort decides, so that every
+    analysis drops the same ones, whatever its sample.
     """
-    whole = table[(table["la"] == ALL) & (table["condition"] == ALL)]
-    return tuple(whole.loc[whole["share"] > protocol.MISSING_LIMIT, "covariate"])
+    share = {
+        name: cohort[name].isna().sum() / max(1, _recordable(cohort[name]).sum())
+        for name in (*CHILD_COVARIATES, *LA_COVARIATES)
+    }
+    return tuple(name for name in share if share[name] > protocol.MISSING_LIMIT)
 
 
 def wholly_missing(table: pd.DataFrame) -> pd.DataFrame:

@@ -17,11 +17,12 @@ from scipy.special import expit
 from scipy.stats import norm, t
 
 from fvlib import plan, protocol
-from fvlib.analyse import analyse
+from fvlib.analyse import analyse, prepare, sample_rows
 from fvlib.analysis.design import Terms
 from fvlib.analysis.fit import FitFailed
 from fvlib.analysis.methods import Pooled, icc_latent, icc_probability
 from fvlib.plan import PLAN, PRIMARY, Analysis
+from fvlib.trial.covariates import missing_too_often
 from fvlib.trial.exposure import as_referred
 from tests.analysis.conftest import toy_trial
 from tests.conftest import ROOT
@@ -286,3 +287,23 @@ def test_each_secondary_outcome_has_the_model_that_stands_beside_it(trial: Any) 
         assert effect["ci_high"] == pytest.approx(effect["estimate"] + half)
         assert ("la_period_sd", scale) in found
         assert sum(term.endswith("_sd") for term, _ in found) - (scale != "log_odds") == spreads
+
+
+@pytest.mark.parametrize(
+    ("missing", "dropped"),
+    [
+        # Three in ten of the cohort and one more; none of them has an outcome yet.
+        (np.arange(301), True),
+        # Three in ten exactly, all among the 500 whose outcome is analysed: 60 % of the sample.
+        (np.arange(500, 800), False),
+    ],
+)
+def test_the_cohort_decides_what_is_missing_too_often(missing: np.ndarray, dropped: bool) -> None:
+    trial = toy_trial(1000)
+    trial.cohort.loc[missing, "disabled"] = np.nan
+    trial.outcomes["P1"].loc[np.arange(500), "state"] = "not_observable"
+    rows = sample_rows(PRIMARY, trial)
+    assert len(rows) == 500
+    prepared = prepare(PRIMARY, rows, missing_too_often(trial.cohort))
+    assert ("disabled" not in prepared.terms.child) == dropped
+    assert any("disabled (missing in more than 30" in note for note in prepared.notes) == dropped

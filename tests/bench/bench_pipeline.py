@@ -19,6 +19,7 @@ from fvlib.data.synthetic import simulate
 from fvlib.refresh import load_refresh
 from fvlib.run import run as run_plan
 from fvlib.trial import build_trial
+from fvlib.trial.covariates import missing_too_often
 
 CHILDREN = 78_000
 REPEATS = 5
@@ -44,7 +45,9 @@ def run() -> list[dict[str, object]]:
 
 
 def _primary(trial: object) -> list[dict[str, object]]:
-    prepared = prepare(plan.PRIMARY, sample_rows(plan.PRIMARY, trial))
+    prepared = prepare(
+        plan.PRIMARY, sample_rows(plan.PRIMARY, trial), missing_too_often(trial.cohort)
+    )
     complete = next(iter(complete_data_sets(prepared, None)))
     design = design_of(complete, prepared.terms)
     ours = statistics.median(_seconds(lambda: LogisticMixed().fit(design)) for _ in range(REPEATS))

@@ -12,7 +12,12 @@ from trial_builder import extracts_of, random_extracts, refresh_of
 from fvlib import protocol
 from fvlib.errors import Refusal
 from fvlib.trial import build_trial
-from fvlib.trial.covariates import missingness, missingness_by_period, over_limit, wholly_missing
+from fvlib.trial.covariates import (
+    missing_too_often,
+    missingness,
+    missingness_by_period,
+    wholly_missing,
+)
 
 
 def cohort_of(*children: dict[str, Any], **more: Any) -> pd.DataFrame:
@@ -215,9 +220,25 @@ def test_a_covariate_is_dropped_above_the_limit_only(missing: int, dropped: tupl
             {"child": i, "referral_id": str(i), "referral_date": "2020-05-01"} for i in range(10)
         ],
     )
-    table = missingness(build_trial(extracts, refresh_of()))
+    trial = build_trial(extracts, refresh_of())
     assert protocol.MISSING_LIMIT == 0.30
-    assert [name for name in over_limit(table) if name == "sex"] == list(dropped)
+    assert [name for name in missing_too_often(trial.cohort) if name == "sex"] == list(dropped)
+
+
+def test_free_school_meals_are_dropped_by_their_share_among_those_of_school_age() -> None:
+    # Of 20 children ten are infants, who have no meals at school; of the others four of ten are
+    # not recorded: a fifth of all, but two fifths of those of school age.
+    born = ["2019-06-01"] * 10 + ["2008-06-01"] * 10
+    people = [
+        {"birth_month": day, "fsm_ever": None if n in range(10, 14) else False}
+        for n, day in enumerate(born)
+    ]
+    referred = [
+        {"child": n, "referral_id": str(n), "referral_date": "2020-05-01"} for n in range(20)
+    ]
+    trial = build_trial(extracts_of(children=people, referrals=referred), refresh_of())
+    assert trial.cohort["fsm"].isna().mean() == 0.2
+    assert "fsm" in missing_too_often(trial.cohort)
 
 
 def test_a_covariate_wholly_missing_in_an_la_is_named() -> None:
