@@ -90,6 +90,9 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "imputed_shares": ("variable", "level", "observed", "imputed"),
     "imputation_trace": ("variable", "level", "chain", "iteration", "percent", "missing"),
     "permutation": ("analysis", "scheme", "order", "statistic", "observed", "refitted"),
+    "triangulation": (
+        "analysis", "source", "correlation", "estimate", "std_error", "ci_low", "ci_high",
+    ),
     "tipping_point": ("analysis", "delta", "estimate", "ci_low", "ci_high"),
 }  # fmt: skip
 

@@ -183,6 +183,10 @@ def exposure_effects(bundle: Bundle, register: Register) -> gt.GT:
     """Set the effect by time since go-live (X5), its summaries, and what each rests on."""
     rows: Rows = []
     mine = bundle.estimates[bundle.estimates["analysis"] == "X5"]
+    table = bundle.table("exposure_weights")
+    weights = {
+        f"m{int(m)}": float(w) for m, w in zip(table["exposure_time"], table["weight"], strict=True)
+    }
     for term in words.in_order(mine["term"].astype(str), words.EXPOSURE_TERMS):
         if bundle.estimate("X5", term) is None:
             continue
@@ -193,9 +197,13 @@ def exposure_effects(bundle: Bundle, register: Register) -> gt.GT:
                 "points": with_interval(
                     bundle.estimate("X5", term, "risk_difference"), "risk_difference"
                 ),
+                "weight": words.number(weights[term], 2) if term in weights else ABSENT,
             }
         )
-    labels = {"term": "", "ratio": "Odds ratio", "points": "Percentage points"}
+    labels = {
+        "term": "", "ratio": "Odds ratio", "points": "Percentage points",
+        "weight": "Weight in the one effect",
+    }  # fmt: skip
     notes = [] if rows else [sentences.no_result(bundle, "X5")]
     constancy = mine[(mine["term"] == "constancy") & mine["p_value"].notna()]
     if len(constancy):

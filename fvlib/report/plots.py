@@ -68,7 +68,8 @@ PLOTS: Final = {
     "forest_beside": Figure(forest_plot.forest_beside),
     "permutation": Figure(sensitivity_plots.permutation, "permutation"),
     "exposure_curve": Figure(sensitivity_plots.exposure_curve),
-    "triangulation": Figure(sensitivity_plots.triangulation),
+    "triangulation": Figure(sensitivity_plots.triangulation, "triangulation"),
+    "savings": Figure(sensitivity_plots.savings),
     "tipping_point": Figure(sensitivity_plots.tipping_point, "tipping_point"),
 }
 

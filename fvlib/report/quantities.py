@@ -102,6 +102,7 @@ def quantities(bundle: Bundle) -> Quantities:
         "sensitivity.outside": sensitivity_sentences.summary(bundle),
         "sensitivity.permutation": sensitivity_sentences.smallest_p(bundle),
         "sensitivity.triangulation": sensitivity_sentences.triangulation(bundle),
+        "sensitivity.readiness": sensitivity_sentences.readiness(bundle),
         "sensitivity.savings": sensitivity_sentences.savings(bundle),
         "sensitivity.sizes": size_study.summary(),
         "sensitivity.sizes_command": size_study.COMMAND,

@@ -25,7 +25,7 @@ from plotnine import (
 
 from fvlib import protocol
 from fvlib.report import sentences, words
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import EFFECT, Bundle
 from fvlib.report.canvas import Canvas, words_only
 from fvlib.report.plot_style import (
     AFTER,
@@ -162,7 +162,7 @@ def tipping_point(bundle: Bundle) -> Any:
 
 
 def triangulation(bundle: Bundle) -> Any:
-    """Draw the trial's estimate, the sister evaluation's and, where pooled, the pooled one."""
+    """Draw the trial's estimate, the sister evaluation's and, where pooled, the pooled ones."""
     lines = triangulated(bundle)
     if len(lines) < 2:
         return words_only("No sister estimate to set beside the trial\u2019s")
@@ -198,29 +198,52 @@ def triangulation(bundle: Bundle) -> Any:
 
 
 def triangulated(bundle: Bundle) -> list[tuple[str, float, float, float]]:
-    """Return label, log odds ratio and interval of what X12 sets side by side, P1 first."""
+    """Return label, log odds ratio and interval of what X12 sets side by side, P1 first.
+
+    What is pooled stands once for each correlation that the two estimates may have.
+    """
     out = []
-    main = bundle.effect(protocol.PRIMARY_OUTCOME, "log_odds")
-    if main is not None:
-        out.append(("Trial: protocol\u2019s model", main))
-    rows = bundle.estimates
-    rows = rows[(rows["analysis"] == "X12") & (rows["scale"] == "log_odds")]
-    rows = rows[rows["term"] != "stepped_wedge"]  # the trial's own, there already
-    rows = rows[rows["estimate"].notna() & rows["ci_low"].notna() & rows["ci_high"].notna()]
-    for _, row in rows.iterrows():
-        term = str(row["term"])
-        out.append((TRIANGULATION.get(term) or words.plain(term), row))
-    return [
-        (label, float(row["estimate"]), float(row["ci_low"]), float(row["ci_high"]))
-        for label, row in out
-    ]
+    for _, row in bundle.table("triangulation").iterrows():
+        label = TRIANGULATION.get(str(row["source"])) or words.plain(str(row["source"]))
+        if pd.notna(row["correlation"]):
+            label += f", correlation {ratio_tick(float(row['correlation']))}"
+        out.append((label, float(row["estimate"]), float(row["ci_low"]), float(row["ci_high"])))
+    return out
 
 
 TRIANGULATION: Final = {
-    "treatment": "By the protocol\u2019s rule",
-    "pooled": "Pooled",
+    "stepped_wedge": "Trial: protocol\u2019s model",
     "did": "Difference-in-differences",
-    "stepped_wedge": "Stepped wedge",
-    "pooled_independent": "Pooled, correlation 0",
-    "pooled_correlated": "Pooled, correlation 1",
+    "pooled": "Pooled",
 }
+
+
+def savings(bundle: Bundle) -> Any:
+    """Draw the children kept out of care and the pounds that follow, each on its own axis."""
+    rows = []
+    for heading, term, scale, unit, write in (
+        ("Children kept out of care", "children_kept_out_of_care", "children", 1.0, words.count),
+        ("Spent less on care, \u00a3 million", EFFECT, "pounds", words.MILLION, words.pounds),
+    ):
+        row = bundle.estimate("X14", term, scale)
+        if row is None:
+            return words_only("No cost in the params: no savings are worked out")
+        values = {name: float(row[name]) for name in ("estimate", "ci_low", "ci_high")}
+        low, high = write(values["ci_low"]), write(values["ci_high"])
+        told = f"{write(values['estimate'])} ({low} to {high})"
+        rows.append(
+            {name: value / unit for name, value in values.items()} | {"what": heading, "told": told}
+        )
+    table = pd.DataFrame(rows).assign(at=0.0)
+    table["what"] = pd.Categorical(table["what"], list(table["what"]))
+    return (
+        ggplot(table, aes("estimate", "at"))
+        + geom_vline(xintercept=0, color=INK, size=0.5)
+        + geom_segment(aes(x="ci_low", xend="ci_high", yend="at"), color=INK, size=0.7)
+        + geom_point(fill=AFTER, color=INK, size=2.4, stroke=0.4)
+        + geom_text(aes(label="told"), nudge_y=0.5, size=TEXT - 0.5, family=FONT, color=INK)
+        + facet_wrap("what", ncol=1, scales="free_x")
+        + scale_y_continuous(breaks=[], limits=(-0.6, 1.0))
+        + labs(x="", y="")
+        + house_theme(2.1)
+    )

@@ -147,6 +147,23 @@ def triangulation(bundle: Bundle) -> str:
     return f"By the protocol\u2019s rule, {told}: {ratio}."
 
 
+def readiness(bundle: Bundle) -> str:
+    """Tell the effect in both readiness strata (X13), and give no verdict."""
+    high, low, between = (
+        bundle.ratio("X13", term) for term in ("treatment_high", "treatment_low", "interaction")
+    )
+    if high is None or low is None or between is None:
+        return sentences.no_result(bundle, "X13")
+    told = [
+        f"{words.ratio(row['estimate'])} {sentences.ratio_interval(row)}" for row in (high, low)
+    ]
+    return (
+        f"The odds ratio is {told[0]} in the LAs of high readiness and {told[1]} in those of low "
+        f"readiness; the first over the second is {words.ratio(between['estimate'])} "
+        f"{sentences.ratio_interval(between)}."
+    )
+
+
 def savings(bundle: Bundle) -> str:
     """Tell the implied savings; nothing is printed without a cost."""
     row = bundle.estimate("X14", "treatment", "pounds")

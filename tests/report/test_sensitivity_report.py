@@ -89,13 +89,98 @@ def test_a_curve_given_in_log_odds_is_shown_as_ratios(opened: Open) -> None:
                cells(report, "exposure_effects"))  # fmt: skip
 
 
-def test_pooled_estimates_stand_under_the_trials(opened: Open) -> None:
-    rows = first_slice() + fitted("X12", -0.22, 0.07, role="sensitivity")
-    lines = sensitivity_plots.triangulated(opened(Contents(rows=rows)).bundle)
+def triangulation() -> pd.DataFrame:
+    rows = [("stepped_wedge", None, -0.30, 0.1), ("did", None, -0.2, 0.2)]
+    rows += [("pooled", r, -0.28, error) for r, error in ((0.0, 0.09), (1.0, 0.12))]
+    frame = pd.DataFrame(rows, columns=["source", "correlation", "estimate", "std_error"])
+    return frame.assign(
+        analysis="X12",
+        ci_low=frame["estimate"] - 2 * frame["std_error"],
+        ci_high=frame["estimate"] + 2 * frame["std_error"],
+    )
+
+
+def test_the_pooled_estimate_stands_at_each_correlation_under_both_sources(opened: Open) -> None:
+    report = opened(Contents(tables={"triangulation": triangulation()}))
+    lines = sensitivity_plots.triangulated(report.bundle)
     assert [label for label, *_ in lines] == [
         "Trial: protocol\u2019s model",
-        "By the protocol\u2019s rule",
+        "Difference-in-differences",
+        "Pooled, correlation 0",
+        "Pooled, correlation 1",
     ]
+    assert lines[3][1:] == pytest.approx((-0.28, -0.52, -0.04))
+    drawn = report.plot("triangulation").svg
+    assert "0.76 (0.59 to 0.96)" in drawn  # exp(-0.28), exp(-0.52), exp(-0.04)
+
+
+def exposure_rows() -> list[dict[str, object]]:
+    rows = []
+    for term, value in (("m0", -0.3), ("time_averaged", -0.2)):
+        rows.append(fitted("X5", value, 0.1, role="sensitivity")[0] | {"term": term})
+    return rows
+
+
+def test_weights_of_the_constant_effect_stand_beside_the_curve(opened: Open) -> None:
+    report = opened(Contents(rows=first_slice() + exposure_rows()))
+    body = {r[0]: r for r in cells(report, "exposure_effects")}
+    assert next(r for start, r in body.items() if start.startswith("0 whole"))[-1] == "0.86"
+    assert next(r for start, r in body.items() if start.startswith("Average"))[-1] == "\u2013"
+
+
+def test_readiness_tells_both_groups_and_no_verdict(opened: Open) -> None:
+    rows = first_slice()
+    for term, value in (("treatment_high", -0.7), ("treatment_low", 0.1), ("interaction", -0.8)):
+        rows.append(fitted("X13", value, 0.1, role="exploratory")[0] | {"term": term})
+    told = opened(Contents(rows=rows)).q["sensitivity.readiness"]
+    # exp(-0.7), exp(0.1), exp(-0.8)
+    assert "0.50 " in told
+    assert "1.11 " in told
+    assert "over the second is 0.45 " in told
+    assert "no result" not in told
+
+
+def tipped(tipping: float | None) -> Contents:
+    deltas = [-2.302585, 0.0, 2.302585]
+    curve = pd.DataFrame({"delta": deltas, "estimate": [-0.3, -0.24, -0.15]})
+    curve = curve.assign(analysis="tipping-point", ci_low=curve["estimate"] - 0.18)
+    curve = curve.assign(ci_high=curve["estimate"] + 0.18)
+    rows = first_slice()
+    for term, value in (("lowest", -0.3), ("highest", -0.15)):
+        rows.append(fitted("tipping-point", value, 0.09)[0] | {"term": term})
+    if tipping is not None:
+        rows.append(
+            fitted("tipping-point", tipping, 0.09)[0] | {"term": "tipping", "scale": "delta"}
+        )
+    return Contents(rows=rows, tables={"tipping_point": curve})
+
+
+def test_a_tipping_point_is_told_as_odds(opened: Open) -> None:
+    report = opened(tipped(1.5))
+    told = report.q["sensitivity.tipping"]
+    assert "multiplied by 0.1 to 10.0" in told
+    assert "between 0.74 and 0.86" in told  # exp(-0.3), exp(-0.15)
+    assert "includes no effect from about 4.5 times onwards" in told  # exp(1.5)
+    assert "<svg" in report.plot("tipping_point").svg
+
+
+def test_without_a_tipping_point_it_is_said_that_nothing_tips(opened: Open) -> None:
+    told = opened(tipped(None)).q["sensitivity.tipping"]
+    assert "excludes no effect throughout: in this range nothing tips" in told
+
+
+def test_savings_are_drawn_with_their_numbers(opened: Open) -> None:
+    base = fitted("X14", 0.0, 0.1, role="exploratory")[0]
+    rows = first_slice()
+    for term, scale, value in (
+        ("treatment", "pounds", 3.2e6),
+        ("children_kept_out_of_care", "children", 52.0),
+    ):
+        numbers = {"estimate": value, "ci_low": -value / 4, "ci_high": 2 * value}
+        rows.append(base | numbers | {"term": term, "scale": scale})
+    drawn = opened(Contents(rows=rows)).plot("savings").svg
+    assert "52 (\u221213 to 104)" in drawn
+    assert "\u00a36.40\u00a0million" in drawn
 
 
 def test_the_least_balanced_level_stands_for_its_covariate(opened: Open) -> None:
