@@ -160,6 +160,8 @@ class Derived:
 
 
 NOT_PRE_SPECIFIED: Final = "not pre-specified"
+# X1 to X3 follow the referral, and depend on what happens after it (analysis plan).
+UNPROTECTED: Final = "(not protected by randomisation)"
 
 PRIMARY: Final = Analysis(
     id="P1",
@@ -199,14 +201,20 @@ _of = {row.id: row for row in (PRIMARY, *SECONDARY)}
 
 EXPOSURES: Final = (
     _sensitivity(
-        id="X1", changes="half of the open-referral days after go-live", exposure=half_time
+        id="X1",
+        changes=f"half of the open-referral days after go-live {UNPROTECTED}",
+        exposure=half_time,
     ),
-    _sensitivity(id="X2", changes="28 open-referral days after go-live", exposure=four_weeks),
+    _sensitivity(
+        id="X2",
+        changes=f"28 open-referral days after go-live {UNPROTECTED}",
+        exposure=four_weeks,
+    ),
     *(
         _sensitivity(
             id=f"X3-{outcome}",
             outcome=outcome,
-            changes="treatment and period by the date care began",
+            changes=f"treatment and period by the date care began {UNPROTECTED}",
             exposure=care_entry,
         )
         for outcome in ("S4", "S5")
