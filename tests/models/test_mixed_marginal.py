@@ -54,7 +54,7 @@ def test_effect_and_delta_method_with_moving_modes() -> None:
         slopes[j] = (up - down) / (2 * STEP)
     errors = np.sqrt(np.einsum("ta,ts,sa->a", slopes, fit.parameters_covariance, slopes))
     told = [found.risk_treated_se, found.risk_control_se, found.std_error]
-    np.testing.assert_allclose(told, errors, rtol=1e-4)
+    np.testing.assert_allclose(told, errors, rtol=1e-7)
 
 
 def test_holding_the_modes_would_give_another_error() -> None:
