@@ -82,6 +82,7 @@ def analyse(
     try:
         rows = sample_rows(analysis, trial)
         counts = _counts(rows, analysis.outcome)
+        check_heard(analysis, trial, rows)
         prepared = prepare(analysis, rows, missing_too_often(trial.cohort))
         fits: list[Fit] = []
         copies = (imputations or {}).get(analysis.imputed)
@@ -162,12 +163,38 @@ def sample_rows(analysis: Analysis, trial: Trial) -> pd.DataFrame:
     One row a sample member: child, la, period, treated, value, covariates (NaN = missing), and
     the outcome frame's own further columns.
     """
+    return _joined(analysis, trial, "analysed")
+
+
+def check_heard(analysis: Analysis, trial: Trial, rows: pd.DataFrame) -> None:
+    """Wait for an LA of the sample that has sent nothing which the outcome could be read from.
+
+    Raises
+    ------
+    NotEstimable
+        The outcome is missing for every child of an LA, ten at least, whose window has closed.
+    """
+    missing = _joined(analysis, trial, "missing").drop_duplicates("child")["la"].value_counts()
+    heard = set(rows["la"].unique())
+    silent = [
+        protocol.LA_NAMES[la]
+        for la in protocol.LA_KEYS
+        if missing.get(la, 0) >= protocol.MINIMUM_EVENTS_PER_LEVEL and la not in heard
+    ]
+    if silent:
+        raise NotEstimable(
+            f"the outcome is missing for every child observed so far in {' and '.join(silent)}"
+        )
+
+
+def _joined(analysis: Analysis, trial: Trial, state: str) -> pd.DataFrame:
+    """Join an outcome's rows in a state with exposure and covariates, and keep the sample."""
     outcome = (trial.outcomes | trial.variants)[analysis.outcome]
     exposed = analysis.exposure(trial)
-    observed = outcome[(outcome["state"] == "analysed") & outcome["child"].isin(exposed.index)]
-    child = observed["child"].to_numpy()
+    outcome = outcome[(outcome["state"] == state) & outcome["child"].isin(exposed.index)]
+    child = outcome["child"].to_numpy()
     parts = (
-        observed.drop(columns="state"),
+        outcome.drop(columns="state"),
         trial.cohort.drop(columns=["treated", "period"]).loc[child],
         exposed.loc[child],
     )
@@ -229,7 +256,14 @@ def prepare(analysis: Analysis, rows: pd.DataFrame, dropped: tuple[str, ...]) ->
         notes.append(
             f"ethnicity codes with few events merged into their main group: {', '.join(small)}"
         )
-    return Prepared(rows, terms, small, (*notes, *collinear))
+    prepared = Prepared(rows, terms, small, (*notes, *collinear))
+    columns = fixed_effects(_merged(rows, prepared), terms)[1]
+    size = len(columns) + rows["la"].nunique()
+    if rows["child"].nunique() <= size:
+        raise NotEstimable(
+            f"the sample has no more children, so far, than the model has terms and LAs ({size})"
+        )
+    return prepared
 
 
 def design_of(complete: pd.DataFrame, terms: Terms) -> Design:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fvlib.analyse import complete_data_sets, prepare, sample_rows
+from fvlib.analyse import check_heard, complete_data_sets, prepare, sample_rows
 from fvlib.analysis.design import NotEstimable
 from fvlib.compute import chosen
 from fvlib.data.load import load_extracts
@@ -52,7 +52,9 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
     used = IMPUTATIONS.get(row.imputed)
     imputations = None if used is None else draw(trial, used)
     try:
-        prepared = prepare(row, sample_rows(row, trial), missing_too_often(trial.cohort))
+        rows = sample_rows(row, trial)
+        check_heard(row, trial, rows)
+        prepared = prepare(row, rows, missing_too_often(trial.cohort))
         data_sets = complete_data_sets(prepared, imputations)
         complete = next(islice(data_sets, imputation - 1, None), None)
     except (NotEstimable, DatesNeeded) as told:

@@ -449,11 +449,13 @@ class WithinPeriod:
             "term": TREATMENT,
             "scale": "risk_difference",
             "estimate": float(drawn[0]),
-            "ci_low": low,
-            "ci_high": high,
             "p_value": share_as_extreme(drawn, float(drawn[0])),
         }
         note = f"91.7 % interval and p from {len(slots)} orders; unadjusted for covariates"
+        if np.isfinite([low, high]).all():
+            row |= {"ci_low": low, "ci_high": high}
+        else:  # few periods observed: no effect within reach is ruled out
+            note += "; the interval has no end within reach"
         return Combined([row], warnings=(note,))
 
 

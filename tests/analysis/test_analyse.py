@@ -307,3 +307,51 @@ def test_the_cohort_decides_what_is_missing_too_often(missing: np.ndarray, dropp
     prepared = prepare(PRIMARY, rows, missing_too_often(trial.cohort))
     assert ("disabled" not in prepared.terms.child) == dropped
     assert any("disabled (missing in more than 30" in note for note in prepared.notes) == dropped
+
+
+def test_within_two_periods_the_interval_has_no_end_and_says_so(trial: Any) -> None:
+    # One LA has gone live: the orders differ too little to rule out any effect.
+    early = trial.cohort.index[trial.cohort["period"] <= 1]
+    frame = trial.outcomes["P1"]
+    trial.outcomes["P1"] = frame[frame["child"].isin(early)].reset_index(drop=True)
+    row = analyse(next(row for row in PLAN if row.id == "within-period"), trial).rows[0]
+    assert row["status"] == "estimated"
+    assert "ci_low" not in row
+    assert "no end within reach" in row["warnings"]
+
+
+def with_days(trial: Any, outcome: str, rows: np.ndarray) -> Any:
+    """Add a linear outcome to the trial that is missing in `rows`."""
+    frame = trial.outcomes["P1"]
+    value = np.random.default_rng(2).gamma(2.0, 50.0, len(frame))
+    trial.outcomes[outcome] = frame.assign(
+        value=np.where(rows, np.nan, value), state=np.where(rows, "missing", "analysed")
+    )
+    return trial
+
+
+def test_an_outcome_of_which_two_las_sent_nothing_waits_for_them(trial: Any) -> None:
+    row = next(row for row in PLAN if row.id == "S3")
+    la = trial.cohort["la"].astype(str).to_numpy()
+    gone = np.isin(la, ["coventry", "sefton"])
+    told = status(row, with_days(trial, "S3", gone))
+    assert told[0] == "not_yet_estimable"
+    assert told[1].endswith("missing for every child observed so far in Coventry and Sefton")
+    # An analysis that leaves these LAs out doesn't need them; nor do others wait.
+    apart = replace(row, sample=lambda rows: rows[~rows["la"].isin(["coventry", "sefton"])])
+    assert status(apart, trial)[0] == "estimated"
+    assert status(PRIMARY, trial)[0] == "estimated"
+    # Rows missing here and there are dropped, and nobody waits.
+    assert status(row, with_days(trial, "S3", np.arange(len(la)) % 3 == 0))[0] == "estimated"
+
+
+@pytest.mark.parametrize("outcome", ["S3", "S4"])
+def test_thirty_children_are_too_few_for_the_model(trial: Any, outcome: str) -> None:
+    some = trial.cohort.index[::100]
+    frame = trial.outcomes["P1"].set_index("child").loc[some].reset_index()
+    frame["value"] = np.random.default_rng(4).permutation(np.arange(len(frame)) % 2).astype(float)
+    trial.outcomes[outcome] = frame
+    assert len(frame) == 30
+    told = status(next(row for row in PLAN if row.id == outcome), trial)
+    assert told[0] == "not_yet_estimable"
+    assert "no more children, so far, than the model has terms and LAs" in told[1]
