@@ -25,7 +25,7 @@ from fvlib.cli import app, main
 from fvlib.data.synthetic import simulate
 from fvlib.errors import Refusal
 from fvlib.freshness import fingerprint
-from fvlib.plan import DERIVED, PLAN, STANDING, Analysis
+from fvlib.plan import PLAN, Analysis
 from fvlib.refresh import load_refresh
 from fvlib.result_cache import ResultCache, described
 from fvlib.run import ensure_results, run
@@ -63,7 +63,7 @@ def test_estimates_have_the_agreed_columns_and_every_row_of_the_plan(released: P
     plain = [name for name in table.columns if not name.endswith("_masked")]
     assert tuple(plain) == COLUMNS
     assert {"n_masked", "events_masked"} <= set(table.columns)
-    assert set(table["analysis"]) == {row.id for row in (*STANDING, *DERIVED)}
+    assert set(table["analysis"]) == compute.STANDING_IDS
     broken = table[table["reason"].fillna("").str.startswith("unexpected")]
     assert broken.empty, broken[["analysis", "reason"]]
 
@@ -224,7 +224,7 @@ def test_the_manifest_holds_no_clock_time_and_the_hashes(released: Path) -> None
     manifest = json.loads((released / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["synthetic"] is True
     assert "sefton/plans.csv" in manifest["hashes"]["data"]
-    assert {row["id"] for row in manifest["plan"]} == {row.id for row in (*STANDING, *DERIVED)}
+    assert {row["id"] for row in manifest["plan"]} == compute.STANDING_IDS
 
 
 def test_no_child_id_is_released(released: Path, small_project: Path) -> None:

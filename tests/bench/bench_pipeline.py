@@ -18,7 +18,7 @@ from fvlib.data.load import load_extracts
 from fvlib.data.synthetic import simulate
 from fvlib.refresh import load_refresh
 from fvlib.run import run as run_plan
-from fvlib.trial import build_trial
+from fvlib.trial import Trial, build_trial
 from fvlib.trial.covariates import missing_too_often
 
 CHILDREN = 78_000
@@ -44,7 +44,7 @@ def run() -> list[dict[str, object]]:
     return rows
 
 
-def _primary(trial: object) -> list[dict[str, object]]:
+def _primary(trial: Trial) -> list[dict[str, object]]:
     prepared = prepare(
         plan.PRIMARY, sample_rows(plan.PRIMARY, trial), missing_too_often(trial.cohort)
     )
