@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fvlib import protocol
 from fvlib.data.files import BANNER_SHARE, FILES, SET_ASIDE_FOLDER
-from fvlib.data.load import Extracts, extracts_of, screen_refresh
+from fvlib.data.load import Extracts, extracts_of, screen_refresh, share_set_aside
 from fvlib.data.rules import RULES
 from fvlib.data.screening import LAS
 from fvlib.data.validation import FileValidation, validate
@@ -116,13 +116,12 @@ def summary_table(outcome: CheckOutcome) -> Table:
 
 def over_limit(arrivals: pd.DataFrame, counts: pd.DataFrame) -> list[str]:
     """Name the LAs' files of which more than 5 % of the rows were set aside, with the share."""
-    aside = counts[counts["outcome"] == "set aside"]
-    rows = aside.groupby(["la", "file"], observed=True, as_index=False)["rows"].sum()
-    shares = rows.merge(arrivals[["la", "file", "rows_read"]])
-    shares["share"] = shares["rows"] / shares["rows_read"]
+    share = share_set_aside(arrivals, counts[counts["outcome"] == "set aside"])
+    over = share[share > BANNER_SHARE]
+    las, files = (arrivals.loc[over.index, name].astype("str") for name in ("la", "file"))
     return [
-        f"{protocol.LA_NAMES.get(row.la, row.la)}, {row.file}: {row.share:.1%}"
-        for row in shares[shares["share"] > BANNER_SHARE].itertuples()
+        f"{protocol.LA_NAMES.get(la, la)}, {file}: {part:.1%}"
+        for la, file, part in zip(las, files, over, strict=True)
     ]
 
 

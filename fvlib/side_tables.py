@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from fvlib import imputation_tables, protocol
-from fvlib.data.load import Extracts
+from fvlib.data.files import BANNER_SHARE
+from fvlib.data.load import Extracts, share_set_aside
 from fvlib.disclosure import CountTable
 from fvlib.imputations import Imputations
 from fvlib.ipe import ipe_tables
@@ -37,9 +38,13 @@ def trial_tables(
 
 
 def _arrived(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
+    share = share_set_aside(extracts.arrivals, extracts.set_aside)
     return {
         "arrivals": CountTable(
-            extracts.arrivals.drop(columns="ignored_columns"),
+            # The banner follows the exact share: many masked counts can add up to more than it.
+            extracts.arrivals.drop(columns="ignored_columns").assign(
+                over_limit=share > BANNER_SHARE
+            ),
             counts=("rows_read", "rows_kept"),
             parts={"rows_kept": "rows_read"},
         ),

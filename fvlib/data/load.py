@@ -229,6 +229,22 @@ def arrivals_of(screened: list[Screened]) -> pd.DataFrame:
     )
 
 
+def share_set_aside(arrivals: pd.DataFrame, set_aside: pd.DataFrame) -> pd.Series[float]:
+    """Return which share of each LA's file was set aside, in the order of `arrivals`.
+
+    Parameters
+    ----------
+    arrivals, set_aside
+        As in `Extracts`.
+    """
+    keys = ["la", "file"]
+    rows = set_aside.groupby(keys, observed=True)["rows"].sum()
+    aside = rows.reindex(pd.MultiIndex.from_frame(arrivals[keys]), fill_value=0)
+    read = arrivals["rows_read"]
+    share: pd.Series[float] = (aside.set_axis(arrivals.index) / read.where(read > 0)).fillna(0.0)
+    return share
+
+
 def _las_of(part: Screened) -> list[str]:
     if part.raw.source.la is not None:
         return [part.raw.source.la]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.data.files import UNKNOWN_LA
+from fvlib.data.files import BANNER_SHARE, UNKNOWN_LA
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
-
-# Data contract: more than this share of a file's rows set aside gets a red banner.
-SET_ASIDE_LIMIT: Final = 0.05
 
 Callout = tuple[str, str, str]
 
@@ -47,7 +42,7 @@ def notices(bundle: Bundle) -> tuple[Callout, ...]:
             (
                 "caution",
                 "Many rows set aside",
-                f"More than {words.percent(SET_ASIDE_LIMIT, 0)} of the rows of these files were "
+                f"More than {words.percent(BANNER_SHARE, 0)} of the rows of these files were "
                 f"set aside: {told}. Results that rest on them may change when the files are "
                 "corrected.",
             )
@@ -56,17 +51,14 @@ def notices(bundle: Bundle) -> tuple[Callout, ...]:
 
 
 def heavily_set_aside(bundle: Bundle) -> list[tuple[str, str]]:
-    """List the LA and file of which more than the limit was set aside, from released counts."""
-    aside = bundle.table("set_aside")
-    read = bundle.table("arrivals")
-    if aside.empty or read.empty:
-        return []
-    totals = aside.groupby(["la", "file"], as_index=False)["rows"].sum()
-    both = totals.merge(read[["la", "file", "rows_read"]], on=["la", "file"])
-    over = both[both["rows"] > SET_ASIDE_LIMIT * both["rows_read"]]
-    order = {la: place for place, la in enumerate(protocol.LA_KEYS)}
-    pairs = [(str(la), str(file)) for la, file in zip(over["la"], over["file"], strict=True)]
-    return sorted(pairs, key=lambda pair: (order.get(pair[0], len(order)), pair[1]))
+    """List the LA and file of which more than the limit was set aside."""
+    arrived = bundle.table("arrivals")
+    over = arrived[arrived["over_limit"].astype(bool)]
+    return [
+        (la, file)
+        for la in la_order(over)
+        for file in words.in_order(over.loc[over["la"] == la, "file"], words.FILES)
+    ]
 
 
 def set_aside(bundle: Bundle) -> str:

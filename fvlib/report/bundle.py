@@ -23,7 +23,7 @@ from fvlib.errors import Refusal
 from fvlib.report import words
 
 MASKED: Final = "_masked"
-FLAGS: Final = ("converged", "singular", "arrived")
+FLAGS: Final = ("converged", "singular", "arrived", "over_limit")
 P_COLUMNS: Final = ("p_value", "p_adjusted")
 P_ONLY: Final = "p_only"
 ESTIMATED: Final = "estimated"
@@ -43,7 +43,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "resolved": ("la", "file", "rule", "rows"),
     "decisions": ("la", "rule", "rows"),
     "arrivals": (
-        "la", "file", "arrived", "rows_read", "rows_kept", "first_date", "last_date",
+        "la", "file", "arrived", "rows_read", "rows_kept", "first_date", "last_date", "over_limit",
     ),
     "withdrawn": ("children",),
     "changes": ("subject", "la", "item", "rule", "direction", "n"),

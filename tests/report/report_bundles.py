@@ -13,6 +13,7 @@ import pandas as pd
 from report_tables import described
 
 from fvlib import protocol
+from fvlib.report.bundle import FLAGS
 
 COLUMNS = (
     "analysis", "role", "outcome", "term", "scale", "estimate", "std_error", "df", "ci_low",
@@ -353,6 +354,7 @@ def _arrivals() -> pd.DataFrame:
                     "last_date": ("2025-06-30" if la == "sefton" else "2025-09-30")
                     if dated
                     else None,
+                    "over_limit": False,
                 }
             )  # fmt: skip
     return _twins(_twins(pd.DataFrame(rows), "rows_read"), "rows_kept")
@@ -392,7 +394,12 @@ def _twins(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 def _csv(frame: pd.DataFrame, path: Path) -> None:
     out = frame.copy()
     for column in out.columns:
-        if str(column).endswith("_masked") or column in ("converged", "singular", "arrived"):
+        if str(column).endswith("_masked") or column in (
+            "converged",
+            "singular",
+            "arrived",
+            "over_limit",
+        ):
             out[column] = out[column].map({True: "true", False: "false"})
     for column in ("n", "events", "rows", "rows_read", "rows_kept", "missing", "not_observable"):
         if column in out:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+import report_bundles
 from lxml import html
 from report_bundles import CASES, Contents, first_slice, fitted, guards, without_result
 
@@ -188,11 +189,9 @@ def test_text_of_a_params_file_is_no_markup(opened: Open) -> None:
 
 
 def test_a_red_banner_names_la_and_file(opened: Open) -> None:
-    aside = pd.DataFrame(
-        [("coventry", "referrals", "missing value", 5000, False)],
-        columns=["la", "file", "rule", "rows", "rows_masked"],
-    )
-    parts = opened(Contents(tables={"set_aside": aside})).notice.parts
+    arrivals = report_bundles.tables(Contents())["arrivals"]
+    arrivals["over_limit"] = (arrivals["la"] == "coventry") & (arrivals["file"] == "referrals")
+    parts = opened(Contents(tables={"arrivals": arrivals})).notice.parts
     assert [kind for kind, _, _ in parts] == ["warning", "caution"]
     assert "Coventry (Referrals)" in parts[1][2]
     quiet = opened(Contents(synthetic=False), "quiet").notice

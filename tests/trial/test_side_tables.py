@@ -157,3 +157,23 @@ def test_withdrawals_are_told_in_all_and_not_by_la() -> None:
     by_la = [("warwickshire", 6), ("sefton", 7)]
     table = tables_of(extracts, withdrawn=by_la)["withdrawn"]
     assert table.to_dict("records") == [{"children": 15, "children_masked": False}]
+
+
+def test_a_banner_follows_the_exact_share_though_its_counts_are_masked() -> None:
+    extracts = extracts_of(children=[{}], referrals=[{"child": 0, "referral_date": "2019-11-01"}])
+    for name, columns in SENT.items():
+        setattr(extracts, name, pd.DataFrame(columns=columns))
+    extracts.arrivals = pd.DataFrame(
+        [(la, "plans", True, 1000, 949, None, None, "") for la in ("sefton", "coventry")],
+        columns=SENT["arrivals"],
+    )
+    # Sefton: six rules of nine rows or fewer, 51 of a thousand in all. Coventry: 50, not more.
+    aside = [("sefton", "plans", f"rule {n}", 9) for n in range(5)]
+    aside += [("sefton", "plans", "rule 5", 6), ("coventry", "plans", "rule 0", 50)]
+    extracts.set_aside = pd.DataFrame(aside, columns=SENT["set_aside"])
+    trial = build_trial(extracts, refresh_of())
+    made = side_tables._arrived(extracts, trial)
+    rule = trial.refresh.disclosure
+    assert safe(made["set_aside"], rule).query("la == 'sefton'")["rows"].isna().all()
+    told = safe(made["arrivals"], rule).set_index("la")["over_limit"]
+    assert told.to_dict() == {"sefton": True, "coventry": False}
