@@ -11,6 +11,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.analysis.design import TREATMENT, NotEstimable
+from fvlib.analysis.estimates import both_scales
 from fvlib.analysis.fit import Combined
 from fvlib.models.inference import interval, inverse_variance
 from fvlib.refresh import Cost
@@ -78,7 +79,7 @@ def triangulate(results: Mapping[str, Rows], trial: Trial) -> Combined:
     combined = _beside(sources, decision, did.scale)
     row = {key: chosen[key] for key in ("estimate", "std_error", "ci_low", "ci_high")}
     effect = {"term": TREATMENT, "scale": did.scale, "df": math.inf, **row}
-    return Combined([effect, *combined.rows], combined.tables, combined.warnings)
+    return Combined([*both_scales(effect), *combined.rows], combined.tables, combined.warnings)
 
 
 def _agree(estimates: Sequence[float], errors: Sequence[float], correlation: float) -> bool:

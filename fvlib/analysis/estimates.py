@@ -93,6 +93,12 @@ def _rows(same: Sequence[Quantity]) -> list[dict[str, Any]]:
         "ci_high": high,
         "p_value": p if same[0].tested else np.nan,
     }
+    return both_scales(row)
+
+
+def both_scales(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give an estimate's row, and it again on the scale on which it is printed too, if any."""
+    scale = row["scale"]
     out = [] if scale in POOLED_ONLY else [row]
     if scale in DERIVED:
         shown, transform = DERIVED[scale]

@@ -240,10 +240,7 @@ def told(fit: MixedFit, quantities: tuple[Quantity, ...]) -> Fit:
         quantities=quantities,
         converged=fit.converged,
         singular=fit.singular,
-        dropped=tuple(
-            f"{name} ({reason})"
-            for name, reason in zip(fit.dropped, fit.dropped_reasons, strict=True)
-        ),
+        dropped=reasons(fit),
         warnings=fit.warnings,
         la_intercepts={
             int(la): (float(mode), float(sd))
@@ -271,6 +268,13 @@ def _effect(
         Quantity(TREATMENT, "risk_difference", margin.estimate, margin.std_error, df),
         _risk("risk_treatment", margin.risk_treated, margin.risk_treated_se, df),
         _risk("risk_control", margin.risk_control, margin.risk_control_se, df),
+    )
+
+
+def reasons(fit: MixedFit) -> tuple[str, ...]:
+    """Name what a fit left out, each with its reason in brackets."""
+    return tuple(
+        f"{name} ({reason})" for name, reason in zip(fit.dropped, fit.dropped_reasons, strict=True)
     )
 
 

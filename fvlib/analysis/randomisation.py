@@ -12,9 +12,10 @@ import pandas as pd
 from scipy.interpolate import CubicSpline
 
 from fvlib import protocol
+from fvlib.analysis import estimates
 from fvlib.analysis.design import TREATMENT, Design, Floats
 from fvlib.analysis.fit import Combined, Fit, FitFailed
-from fvlib.analysis.methods import fitted
+from fvlib.analysis.methods import fitted, reasons
 from fvlib.analysis.shares_and_days import with_las
 from fvlib.models.mixed import Separation, Unidentified, fit_linear, score_test
 from fvlib.models.resample import (
@@ -193,7 +194,7 @@ class Permutation:
             (),
             converged=found.null.converged,
             singular=found.null.singular,
-            dropped=found.null.dropped,
+            dropped=reasons(found.null),
             start=(found.null, fits + 1),
             draws=(las, slots, found.statistics, bends, again),
         )
@@ -211,9 +212,9 @@ class Permutation:
         within = _within(las, slots)
         observed = float(statistics[0])
         rows, tables, notes = [], [], []
-        for scheme, term, chosen in (
-            ("12", TREATMENT, within),
-            ("120", f"{TREATMENT}_120", np.arange(len(slots))),
+        for scheme, term, chosen, kept in (
+            ("12", TREATMENT, within, "within strata"),
+            ("120", f"{TREATMENT}_120", np.arange(len(slots)), "ignoring strata"),
         ):
             drawn = statistics[chosen]
             row = {
@@ -225,7 +226,7 @@ class Permutation:
             least = float(np.isclose(np.abs(drawn), np.abs(drawn).max()).mean())
             rows.append(row)
             tables.append(_drawn(scheme, slots[chosen], drawn, las))
-            notes.append(f"{term}: {len(chosen)} orders, smallest attainable p {least:.4f}")
+            notes.append(f"smallest p of the {len(chosen)} orders {kept} {least:.4f}")
         for z in (z for fit in fits for z in fit.draws[4]):
             tables[0]["refitted"] = z
             rows.append(
@@ -236,7 +237,7 @@ class Permutation:
                     "p_value": share_as_extreme(z, float(z[0])),
                 }
             )
-            notes.append(f"{TREATMENT}_refitted: one complete data set")
+            notes.append("refits of one complete data set")
         bends = [bend for fit in fits for bend in fit.draws[3]]
         if bends:
             low, high = _limits(np.mean(bends, axis=0), statistics[within])
@@ -244,9 +245,9 @@ class Permutation:
                 rows.append(
                     {"term": "interval_12", "scale": "log_odds", "ci_low": low, "ci_high": high}
                 )
-                notes.append("interval_12: 91.7 % interval, model-based")
+                notes.append("the 91.7 % interval is model-based")
             else:
-                notes.append("interval_12: the 91.7 % interval has no end within reach")
+                notes.append("the 91.7 % interval has no end within reach")
         return Combined(rows, {"permutation": pd.concat(tables)}, tuple(notes))
 
 
@@ -328,7 +329,7 @@ class WildBootstrap:
             (),
             converged=found.null.converged,
             singular=found.null.singular,
-            dropped=found.null.dropped,
+            dropped=reasons(found.null),
             start=(found.null, done + 1),
             draws=(found.by_la[:, 0], bends),
         )
@@ -395,7 +396,7 @@ def _bootstrapped(
         "p_value": p,
     }
     score = {"term": "score", "scale": "p_only", "estimate": statistic, "p_value": p}
-    return Combined([row, score], warnings=tuple(notes))
+    return Combined([*estimates.both_scales(row), score], warnings=tuple(notes))
 
 
 def _root(curve: CubicSpline) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from string import ascii_lowercase
@@ -21,6 +22,8 @@ EFFECT_SCALES: Final = ("odds_ratio", "mean_difference", "risk_difference", "pou
 # Set off from the outcome it belongs to.
 BESIDE: Final = "\u2003LA \u00d7 period model"
 REMARKS: Final = ("dropped", "warnings")
+# Which codes were merged differs from row to row: `estimates.csv` lists them.
+MERGED_CODES: Final = re.compile(r"(merged into their main group): [A-Z, ]+")
 COUNTS_AS_ONE: Final = 1.0  # the p of an outcome that can't be estimated (analysis plan)
 
 
@@ -115,7 +118,7 @@ def specification(bundle: Bundle, register: Register) -> gt.GT:
             rows.append(
                 {
                     "group": words.label(words.ROLES, role),
-                    "analysis": bundle.label(name) + register.marks(name),
+                    "analysis": _analysis_label(bundle, name) + register.marks(name),
                     "outcome": str(mine["outcome"].iloc[0]).partition("-")[0],
                     "changes": words.sentence_case(changes) or ABSENT,
                     **row,
@@ -138,6 +141,13 @@ def specification(bundle: Bundle, register: Register) -> gt.GT:
     )  # fmt: skip
 
 
+def _analysis_label(bundle: Bundle, name: str) -> str:
+    """Name an analysis without the outcome, which has a column of its own."""
+    stem, _, outcome = name.rpartition("-")
+    known = outcome.upper() in words.OUTCOMES and stem in words.ANALYSES
+    return words.ANALYSES[stem] if known else bundle.label(name)
+
+
 def _specified(
     bundle: Bundle, name: str, mine: pd.DataFrame, letters: dict[str, str]
 ) -> dict[str, str]:
@@ -146,7 +156,7 @@ def _specified(
     status, reason = bundle.status(name)
     row = {"n": cell(first, "n").iloc[0], "events": cell(first, "events").iloc[0]}
     texts = [
-        words.remarks(text) for column in REMARKS
+        words.remarks(MERGED_CODES.sub(r"\1", text)) for column in REMARKS
         if isinstance(text := first[column].iloc[0], str) and text
     ]  # fmt: skip
     if status != ESTIMATED:
@@ -187,7 +197,7 @@ def exposure_effects(bundle: Bundle, register: Register) -> gt.GT:
     weights = {
         f"m{int(m)}": float(w) for m, w in zip(table["exposure_time"], table["weight"], strict=True)
     }
-    for term in words.in_order(mine["term"].astype(str), words.EXPOSURE_TERMS):
+    for term in words.EXPOSURE_TERMS:
         if bundle.estimate("X5", term) is None:
             continue
         rows.append(

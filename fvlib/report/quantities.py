@@ -105,7 +105,6 @@ def quantities(bundle: Bundle) -> Quantities:
         "sensitivity.readiness": sensitivity_sentences.readiness(bundle),
         "sensitivity.savings": sensitivity_sentences.savings(bundle),
         "sensitivity.sizes": size_study.summary(),
-        "sensitivity.sizes_command": size_study.COMMAND,
         "sensitivity.tipping": sensitivity_sentences.tipping(bundle),
         "calendar.summary": sensitivity_sentences.observed(bundle),
         "imputation.summary": sensitivity_sentences.chains(bundle),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -45,6 +46,7 @@ from fvlib.report.plot_style import (
 from fvlib.report.sensitivity_sentences import permutation_draws
 
 ROW: Final = 0.24  # inches
+SPACING: Final = 0.06  # between panels, of the figure: room for marks and the next heading
 HALF_BINS: Final = 12  # of the histograms, on either side of none
 EXPOSURE_TERMS: Final = ("m0", "m1", "m2", "m3", "m4")
 SUMMARY_TERMS: Final = ("time_averaged", "long_term")
@@ -70,14 +72,26 @@ def permutation(bundle: Bundle) -> Any:
         + geom_histogram(breaks=bins, fill="#9fb3c8", color=PAPER, size=0.3)
         + geom_vline(aes(xintercept="statistic"), seen, color=ALERT, size=0.9)
         + facet_wrap("what", ncol=1, scales="free_y")
-        + scale_y_continuous(expand=(0, 0, 0.25, 0))
+        + scale_x_continuous(labels=_marks)
+        + scale_y_continuous(expand=(0, 0, 0.25, 0), breaks=_whole)
         + labs(x="Studentised score of treatment under each order", y="Orders")
-        + house_theme(1.7 * table["scheme"].nunique() + 0.4)
+        + house_theme(1.8 * table["scheme"].nunique() + 0.4, panel_spacing_y=SPACING)
     )
     return plot + geom_text(
         aes(x="statistic", label="label"), seen, y=float("inf"), color=ALERT, size=TEXT - 0.5,
         family=FONT, va="top", ha="left", nudge_x=0.01 * reach,
     )  # fmt: skip
+
+
+def _marks(values: Sequence[float] | Sequence[str]) -> list[str]:
+    """Write an axis's marks as numbers stand in the text."""
+    return [words.number(float(value), 0) for value in values]
+
+
+def _whole(limits: tuple[float, float]) -> list[float]:
+    """Mark an axis of counts at a few whole numbers."""
+    step = max(1, round(limits[1] / 4))
+    return [float(mark) for mark in range(0, math.floor(limits[1]) + 1, step)]
 
 
 def scheme_label(scheme: str) -> str:
@@ -112,9 +126,9 @@ def exposure_curve(bundle: Bundle) -> Any:
     if average is not None:
         level = math.log(float(average["estimate"]))
         plot = plot + geom_hline(yintercept=level, color=AFTER, size=0.7, linetype="dashed")
-        told = pd.DataFrame({"time": [len(EXPOSURE_TERMS) - 0.5], "estimate": [level]})
+        told = pd.DataFrame({"time": [-0.48], "estimate": [level]})
         plot = plot + geom_text(
-            aes("time", "estimate"), told, label="average over time", ha="right", va="bottom",
+            aes("time", "estimate"), told, label="average", ha="left", va="bottom",
             size=TEXT - 0.5, color=AFTER, family=FONT, nudge_y=0.01 * (high - low),
         )  # fmt: skip
     return (
@@ -245,5 +259,5 @@ def savings(bundle: Bundle) -> Any:
         + facet_wrap("what", ncol=1, scales="free_x")
         + scale_y_continuous(breaks=[], limits=(-0.6, 1.0))
         + labs(x="", y="")
-        + house_theme(2.1)
+        + house_theme(2.5, panel_spacing_y=SPACING)
     )

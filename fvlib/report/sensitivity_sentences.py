@@ -193,7 +193,8 @@ def tipping(bundle: Bundle) -> str:
     curve = bundle.table("tipping_point")
     if lowest is None or highest is None or main is None or curve.empty:
         return sentences.no_result(bundle, "tipping-point")
-    ends = [words.number(math.exp(float(delta)), 1) for delta in _ends(curve["delta"])]
+    factors = [words.number(math.exp(delta), 1) for delta in _ends(curve["delta"])]
+    ends = [factor.removesuffix(".0") for factor in factors]
     told = (
         f"With those odds multiplied by {ends[0]} to {ends[1]}, the odds ratio lies between "
         f"{words.ratio(lowest['estimate'])} and {words.ratio(highest['estimate'])}"

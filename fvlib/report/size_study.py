@@ -21,7 +21,6 @@ from fvlib.report.register import Register
 from fvlib.report.table_style import Rows, house
 
 STUDY: Final = Path(__file__).with_name("size_study.csv")
-COMMAND: Final = "fv power --sizes FILE"
 TESTS: Final = {
     "cluster": "Protocol\u2019s model (Wald test)",
     "cluster_period": "LA \u00d7 period model (t test)",

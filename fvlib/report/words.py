@@ -309,11 +309,12 @@ ANALYSES: Final = {
     "linear-probability": "Linear probability model",
     "under-16-5": "Children under 16\u00bd only",
     "s1-care-on-plan": "S1, counting care during a plan",
-    "s4-care-entry-joined": "S4 by entry to care, periods joined",
+    "s4-care-entry-joined": "S4 by entry to care, joined",
     "s4-early-entry": "S4, early entrants to care",
     "s5-early-entry": "S5, early entrants to care",
     "s4-composite": "S4 over the whole cohort",
     "s5-composite": "S5 over the whole cohort",
+    "two-limit-tobit": "Tobit model with two limits",
     "within-period": "Within-period LA summaries",
     **{
         f"missing-odds-{name}": f"Missing values: odds \u00d7 {told}"
