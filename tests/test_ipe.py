@@ -156,7 +156,8 @@ def test_splits_add_up_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("count", "of", "low", "high"),
-    # Newcombe (1998), Stat Med 17: 857-872, table I, method 3 (score, without correction).
+    # Newcombe (1998), Stat Med 17: 857-872, table I, method 3 (score, without correction),
+    # doi 10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611),
      (1, 29, 0.0061, 0.1718)],
 )  # fmt: skip

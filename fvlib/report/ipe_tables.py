@@ -129,8 +129,9 @@ def _grid_notes(
     return [
         *(f"{begin} {words.listing(names)}." for begin, names in told.items() if names),
         RELATIVE,
-        f"Brackets: Wilson\u2019s {words.confidence_level()} interval. Changes: from each time "
-        f"point to the next, in percentage points for shares; {ABSENT} where either is absent.",
+        f"Brackets: Wilson\u2019s {words.confidence_level()} interval, from the counts shown. "
+        "Changes: from each time point to the next, in percentage points for shares; "
+        f"{ABSENT} where either is absent.",
         *([JUDGED] if any(row.threshold for row in wanted) else []),
         *count_notes(bundle, *texts),
     ]
