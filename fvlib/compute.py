@@ -30,7 +30,6 @@ from fvlib.plan import (
     ELIGIBLE,
     IMPUTATIONS,
     PLAN,
-    STANDING,
     WITH_TREATMENT,
     Analysis,
     Derived,
@@ -40,17 +39,13 @@ from fvlib.result_cache import ResultCache
 from fvlib.side_tables import analysis_tables, la_intercepts, trial_tables
 from fvlib.trial import Trial, build_trial
 
-# What a bundle holds when no row was named.
-STANDING_IDS: Final = {row.id for row in STANDING} | {
-    row.id for row in DERIVED if set(row.needs) <= {needed.id for needed in STANDING}
-}
 TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
 
 
 def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
     """Pick rows of the plan by id, in the plan's order."""
     if only is None:
-        return STANDING
+        return PLAN
     known = {row.id: (row.id,) for row in PLAN} | {row.id: row.needs for row in DERIVED}
     unknown = [name for name in only if name not in known]
     if unknown:
@@ -176,7 +171,7 @@ def manifest_of(
         "reunification_codes": list(refresh.reunification_codes),
         "retention": refresh.retention.model_dump(),
         "analyses": [row.id for row in plan],
-        "whole": {row.id for row in plan} >= STANDING_IDS,
+        "whole": len(plan) == len(PLAN) + len(DERIVED),
         "plan": [
             {
                 "id": row.id,

@@ -378,27 +378,6 @@ OURS: Final = (
 
 PLAN: Final = (PRIMARY, *SECONDARY, *EXPOSURES, *INFERENCE, *OURS)
 
-# Rows beyond what a run of a minute or two can hold at full size: `fv run NAME --only X8` runs one
-# when it is asked for, and keeps it while it is fresh.
-ON_REQUEST: Final = frozenset(
-    {
-        *(f"X4-{outcome}" for outcome in protocol.SECONDARY_OUTCOMES),
-        "X7",
-        "X8",
-        "X9",
-        "X11",
-        "X13",
-        "two-limit-tobit",
-        "all-referrals",
-        "s1-care-on-plan",
-        "s4-composite",
-        "s5-composite",
-        *(f"missing-odds-{name}" for name in SHIFTED_ODDS),
-    }
-)
-# What a run computes when no row is named.
-STANDING: Final = tuple(row for row in PLAN if row.id not in ON_REQUEST)
-
 DERIVED: Final = (
     Derived(
         id="X12",

@@ -25,7 +25,7 @@ from fvlib.cli import app, main
 from fvlib.data.synthetic import simulate
 from fvlib.errors import Refusal
 from fvlib.freshness import fingerprint
-from fvlib.plan import PLAN, Analysis
+from fvlib.plan import DERIVED, PLAN, Analysis
 from fvlib.refresh import load_refresh
 from fvlib.result_cache import ResultCache, described
 from fvlib.run import ensure_results, run
@@ -63,7 +63,7 @@ def test_estimates_have_the_agreed_columns_and_every_row_of_the_plan(released: P
     plain = [name for name in table.columns if not name.endswith("_masked")]
     assert tuple(plain) == COLUMNS
     assert {"n_masked", "events_masked"} <= set(table.columns)
-    assert set(table["analysis"]) == compute.STANDING_IDS
+    assert set(table["analysis"]) == {row.id for row in (*PLAN, *DERIVED)}
     broken = table[table["reason"].fillna("").str.startswith("unexpected")]
     assert broken.empty, broken[["analysis", "reason"]]
 
@@ -172,13 +172,11 @@ def test_one_changed_row_of_the_plan_refits_that_row_alone(
     monkeypatch.setattr(compute, "analyse", watched)
     two = tuple(row for row in PLAN if row.id in ("S3", "no-covariates"))
     monkeypatch.setattr(compute, "PLAN", two)
-    monkeypatch.setattr(compute, "STANDING", two)
     monkeypatch.setattr(compute, "DERIVED", ())
     first = bundle_bytes(run("small", project))
     assert fitted == ["S3", "no-covariates"]
     changed = (two[0], replace(two[1], terms=Terms(("sex",), ())))
     monkeypatch.setattr(compute, "PLAN", changed)
-    monkeypatch.setattr(compute, "STANDING", changed)
     assert compute.with_kept(changed[:1], cache_of(project)) == changed[:1]
     shutil.rmtree(project / "results")
     assert bundle_bytes(run("small", project)) != first
@@ -224,7 +222,7 @@ def test_the_manifest_holds_no_clock_time_and_the_hashes(released: Path) -> None
     manifest = json.loads((released / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["synthetic"] is True
     assert "sefton/plans.csv" in manifest["hashes"]["data"]
-    assert {row["id"] for row in manifest["plan"]} == compute.STANDING_IDS
+    assert {row["id"] for row in manifest["plan"]} == {row.id for row in (*PLAN, *DERIVED)}
 
 
 def test_no_child_id_is_released(released: Path, small_project: Path) -> None:
