@@ -255,6 +255,8 @@ def power(
     from fvlib.design_power import summary  # noqa: PLC0415
 
     if sizes is not None:
+        if not sizes.resolve().parent.is_dir():
+            raise Refusal(f"--sizes {sizes}: its folder does not exist; make it first")
         with _working(f"testing {replicates:,} trials a scenario"):
             table = design_power.sizes(replicates, seed, jobs)
         table.to_csv(sizes, index=False, encoding="utf-8", lineterminator="\n")

@@ -199,6 +199,8 @@ def tipping(bundle: Bundle) -> str:
         f"With those odds multiplied by {ends[0]} to {ends[1]}, the odds ratio lies between "
         f"{words.ratio(lowest['estimate'])} and {words.ratio(highest['estimate'])}"
     )
+    if bundle.interim:
+        return f"{told}."
     includes = main["ci_low"] <= 0 <= main["ci_high"]
     at = bundle.estimate("tipping-point", "tipping", "delta")
     if at is not None:
