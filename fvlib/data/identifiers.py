@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-# `identifier`: a contract column of meaningless ids. `contract`: any other column of it.
-# `extra`: a column that the contract doesn't know.
-Role = Literal["identifier", "contract", "extra"]
+# `identifier`: a contract column of meaningless ids. `text`: one of free text, which reports print.
+# `contract`: any other column of it. `extra`: a column that the contract doesn't know.
+Role = Literal["identifier", "text", "contract", "extra"]
 
 _NAME: Final = "a person's name"
 _ADDRESS: Final = "an address"
@@ -102,6 +102,22 @@ _ENOUGH_CHECKSUMS: Final = 5
 
 _POSTCODE_FORM: Final = r"(?i)^(GIR ?0AA|[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2})$"
 _POSTCODE_WITHIN: Final = r"\b[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2}\b"
+# Within a text, one of these is one too many.
+_WITHIN: Final = (
+    (_POSTCODE, _POSTCODE_WITHIN),
+    (_UPN, r"(?i)\b[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]\b"),
+    (_PHONE, r"(\+44|\b0044|\b0) ?\(?[1237][0-9 )-]{8,12}"),
+    (f"{_NHS} or {_ULN.removeprefix('a ')}", r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}\b"),
+    (
+        _BIRTH,
+        r"\b(0?[1-9]|[12][0-9]|3[01])[/.-](0?[1-9]|1[0-2])[/.-](19|20)[0-9]{2}\b"
+        r"|\b(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\b",
+    ),
+)
+_ADDRESS_FORM: Final = (
+    r"(?i)^(flat |unit |apartment )?[0-9]+[a-z]?,? .*\b(street|st|road|rd|avenue|ave|lane|ln|close"
+    r"|drive|crescent|terrace|gardens|grove|court|mews|square)(,|$)"
+)
 _EMAIL_FORM: Final = r"[^@\s]+@[^@\s.]+\.[^@\s]+"
 _UPN_FORM: Final = r"(?i)^[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]$"
 _PADDED: Final = r"^[A-Za-z]000"
@@ -169,6 +185,12 @@ def found(values: pa.StringArray, role: Role) -> str | None:
         return _POSTCODE
     if role == "extra" and _any(values, _POSTCODE_WITHIN):
         return _POSTCODE
+    if role == "extra" and _share(sample, _ADDRESS_FORM) >= least:
+        return _ADDRESS
+    if role == "text":
+        within = next((what for what, pattern in _WITHIN if _any(values, pattern)), None)
+        if within is not None:
+            return within
     if _share(sample, _NINO_FORM) >= least:
         return _NINO
     return _numbered(sample, role, least) or _dated(sample, role) or _called(sample, role)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ from fvlib.data.reading import RawFile, read_rows
 from fvlib.data.source import Header, find_sources, read_header
 from fvlib.errors import Refusal
 from fvlib.refresh import Refresh
+
+_ROLES: Final[dict[str, identifiers.Role]] = {"identifier": "identifier", "text": "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +206,7 @@ def _identifier(text: pa.StringArray, column: Column) -> str | None:
     if column.kind == "month":
         dated = pc.any(identifiers.full_dates(distinct), min_count=0).as_py()
         return "a full date of birth" if dated else None
-    return identifiers.found(distinct, "identifier" if column.kind == "identifier" else "contract")
+    return identifiers.found(distinct, _ROLES.get(column.kind, "contract"))
 
 
 def _unasked(text: pa.StringArray, row_years: pd.Series, spec: FileSpec) -> str | None:

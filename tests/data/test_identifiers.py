@@ -126,6 +126,36 @@ def test_what_only_an_unasked_column_is_refused_for() -> None:
     )
 
 
+ADDRESSES = ("12 High Street", "Flat 3a, 40 Mill Road, Sefton", "7B Church Ln", "1 The Grove")
+
+
+def test_addresses_in_an_unasked_column() -> None:
+    assert "address" in (identifiers.found(column(*ADDRESSES), "extra") or "")
+    others = ("none", "12 weeks", "3 streets away", "Road safety team", "2 close friends")
+    assert identifiers.found(column(*others), "extra") is None
+
+
+TEXTS = ("Early Help", "Social worker (grade 9)", "0-3", "CIN plan", "16 and 17", "N4", "2 Team")
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("postcode", "Team at CV1 2AB"), ("telephone", "ring 07700 900123"),
+        ("telephone", "+44 7700 900456 after six"), ("UPN", "see A331400001234"),
+        ("NHS", "943 476 5919, seen"), ("date of birth", "born 3/5/2012"),
+        ("date of birth", "2012-05-03 onwards"), ("e-mail", "ask jo@example.org"),
+    ],
+)  # fmt: skip
+def test_one_identifier_within_a_free_text_is_enough(sender: Sender, what: str, text: str) -> None:
+    assert identifiers.found(column(*TEXTS), "text") is None
+    assert what in (identifiers.found(column(*TEXTS, text), "text") or "nothing")
+    sender.set_cell("ipe_fgc.csv", 2, "level", f'"{text}"')
+    with pytest.raises(Refusal, match=r"ipe_fgc\.csv: column level holds what looks like") as told:
+        sender.load()
+    assert text not in str(told.value)
+
+
 def test_one_address_among_thousands_of_ids_is_enough() -> None:
     ids = [f"c{n}" for n in range(5000)] + ["someone@example.com"]
     assert "e-mail" in (identifiers.found(column(*ids), "identifier") or "")

@@ -394,12 +394,7 @@ def _twins(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 def _csv(frame: pd.DataFrame, path: Path) -> None:
     out = frame.copy()
     for column in out.columns:
-        if str(column).endswith("_masked") or column in (
-            "converged",
-            "singular",
-            "arrived",
-            "over_limit",
-        ):
+        if str(column).endswith("_masked") or column in FLAGS:
             out[column] = out[column].map({True: "true", False: "false"})
     for column in ("n", "events", "rows", "rows_read", "rows_kept", "missing", "not_observable"):
         if column in out:
