@@ -78,7 +78,9 @@ def _effect_row(bundle: Bundle, name: str, outcome: str) -> dict[str, str]:
     found = bundle.effect(name)
     row = dict.fromkeys(("n", "effect", "points", "p", "adjusted", "permutation"), ABSENT)
     if found is None:
-        return row | {"effect": words.label(words.STATUSES, bundle.status(name)[0])}
+        rows = bundle.estimates[bundle.estimates["analysis"] == name]
+        shown = {"n": cell(rows.iloc[[0]], "n").iloc[0]} if len(rows) else {}
+        return row | shown | {"effect": words.label(words.STATUSES, bundle.status(name)[0])}
     scale = _scale(bundle, name)
     points = bundle.effect(name, "risk_difference")
     return row | {

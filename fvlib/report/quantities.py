@@ -217,6 +217,7 @@ def _refresh(bundle: Bundle) -> dict[str, str]:
             "are not rounded" if rounding == 1 else f"are rounded to the nearest {rounding}"
         ),
         "wording.rule": sentences.wording_rule(bundle),
+        "wording.family": sentences.family(bundle),
         "trial.period": words.span(period["start"], period["end"]),
         "trial.period_note": accounts.trial_period(bundle),
         "trial.changed_dates": accounts.changed_dates(bundle),

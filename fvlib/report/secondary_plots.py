@@ -52,6 +52,8 @@ LEFT: Final = 2.95
 RIGHT: Final = 4.75
 UNITS: Final = {"S3": "days", "S6": "per cent of sessions"}
 BINARY: Final = tuple(o for o in protocol.SECONDARY_OUTCOMES if o not in protocol.LINEAR_OUTCOMES)
+# An interval of odds ratios that reaches further from one than this is cut, with an arrowhead.
+FURTHEST: Final = math.log(12)
 Values = tuple[float, float, float]
 
 
@@ -92,11 +94,14 @@ def _panel(  # noqa: PLR0917  (what a panel is)
     known = [values for values in shown.values() if values]
     low = min([0.0, *(values[1] for values in known)])
     high = max([0.0, *(values[2] for values in known)])
+    if to_axis is math.log:
+        low, high = max(low, -FURTHEST), min(high, FURTHEST)
     room = 0.06 * ((high - low) or 1.0)
     low, high = low - room, high + room
 
     def at(value: float) -> float:
-        return LEFT + (value - low) / (high - low) * (RIGHT - LEFT)
+        share = (min(max(value, low), high) - low) / (high - low)
+        return LEFT + share * (RIGHT - LEFT)
 
     canvas.text(LEFT, top, heading, bold=True)
     head = top - 0.12
@@ -120,7 +125,15 @@ def _panel(  # noqa: PLR0917  (what a panel is)
             continue
         ink = INK if main else MUTED
         canvas.line((at(values[1]), y), (at(values[2]), y), ink, size=0.8 if main else 0.5)
-        canvas.point(at(values[0]), y, shape="D" if main else "o", fill=AFTER if main else PAPER)
+        for bound, outside, step in (
+            (values[1], values[1] < low, -1), (values[2], values[2] > high, 1)
+        ):  # fmt: skip
+            if outside:
+                canvas.arrow((at(bound) - step * 0.1, y), (at(bound), y), ink)
+        if low <= values[0] <= high:
+            canvas.point(
+                at(values[0]), y, shape="D" if main else "o", fill=AFTER if main else PAPER
+            )
         write = sentences.writer(scale, outcome)
         told = write(row["estimate"])
         if pd.notna(row["ci_low"]):

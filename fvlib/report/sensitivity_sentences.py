@@ -221,23 +221,34 @@ def observed(bundle: Bundle) -> str:
     table = bundle.table("calendar")
     if table.empty:
         return "This refresh holds no account of what is observable so far."
-    waiting = []
+    waiting, hidden = [], []
     for outcome in words.in_order(table["outcome"].astype(str), words.OUTCOMES):
         rows = table[table["outcome"] == outcome]
         part = rows.set_index("condition")["share"].astype(float)
-        if (part < 1).any() or masked(rows, "share").any():
-            told = ", ".join(
-                f"{words.percent(share, 0)} {words.CONDITIONS[str(name)].lower()}"
-                for name, share in part.items()
-                if pd.notna(share)
-            )
+        told = ", ".join(
+            f"{words.percent(share, 0)} {words.CONDITIONS[str(name)].lower()}"
+            for name, share in part.items()
+            if pd.notna(share)
+        )
+        if (part < 1).any():
             waiting.append(f"{outcome} ({told})")
-    if not waiting:
-        return "Every outcome is observed for its whole sample so far."
-    return (
-        f"Not yet observed for all: {words.listing(waiting)}. An early refresh sees more of the "
-        "children referred before go-live, whose windows closed first."
-    )
+        elif masked(rows, "share").any():
+            hidden.append(outcome)
+    parts = []
+    if waiting:
+        parts.append(f"Not yet observed for all: {words.listing(waiting)}.")
+    elif not hidden:
+        parts.append("Every outcome is observed for its whole sample so far.")
+    if hidden:
+        parts.append(
+            f"Too few children to say, in one condition at least: {words.listing(hidden)}."
+        )
+    if waiting:
+        parts.append(
+            "An early refresh sees more of the children referred before go-live, whose windows "
+            "closed first."
+        )
+    return " ".join(parts)
 
 
 def chains(bundle: Bundle) -> str:

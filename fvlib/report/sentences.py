@@ -19,7 +19,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.report import words
-from fvlib.report.bundle import ABSENT, ESTIMATED, P_ONLY, Bundle
+from fvlib.report.bundle import ABSENT, ESTIMATED, P_ONLY, Bundle, masked
 
 Verdict = Literal["reduced", "increased", "unclear", "none"]
 
@@ -122,7 +122,7 @@ def no_result(bundle: Bundle, analysis: str) -> str:
 def lead(bundle: Bundle, outcome: str) -> str:
     """Tell the protocol's model's estimate, with the verdict that the rule allows."""
     if bundle.effect(outcome) is None:
-        return no_result(bundle, outcome)
+        return f"{words.sentence_case(_why(bundle, outcome))}."
     question = words.OUTCOMES[outcome].question
     told = estimates(bundle, outcome)
     if bundle.interim:
@@ -166,7 +166,9 @@ def estimates(bundle: Bundle, analysis: str) -> str:
 def beside(bundle: Bundle, outcome: str) -> str:
     """Tell what must stand beside an outcome's interval: second model, permutation test."""
     nested = nested_of(outcome)
-    if bundle.effect(nested) is not None:
+    if bundle.effect(outcome) is None and _why(bundle, nested) == _why(bundle, outcome):
+        second = "The model with an LA \u00d7 period intercept has no result either."
+    elif bundle.effect(nested) is not None:
         second = f"With an LA \u00d7 period intercept: {estimates(bundle, nested)}."
     else:
         second = f"With an LA \u00d7 period intercept: no result ({_why(bundle, nested)})."
@@ -238,11 +240,19 @@ def headline(bundle: Bundle, outcome: str) -> str:
 
 
 def sample(bundle: Bundle, outcome: str) -> str:
-    """Say how many children an outcome's analysis rests on, and how many had the outcome."""
+    """Say how many children an outcome's analysis rests on, and how many had the outcome.
+
+    Without a result: how many could be analysed so far.
+    """
     row = bundle.effect(outcome)
-    if row is None:
-        return no_result(bundle, outcome)
     what = "child-terms" if outcome == "S6" else "children"
+    if row is None:
+        rows = bundle.estimates[bundle.estimates["analysis"] == outcome]
+        if rows.empty or (pd.isna(rows["n"].iloc[0]) and not masked(rows, "n").iloc[0]):
+            return f"How many {what} could be analysed is not known."
+        if pd.isna(rows["n"].iloc[0]):
+            return f"The number of {what} that could be analysed so far is too small to show."
+        return f"So far {words.count(rows['n'].iloc[0])} {what} could be analysed."
     if pd.isna(row["n"]):
         return f"The number of {what} analysed is too small to show."
     told = f"The analysis rests on {words.count(row['n'])} {what}"
@@ -369,6 +379,18 @@ def _plain_verdict(bundle: Bundle, outcome: str) -> str:
 
 def _thousands(row: pd.Series) -> str:
     return f"{words.per_thousand(row['ci_low'])} and {words.per_thousand(row['ci_high'])}"
+
+
+def family(bundle: Bundle) -> str:
+    """Tell how the six secondary p-values are adjusted; at an interim look, that there is none."""
+    told = "Six outcomes are six chances of a false alarm."
+    if bundle.interim:
+        return f"{told} At an interim look no p-value is made, and so none is adjusted."
+    return (
+        f"{told} The p-values are adjusted together by Hochberg\u2019s method, raw and adjusted "
+        "side by side. The family is always the same six: an outcome that cannot be estimated "
+        "counts with the largest p there is."
+    )
 
 
 def wording_rule(bundle: Bundle) -> str:

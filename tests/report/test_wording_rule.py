@@ -143,8 +143,9 @@ def test_an_interim_look_has_no_effect_in_the_plain_summary(opened: Open) -> Non
 def test_the_reason_stands_in_the_place_of_the_result(opened: Open, status: str) -> None:
     reason = "treatment can't be told apart from LA and period"
     report = opened(Contents(rows=without_result("P1", status, reason, role="primary")))
-    for key in ("P1.result", "P1.sample", "P1.diary"):
+    for key in ("P1.result", "P1.diary"):
         assert reason in report.q[key]
+    assert "not known" in report.q["P1.sample"]
     assert report.q["P1.verdict"] == "No result"
     assert "no result" in report.q["P1.odds_ratio"]
     assert not VERDICT_WORDS.search(report.q["P1.result"])
@@ -153,3 +154,25 @@ def test_the_reason_stands_in_the_place_of_the_result(opened: Open, status: str)
 
 def test_the_number_of_orders_is_the_designs() -> None:
     assert sentences.ORDERS == 2 * 1 * 3 * 2 * 1
+
+
+def test_without_a_result_the_reason_stands_once_with_the_count_that_may_be_shown(
+    opened: Open,
+) -> None:
+    reason = "the outcome is missing for every child observed so far in Sefton"
+    rows = first_slice()
+    for name in ("S6", "la-period-s6"):
+        rows += without_result(name, "not_yet_estimable", reason, outcome="S6")
+    for row in rows:
+        if row["analysis"] == "S6":
+            row["n"] = 8330.0
+    q = opened(Contents(rows=rows)).q
+    told = f"{q['S6.lead']} {q['S6.beside']} {q['S6.sample']}"
+    assert told.count(reason) == 1
+    assert told.startswith("Not yet estimable, because the outcome is missing")
+    assert "So far 8,330 child-terms could be analysed." in told
+
+
+def test_at_an_interim_look_the_family_has_no_adjustment(opened: Open) -> None:
+    assert "Hochberg" in opened(Contents(), "final-family").q["wording.family"]
+    assert "Hochberg" not in opened(Contents(look="interim"), "interim-family").q["wording.family"]
