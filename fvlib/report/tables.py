@@ -12,7 +12,7 @@ from fvlib.report import (
     outcome_result_tables,
     register_tables,
     result_tables,
-    size_study,
+    size_tables,
 )
 
 # Each takes the released bundle and the registers.
@@ -23,5 +23,5 @@ TABLES: Final[dict[str, Callable[..., Any]]] = {
     **outcome_result_tables.TABLES,
     **ipe_tables.TABLES,
     **register_tables.TABLES,
-    "sizes": size_study.sizes,
+    "sizes": size_tables.sizes,
 }
