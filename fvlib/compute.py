@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,7 @@ from fvlib.data.load import load_extracts
 from fvlib.data.synthetic import TRUTH_FILE
 from fvlib.errors import Refusal
 from fvlib.freshness import COMPARED, Fingerprint, Stage
-from fvlib.imputations import Imputations, draw
+from fvlib.imputations import Imputations, draw, draw_together
 from fvlib.plan import (
     COHORTS,
     DERIVED,
@@ -33,6 +34,7 @@ from fvlib.plan import (
     WITH_TREATMENT,
     Analysis,
     Derived,
+    Imputing,
 )
 from fvlib.refresh import Refresh
 from fvlib.result_cache import ResultCache
@@ -205,15 +207,23 @@ def _imputations(
 
     `shared` is the main set, which is there already.
     """
-    there = {(ELIGIBLE, WITH_TREATMENT): shared}
-    return {
-        cohort: {
-            name: there.get((cohort, name)) or draw(trial, how, jobs=jobs)
-            for name, how in IMPUTATIONS.items()
-            if any(row.cohort == cohort and row.imputed == name for row in plan)
-        }
-        for cohort, trial in trials.items()
-    }
+    there: dict[str, dict[str, Imputations]] = {cohort: {} for cohort in trials}
+    there[ELIGIBLE][WITH_TREATMENT] = shared
+    for cohort, trial in trials.items():
+        asked = {row.imputed for row in plan if row.cohort == cohort}
+        lacking = [name for name in IMPUTATIONS if name in asked and name not in there[cohort]]
+        for alike in _alike(lacking):
+            drawn = draw_together(trial, [IMPUTATIONS[name] for name in alike], jobs=jobs)
+            there[cohort] |= dict(zip(alike, drawn, strict=True))
+    return there
+
+
+def _alike(names: Sequence[str]) -> list[list[str]]:
+    """Group the sets that differ in their odds alone, and can be drawn together."""
+    groups: dict[Imputing, list[str]] = {}
+    for name in names:
+        groups.setdefault(replace(IMPUTATIONS[name], odds=1.0), []).append(name)
+    return list(groups.values())
 
 
 def _fits(

@@ -10,7 +10,7 @@ Others take values to be missing not at random, for the tipping point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -18,7 +18,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.models.imputation import Imputation
-from fvlib.models.impute import impute
+from fvlib.models.impute import impute_shifted
 from fvlib.plan import IMPUTATIONS, WITH_TREATMENT, Imputing
 from fvlib.trial import Trial
 from fvlib.trial.covariates import BELOW_SCHOOL_AGE, CHILD_COVARIATES, missing_too_often
@@ -68,22 +68,30 @@ def draw(trial: Trial, how: Imputing = MAIN, *, jobs: int = 1) -> Imputations:
     jobs
         Threads; the same values come out for any number of them.
     """
-    cohort = trial.cohort
+    return draw_together(trial, [how], jobs=jobs)[0]
+
+
+def draw_together(trial: Trial, hows: Sequence[Imputing], *, jobs: int = 1) -> list[Imputations]:
+    """Draw sets that differ in their odds alone: the same values as one by one, in less time."""
+    first, cohort = hows[0], trial.cohort
+    if any(replace(how, odds=first.odds) != first for how in hows):
+        raise ValueError("hows: sets drawn together differ in their odds alone")
     dropped = missing_too_often(trial.cohort)
     names = [name for name in CHILD_COVARIATES if name not in dropped]
     frame = cohort[names].reset_index(drop=True)
-    seeds = np.random.SeedSequence(trial.refresh.seed, spawn_key=(int(how.with_treatment),))
+    seeds = np.random.SeedSequence(trial.refresh.seed, spawn_key=(int(first.with_treatment),))
     copies = trial.refresh.imputations
-    drawn = impute(
+    drawn = impute_shifted(
         frame.apply(_used_levels),
-        predictors(trial, with_treatment=how.with_treatment),
-        imputations=min(how.copies or copies, copies),
+        predictors(trial, with_treatment=first.with_treatment),
+        [shifted_odds(trial, names, how.odds) if how.odds != 1.0 else {} for how in hows],
+        imputations=min(first.copies or copies, copies),
         seed=seeds,
         fixed_levels={name: FIXED_LEVELS[name] for name in FIXED_LEVELS if name in names},
-        odds=shifted_odds(trial, names, how.odds) if how.odds != 1.0 else None,
         jobs=jobs,
     )
-    return Imputations(drawn, pd.Series(np.arange(len(cohort)), index=cohort.index))
+    position = pd.Series(np.arange(len(cohort)), index=cohort.index)
+    return [Imputations(one, position) for one in drawn]
 
 
 def shifted_odds(trial: Trial, names: Sequence[str], odds: float) -> dict[str, pd.DataFrame]:

@@ -28,7 +28,7 @@ from fvlib.errors import Refusal
 from fvlib.models import multinomial
 from fvlib.models.imputation import FALSE_ALARM, Imputation, Mixing, mixing
 from fvlib.models.multinomial import Approximation, Map, Response
-from fvlib.models.patterns import Constant, Patterns, Target, prepare
+from fvlib.models.patterns import Constant, Patterns, Target, prepare, shifted
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -65,7 +65,6 @@ def impute(
     iterations: int = ITERATIONS,
     fixed_levels: Mapping[str, Sequence[str]] | None = None,
     allowed: Mapping[str, pd.DataFrame] | None = None,
-    odds: Mapping[str, pd.DataFrame] | None = None,
     jobs: int = 1,
 ) -> Imputation:
     """Draw m completed copies of ``frame``.
@@ -91,11 +90,6 @@ def impute(
     allowed
         For a variable a frame of booleans, rows x levels: false where a row can't have the level.
         Kept in the model's likelihood and in the draws; a level without a column is allowed to all.
-    odds
-        For a variable a frame of positive numbers, rows x levels: the weight of a level against
-        those without one is multiplied by it when a missing cell is drawn, and nowhere else. Its
-        logarithm is the delta of values that are missing not at random (van Buuren and others 1999,
-        doi 10.1002/(SICI)1097-0258(19990330)18:6<681::AID-SIM71>3.0.CO;2-R).
     jobs
         Threads.
 
@@ -105,10 +99,51 @@ def impute(
         For columns that are not categorical, predictors with missing cells, rows that don't match,
         a variable with no observed value to learn from, or settings that contradict the data.
     """
+    return impute_shifted(
+        frame,
+        predictors,
+        [{}],
+        imputations=imputations,
+        seed=seed,
+        iterations=iterations,
+        fixed_levels=fixed_levels,
+        allowed=allowed,
+        jobs=jobs,
+    )[0]
+
+
+def impute_shifted(
+    frame: pd.DataFrame,
+    predictors: pd.DataFrame,
+    odds: Sequence[Mapping[str, pd.DataFrame]],
+    *,
+    imputations: int,
+    seed: int | np.random.SeedSequence,
+    iterations: int = ITERATIONS,
+    fixed_levels: Mapping[str, Sequence[str]] | None = None,
+    allowed: Mapping[str, pd.DataFrame] | None = None,
+    jobs: int = 1,
+) -> list[Imputation]:
+    """Draw m completed copies under each of several departures from missing at random.
+
+    They share one pilot, and copy i of each has the same random numbers, so that what differs
+    between them is the departure.
+
+    Parameters
+    ----------
+    odds
+        For each set: by variable a frame of positive numbers, rows x levels. The odds of a level
+        against those without a column are multiplied by it when a missing cell is drawn, and
+        nowhere else; an empty set is missing at random. The logarithm is the delta of van Buuren
+        and others 1999 (doi 10.1002/(SICI)1097-0258(19990330)18:6<681::AID-SIM71>3.0.CO;2-R).
+
+    The other parameters, and what is refused, are those of `impute`.
+    """
     for name, value in (("imputations", imputations), ("iterations", iterations), ("jobs", jobs)):
         if value < 1:
             raise Refusal(f"{name}: {value} given, 1 or more expected")
-    patterns = prepare(frame, predictors, fixed_levels or {}, allowed or {}, odds or {})
+    patterns = prepare(frame, predictors, fixed_levels or {}, allowed or {})
+    moved = [shifted(patterns, frame, factors) for factors in odds]
     chains: list[_Chain] = []
     if patterns.targets:
         rounds = iterations if len(patterns.targets) > 1 else 1
@@ -116,7 +151,18 @@ def impute(
         with ThreadPoolExecutor(jobs) as pool:
             apply: Map = pool.map if jobs > 1 else map
             laws = _pilot(patterns, pilot_seed, apply)
-            chains = list(apply(lambda child: _chain(patterns, laws, rounds, child), seeds))
+            runs = [(law, child) for law in moved for child in seeds]
+            chains = list(apply(lambda run: _chain(run[0], laws, rounds, run[1]), runs))
+    size = len(chains) // len(moved)
+    return [
+        _told(frame, patterns, chains[place * size : (place + 1) * size], imputations)
+        for place in range(len(moved))
+    ]
+
+
+def _told(
+    frame: pd.DataFrame, patterns: Patterns, chains: list[_Chain], imputations: int
+) -> Imputation:
     return Imputation(
         frame=frame,
         imputations=imputations,

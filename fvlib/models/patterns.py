@@ -111,7 +111,6 @@ class _Column:
     categories: tuple[str, ...]
     fixed: Booleans
     permitted: Booleans | None
-    odds: Singles | None = None
 
     @property
     def drawable(self) -> Integers:
@@ -151,18 +150,11 @@ def prepare(
     predictors: pd.DataFrame,
     fixed_levels: Mapping[str, Sequence[str]],
     allowed: Mapping[str, pd.DataFrame],
-    odds: Mapping[str, pd.DataFrame],
 ) -> Patterns:
     """Check, collapse and code; raises `Refusal` as `impute` says."""
     _check_frames(frame, predictors, fixed_levels, allowed)
-    _check_odds(odds, frame)
     columns = [
-        _column(
-            frame[name],
-            fixed_levels.get(str(name), ()),
-            allowed.get(str(name)),
-            odds.get(str(name)),
-        )
+        _column(frame[name], fixed_levels.get(str(name), ()), allowed.get(str(name)))
         for name in frame
     ]
     missing_rows = {c.name: np.flatnonzero(c.codes < 0) for c in columns if (c.codes < 0).any()}
@@ -173,13 +165,33 @@ def prepare(
             columns[place] = _filled(column, constants[-1].level)
     if len(constants) == len(missing_rows):
         return Patterns(np.empty((0, 1, 1), dtype=np.float32), (), tuple(constants), missing_rows)
-    columns += [_column(predictors[name], (), None, None) for name in predictors]
+    columns += [_column(predictors[name], (), None) for name in predictors]
     layout = _layout(columns)
     incomplete = [place for place, column in enumerate(columns) if (column.codes < 0).any()]
     targets = sorted(
         (_target(layout, place) for place in incomplete), key=lambda target: len(target.missing)
     )
     return Patterns(_dummies(layout), tuple(targets), tuple(constants), missing_rows)
+
+
+def shifted(patterns: Patterns, frame: pd.DataFrame, odds: Mapping[str, pd.DataFrame]) -> Patterns:
+    """Multiply the odds of levels in the draws, and in them alone; raises as `impute` says."""
+    for name, factors in odds.items():
+        _check_setting("odds", name, [str(level) for level in factors], frame)
+        values = factors.to_numpy(dtype=np.float64)
+        if not factors.index.equals(frame.index) or not (np.isfinite(values) & (values > 0)).all():
+            raise Refusal(
+                f"odds: {name} must be positive numbers over the rows of the frame, a column a "
+                f"level"
+            )
+    targets = []
+    for target in patterns.targets:
+        levels = [str(level) for level in frame[target.name].cat.categories[target.levels]]
+        factor = odds.get(target.name, pd.DataFrame(index=frame.index)).rename(columns=str)
+        weights = factor.reindex(columns=levels, fill_value=1.0).to_numpy(dtype=np.float32)
+        drawn = target.permitted * weights[patterns.missing_rows[target.name]]
+        targets.append(replace(target, permitted=drawn))
+    return replace(patterns, targets=tuple(targets))
 
 
 def _layout(columns: list[_Column]) -> _Layout:
@@ -231,9 +243,6 @@ def _target(layout: _Layout, place: int) -> Target:
         None if column.permitted is None else may.reshape(*blocks, -1),
     )
     missing = np.flatnonzero(own == _MISSING)
-    permitted = may[missing]
-    if column.odds is not None:  # in the draws alone: the observed rows tell nothing of it
-        permitted = permitted * column.odds[layout.rows[missing]][:, levels]
     unseen, empty, notes = _gaps(layout, place, hit)
     return Target(
         name=column.name,
@@ -242,7 +251,7 @@ def _target(layout: _Layout, place: int) -> Target:
         missing=missing,
         gather=np.append(missing, np.zeros(-len(missing) % blocks[1], dtype=np.int64)),
         start=may[missing] * (hit * weights).sum(axis=0, dtype=np.float32),
-        permitted=permitted,
+        permitted=may[missing],
         columns=factor.columns,
         dummies=factor.dummies(len(column.categories))[levels],
         response=response,
@@ -314,12 +323,7 @@ def _most_frequent_first(counts: Integers) -> Integers:
     return np.concatenate([[first], present[present != first]])
 
 
-def _column(
-    series: pd.Series,
-    fixed: Sequence[str],
-    allowed: pd.DataFrame | None,
-    odds: pd.DataFrame | None,
-) -> _Column:
+def _column(series: pd.Series, fixed: Sequence[str], allowed: pd.DataFrame | None) -> _Column:
     """Take a categorical apart, and refuse one that can't be imputed."""
     name = str(series.name)
     codes = np.asarray(series.cat.codes, dtype=np.int64)
@@ -330,7 +334,6 @@ def _column(
         categories,
         np.isin(categories, list(fixed)),
         None if allowed is None else _mask(name, categories, codes, allowed),
-        None if odds is None else _factors(categories, odds),
     )
     missing = int((codes < 0).sum())
     if not missing:
@@ -368,14 +371,6 @@ def _mask(
         raise Refusal(
             f"{name}: {against} rows hold a level that `allowed` denies them; correct one of both"
         )
-    return out
-
-
-def _factors(categories: tuple[str, ...], odds: pd.DataFrame) -> Singles:
-    """Weigh each row's levels; a level without a column has weight one."""
-    out = np.ones((len(odds), len(categories)), dtype=np.float32)
-    for level in odds:
-        out[:, categories.index(str(level))] = odds[level].to_numpy(dtype=np.float32)
     return out
 
 
@@ -437,17 +432,6 @@ def _check_frames(
         ):
             raise Refusal(
                 f"allowed: {name} must be booleans over the rows of the frame, a column a level"
-            )
-
-
-def _check_odds(odds: Mapping[str, pd.DataFrame], frame: pd.DataFrame) -> None:
-    for name, factors in odds.items():
-        _check_setting("odds", name, [str(level) for level in factors], frame)
-        values = factors.to_numpy(dtype=np.float64)
-        if not factors.index.equals(frame.index) or not (np.isfinite(values) & (values > 0)).all():
-            raise Refusal(
-                f"odds: {name} must be positive numbers over the rows of the frame, a column a "
-                f"level"
             )
 
 

@@ -80,7 +80,7 @@ def _one_fit(trial: Trial) -> list[dict[str, object]]:
     """One variable alone: mode from scratch and information, ours against Newton's."""
     frame = trial.cohort[[COMPARED]].reset_index(drop=True)
     predictors = imputations.predictors(trial, with_treatment=True)
-    made = patterns.prepare(frame, predictors, {}, {}, {})
+    made = patterns.prepare(frame, predictors, {}, {})
     response = made.targets[0].response
 
     def ours() -> None:

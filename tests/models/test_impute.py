@@ -22,7 +22,7 @@ from fvlib.models.imputation import (
     monte_carlo_error,
     too_few,
 )
-from fvlib.models.impute import impute
+from fvlib.models.impute import impute, impute_shifted
 from fvlib.models.inference import pool_rubin
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -188,7 +188,7 @@ def test_the_mode_is_the_symmetric_priors_whichever_level_is_the_reference(refer
     gap = rng.random(rows) < 0.1
     frame = pd.DataFrame({"y": column(np.where(gap, -1, y), "abc")})
     predictors = pd.DataFrame({"g": column(g, "wxyz"), "h": column(h, "mn")})
-    made = patterns.prepare(frame, predictors, {}, {}, {})
+    made = patterns.prepare(frame, predictors, {}, {})
     target = made.targets[0]
     assert target.levels[0] == np.bincount(y[~gap]).argmax()
     metric = multinomial.null_information(target.response, made.X)
@@ -207,7 +207,7 @@ def test_information_is_minus_the_scores_derivative_and_the_null_one_is_it_at_eq
     None
 ):
     frame, predictors = small(400)
-    made = patterns.prepare(frame, predictors, FIXED, {}, {})
+    made = patterns.prepare(frame, predictors, FIXED, {})
     target = next(t for t in made.targets if t.name == "need")
     response = target.response
     rng = np.random.default_rng(1)
@@ -237,7 +237,7 @@ def test_information_is_minus_the_scores_derivative_and_the_null_one_is_it_at_eq
 
 def test_drawn_parameters_have_the_inverse_information_as_covariance() -> None:
     frame, predictors = small(600)
-    made = patterns.prepare(frame[["disabled"]], predictors, {}, {}, {})
+    made = patterns.prepare(frame[["disabled"]], predictors, {}, {})
     response = made.targets[0].response
     start = np.zeros(response.shape)
     null = multinomial.null_information(response, made.X)
@@ -260,7 +260,7 @@ def intercept_alone(rows: int, events: int) -> tuple[multinomial.Response, np.nd
     """Model of a share: yes in some of the rows, one further row missing."""
     codes = np.append((np.arange(rows) < events).astype(int), -1)
     frame = pd.DataFrame({"x": column(codes, ["no", "yes"])})
-    made = patterns.prepare(frame, none(len(frame)), {}, {}, {})
+    made = patterns.prepare(frame, none(len(frame)), {}, {})
     return made.targets[0].response, made.X
 
 
@@ -466,7 +466,9 @@ def test_odds_multiply_those_of_the_drawn_levels_and_leave_the_model_alone() -> 
     factor = np.ones(len(frame))
     factor[-missing:] = 4.0
     odds = {"x": pd.DataFrame({"b": factor})}
-    result = impute(frame, none(len(frame)), imputations=m, seed=8, odds=odds)
+    at_random, result = impute_shifted(frame, none(len(frame)), [{}, odds], imputations=m, seed=8)
+    plain = impute(frame, none(len(frame)), imputations=m, seed=8)
+    assert np.array_equal(at_random.codes["x"], plain.codes["x"])
     for rows, shares in (
         (slice(0, missing), [0.2, 0.3, 0.5]),
         (slice(missing, None), [2 / 19, 12 / 19, 5 / 19]),
@@ -656,9 +658,12 @@ def test_what_can_not_be_imputed_is_refused_by_name() -> None:
     )
     words = {"disabled": pd.DataFrame({"no": ["true"] * 60})}
     assert "allowed: disabled must be booleans" in refused(allowed=words)
-    gone = {"disabled": pd.DataFrame({"no": [0.0] * 60})}
-    assert "odds: disabled must be positive numbers" in refused(odds=gone)
-    assert "odds: height is no column" in refused(odds={"height": pd.DataFrame()})
+    settings_ = {"imputations": 2, "seed": 1, "iterations": 2}
+    zero = {"disabled": pd.DataFrame({"no": [0.0] * 60})}
+    with pytest.raises(Refusal, match="odds: disabled must be positive numbers"):
+        impute_shifted(frame, predictors, [zero], **settings_)
+    with pytest.raises(Refusal, match="odds: height is no column"):
+        impute_shifted(frame, predictors, [{"height": pd.DataFrame()}], **settings_)
 
 
 # Diagnostics
