@@ -11,9 +11,10 @@ import pandas as pd
 from fvlib.data import codes
 from fvlib.ipe.indicators import BEFORE, INDICATORS, MET, Indicator
 from fvlib.ipe.schedule import ARRIVED, IN_PART, LATE, MISSING, NOT_DUE
+from fvlib.ipe.trial_schedule import COLLECTIONS as COLLECTED
 from fvlib.report import words
 from fvlib.report.bundle import Bundle
-from fvlib.report.ipe_words import TIMES, value
+from fvlib.report.ipe_words import COLLECTIONS, TIMES, value
 
 IN_SENTENCE: Final = {BEFORE: "before go-live"}
 # Chapters mark a place for qualitative findings with this line; see `empty_places`.
@@ -28,6 +29,7 @@ def strings(bundle: Bundle) -> dict[str, str]:
         "ipe.trial_arrived": arrived(
             bundle.table("trial_schedule"), "collection", "collections of the trial\u2019s own data"
         ),
+        "ipe.trial_schedule": trial_schedule(),
         "ipe.fidelity": judged(bundle, "1a"),
         "ipe.fidelity_spread": spread(bundle, "1a"),
         "ipe.facilitating": judged(bundle, "1b"),
@@ -49,6 +51,16 @@ def arrived(table: pd.DataFrame, one: str, many: str) -> str:
         if state in counts
     ]
     return f"Of {words.count(due)} {many} that were due, {words.listing(told)}."
+
+
+def trial_schedule() -> str:
+    """Say what the trial collects, and how often."""
+    told = [
+        f"{words.in_sentence(COLLECTIONS[one.source])} every {one.every} months"
+        + (" from the end of the trial period" if one.until is not None else "")
+        for one in COLLECTED
+    ]
+    return words.listing(told)
 
 
 def judged(bundle: Bundle, question: str) -> str:

@@ -131,7 +131,7 @@ def _grid_notes(
         RELATIVE,
         f"Brackets: Wilson\u2019s {words.confidence_level()} interval, from the counts shown. "
         "Changes: from each time point to the next, in percentage points for shares; "
-        f"{ABSENT} where either is absent.",
+        f"{ABSENT}{words.NO_BREAK}where either is absent.",
         *([JUDGED] if any(row.threshold for row in wanted) else []),
         *count_notes(bundle, *texts),
     ]
@@ -268,7 +268,7 @@ def unanswered(bundle: Bundle, register: Register) -> gt.GT:
     )
 
 
-def families(bundle: Bundle, register: Register, service: str) -> gt.GT:
+def families(bundle: Bundle, register: Register, service: str, name: str) -> gt.GT:
     """Set families a service reached by characteristic and LA, at each LA's latest return."""
     table = bundle.table("ipe_fgc")
     table = table[table["service"] == service]
@@ -297,7 +297,7 @@ def families(bundle: Bundle, register: Register, service: str) -> gt.GT:
         *count_notes(bundle, texts),
     ]
     return house(
-        rows, f"ipe-families-{service}", labels=labels, group="group",
+        rows, name, labels=labels, group="group",
         numbers=list(protocol.LA_KEYS), notes=notes,
     )  # fmt: skip
 
@@ -356,7 +356,7 @@ TABLES: Final[dict[str, Any]] = {
     "ipe_roles": roles,
     "ipe_response": response,
     "ipe_unanswered": unanswered,
-    "ipe_families": partial(families, service="fgc"),
-    "ipe_families_new": partial(families, service="new_service"),
+    "ipe_families": partial(families, service="fgc", name="ipe-families"),
+    "ipe_families_new": partial(families, service="new_service", name="ipe-families-new"),
     "ipe_training": training,
 }

@@ -140,13 +140,16 @@ def provenance(bundle: Bundle, register: Register) -> gt.GT:
         "Disclosure": f"counts under {rule['threshold']} masked, others rounded to the nearest "
         f"{rule['round_to']}",
         **{f"Version of {name}": str(v) for name, v in sorted(manifest["versions"].items())},
-        **{f"Hash of {name}": _digest(v) for name, v in sorted(manifest["hashes"].items())},
+        **{
+            f"Hash of {name}": _digest(v) if v else "none"
+            for name, v in sorted(manifest["hashes"].items())
+        },
     }
     through = manifest["data_through"]
     for la in protocol.LA_KEYS:
         lines[f"Data through, {words.LAS[la]}"] = words.day(through[la])
     rows = [{"what": name, "value": value} for name, value in lines.items()]
-    return house(rows, "provenance", labels={"what": "", "value": ""})
+    return house(rows, "provenance", labels={"what": "", "value": "Value"})
 
 
 def abbreviations(bundle: Bundle, register: Register) -> gt.GT:

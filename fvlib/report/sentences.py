@@ -352,9 +352,8 @@ def plain_result(bundle: Bundle, outcome: str) -> str:
     p = permutation_p(bundle, outcome)
     parts = [
         PLAIN_VERDICTS[_plain_verdict(bundle, outcome)],
-        "Our main test looked at a thousand children. It found "
-        f"{words.per_thousand(row['estimate'])} in care after the change. The true number could "
-        f"lie between {_thousands(row)}.",
+        f"Out of a thousand children, our main test found {words.per_thousand(row['estimate'])} in "
+        f"care after the change. The true number could lie between {_thousands(row)}.",
         f"A second test is more careful. It puts the number between {_thousands(nested)}."
         if nested is not None
         else "A second, more careful test has not been done yet.",

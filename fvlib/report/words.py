@@ -169,11 +169,13 @@ def plain(name: str) -> str:
 
 
 def readable(text: str) -> str:
-    """Put labels for the machine names of covariates: `uasc[yes]` is unaccompanied ... yes."""
+    """Put labels for machine names: `uasc[yes]` is unaccompanied ... yes, CHNE Chinese."""
     for name in sorted(COVARIATES, key=len, reverse=True):
         shown = in_sentence(COVARIATES[name])
         text = re.sub(rf"\b{name}\[([^\]]*)\]", rf"{shown} \1", text)
         text = re.sub(rf"\b{name}\b", shown, text)
+    groups = LEVELS["ethnicity"]
+    text = re.sub(r"\b[A-Z]{4}\b", lambda code: groups.get(code[0], code[0]), text)
     return re.sub(r"\bperiod\[(\d+)\]", r"period \1", text)
 
 
@@ -437,6 +439,12 @@ ABBREVIATIONS: Final = {
     "IPE": "implementation and process evaluation",
     "LA": "local authority",
     "MDES": "minimum detectable effect size",
+    "P1, S1 to S6": "the primary outcome, and the six secondary outcomes",
+    "pp": "percentage points",
+    "RCT": "randomised controlled trial",
+    "RNE, REC, DEC": "why an episode of care began, why it ended, and when (SSDA903 return)",
+    "V3, V4": "legal statuses of short-break care (SSDA903 return)",
+    "X1 to X14": "the protocol\u2019s sensitivity and exploratory analyses",
 }
 
 

@@ -141,6 +141,11 @@ def test_remarks_carry_labels_for_covariates() -> None:
     )
 
 
+def test_remarks_carry_names_for_ethnic_groups() -> None:
+    told = words.remarks("ethnicity codes merged into their main group: WROM, CHNE")
+    assert told == "ethnicity codes merged into their main group: Gypsy or Roma, Chinese"
+
+
 def test_a_label_in_a_sentence_keeps_its_abbreviation() -> None:
     assert words.in_sentence("Main need") == "main need"
     assert words.in_sentence("LA: share white British") == "LA: share white British"
