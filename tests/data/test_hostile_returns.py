@@ -130,7 +130,7 @@ def test_the_check_sets_aside_by_name_what_the_import_passed_on(desk: Desk, send
             "set aside",
             "children",
             "not a month",
-        ): 2,  # K2, K4: the first fault in the columns' order
+        ): 2,  # K2, K4: the first column at fault
         ("set aside", "referrals", "missing value"): 2,
         ("set aside", "referrals", "duplicate key"): 2,
         ("set aside", "plans", "child set aside"): 1,  # K4's
