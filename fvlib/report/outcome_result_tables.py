@@ -21,6 +21,8 @@ from fvlib.report.table_style import ABSENT, Rows, cell, count_notes, house
 EFFECT_SCALES: Final = ("odds_ratio", "mean_difference", "risk_difference", "pounds")
 # Set off from the outcome it belongs to.
 BESIDE: Final = "\u2003LA \u00d7 period model"
+# What stands for an analysis of several effects: X5's average, X13's ratio of its two.
+SUMMARIES: Final = {"time_averaged": "average", "interaction": "high over low"}
 REMARKS: Final = ("dropped", "warnings")
 # Which codes were merged differs from row to row: `estimates.csv` lists them.
 MERGED_CODES: Final = re.compile(r"(merged into their main group): [A-Z, ]+")
@@ -178,10 +180,15 @@ def _estimate(bundle: Bundle, name: str, mine: pd.DataFrame) -> str:
     if bundle.effect(name) is not None:
         scale = _scale(bundle, name)
         told = with_interval(bundle.effect(name, scale), scale, str(mine["outcome"].iloc[0]))
+        told = told.replace(f"{words.NO_BREAK}million", "m")
         return f"{told} pp" if scale == "risk_difference" else told
-    averaged = bundle.ratio(name, "time_averaged")
-    if averaged is not None:
-        return f"average {with_interval(averaged, 'odds_ratio')}"
+    for term, what in SUMMARIES.items():
+        summary = bundle.ratio(name, term)
+        if summary is not None:
+            return f"{what} {with_interval(summary, 'odds_ratio')}"
+    ends = [bundle.ratio(name, term) for term in ("lowest", "highest")]
+    if ends[0] is not None and ends[1] is not None:
+        return " to ".join(words.ratio(float(end["estimate"])) for end in ends if end is not None)
     p = mine.loc[mine["scale"] == P_ONLY, "p_value"].dropna()
     return words.p_value(float(p.iloc[0])) if len(p) else ABSENT
 

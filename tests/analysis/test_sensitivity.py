@@ -72,9 +72,7 @@ def test_permutation_scores_rank_like_refits_of_every_order() -> None:
     y = trial.outcomes["P1"]["value"].to_numpy()
     z = []
     for order in twelve["order"]:
-        slot = {key: place for place, key in enumerate(order.split(" > "))}
-        live = STARTS[[slot[key] + 1 for key in protocol.LA_KEYS]]
-        treated = (cohort["referral_date"].to_numpy() >= live[la]).astype(float)
+        treated = treated_under(cohort, order)
         X = np.column_stack([np.ones(len(y)), treated, *indicators])
         fit = fit_logistic(y, X, la)
         z.append(fit.coefficients[1] / fit.std_errors[1])
@@ -111,10 +109,51 @@ def test_an_order_that_can_t_be_scored_leaves_no_p() -> None:
         ROWS["X4-P1"].method.combine([replace(told, draws=(las, slots, statistics, *rest))])
 
 
-def test_an_effect_at_the_edge_of_the_interval_is_barely_not_rejected(trial: Any) -> None:
-    row = by_term("X4-P1", trial)["interval_12", "log_odds"]
-    wald = by_term("P1", trial)["treatment", "log_odds"]
-    assert row["ci_low"] < wald["estimate"] < row["ci_high"]
+def treated_under(cohort: pd.DataFrame, order: str) -> np.ndarray:
+    """Treatment if the LAs had gone live in this order, from the dates themselves."""
+    slot = {key: place for place, key in enumerate(order.split(" > "))}
+    live = STARTS[[slot[key] + 1 for key in protocol.LA_KEYS]]
+    la = cohort["la"].cat.codes.to_numpy()
+    return (cohort["referral_date"].to_numpy() >= live[la]).astype(float)
+
+
+def test_permutation_of_a_linear_outcome_ranks_like_refits_of_every_order() -> None:
+    trial = days_trial(12.0)
+    # LAs far apart, so that their variance hardly depends on the order it is estimated beside.
+    apart = np.array([0.0, 40.0, 90.0, 25.0, 60.0])[trial.cohort["la"].cat.codes]
+    trial.outcomes["S3"]["value"] += apart
+    draws = analyse(bare("X4-S3"), trial).tables["permutation"]
+    twelve = draws[draws["scheme"] == "12"]
+    design = design_of(sample_rows(bare("X4-S3"), trial), BARE)
+    z = []
+    for order in twelve["order"]:
+        X = design.X.copy()
+        X[:, 1] = treated_under(trial.cohort, order)
+        fit = fit_linear(design.y, X, design.la)
+        z.append(fit.coefficients[1] / fit.std_errors[1])
+    assert np.corrcoef(z, twelve["statistic"])[0, 1] > 0.999
+    mine = by_term("X4-S3", trial)["treatment", "p_only"]["p_value"]
+    assert mine == np.mean(np.abs(z) >= abs(z[0]) * (1 - 1e-9))
+
+
+def test_the_permutation_interval_ends_where_rescored_orders_reject(trial: Any) -> None:
+    # Null models fitted again beside the limits themselves; the row interpolates.
+    result = analyse(bare("X4-P1"), trial)
+    (row,) = [r for r in result.rows if r["term"] == "interval_12"]
+    draws = result.tables["permutation"]
+    orders = draws.loc[draws["scheme"] == "12", "order"]
+    design = design_of(sample_rows(bare("X4-P1"), trial), BARE)
+    candidates = np.column_stack([treated_under(trial.cohort, order) for order in orders])
+    null = np.delete(design.X, 1, axis=1)
+
+    def p_at(effect: float) -> float:
+        held = effect * design.X[:, 1]
+        scored = score_test(design.y, null, candidates, design.la, offset=held).alike
+        return float(np.mean(np.abs(scored) >= abs(scored[0]) * (1 - 1e-9)))
+
+    for end, outwards in ((row["ci_low"], -0.02), (row["ci_high"], 0.02)):
+        assert p_at(end - outwards) > 1 / 12 + 1e-6
+        assert p_at(end + outwards) == pytest.approx(1 / 12)
 
 
 def test_x5_averages_its_own_curve_and_weights_sum_to_one(trial: Any) -> None:
