@@ -99,7 +99,7 @@ class Design:
     def with_columns(self, columns: Mapping[str, Floats], *, without: Sequence[str] = ()) -> Design:
         """Return the design with further columns, less those named in `without`."""
         kept = [i for i, name in enumerate(self.names) if name not in without]
-        X = np.ascontiguousarray(np.column_stack([self.X[:, kept], *columns.values()]))
+        X = np.column_stack([np.take(self.X, kept, axis=1), *columns.values()])
         return replace(self, X=X, names=(*(self.names[i] for i in kept), *columns))
 
     @property
@@ -107,12 +107,8 @@ class Design:
         """Columns in the order in which collinear ones go: LA, academic year, child covariates."""
         la = [name for name in self.names if name in LA_COVARIATES]
         year = [name for name in self.names if name.startswith("academic_year[")]
-        rest = [
-            name
-            for name in self.names
-            if name not in la and name not in year and name not in self.protected
-        ]
-        return (*la, *year, *rest)
+        others = {*la, *year, *self.protected}
+        return (*la, *year, *(name for name in self.names if name not in others))
 
     @property
     def protected(self) -> tuple[str, ...]:

@@ -119,7 +119,9 @@ def _logistic_scores(
     return _Scored(found.alike, found.group_scores, found.fit)
 
 
-def _linear_scores(design: Design, candidates: Floats, combinations: Floats) -> _Scored:
+def _linear_scores(
+    design: Design, candidates: Floats, combinations: Floats, start: Any = None
+) -> _Scored:
     """Score combined candidates in the linear mixed model without treatment."""
     null = design.with_columns({}, without=[TREATMENT])
     repeated = len(np.unique(design.child)) < len(design.child)
@@ -129,6 +131,7 @@ def _linear_scores(design: Design, candidates: Floats, combinations: Floats) -> 
             null.X,
             design.la,
             subgroups=design.child if repeated else None,
+            start=start,
             names=null.names,
             preference=null.drop_first,
             protected=null.protected,
@@ -177,7 +180,7 @@ class Permutation:
         previous = start[0] if start else None
         bends = []
         if self.model == "linear":
-            found = _linear_scores(design, candidates, chosen)
+            found = _linear_scores(design, candidates, chosen, previous)
         else:
             found = _logistic_scores(design, candidates, chosen, start=previous)
             if self.interval and fits < BENDING_COPIES:
