@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pandas as pd
 
 from fvlib import protocol
 from fvlib.data.files import BANNER_SHARE, UNKNOWN_LA
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.public_figures import ABUSE_OR_NEGLECT
+
+_ABUSE_OR_NEGLECT: Final = "1"  # the main need's code, CIN census
 
 Callout = tuple[str, str, str]
 
@@ -157,6 +162,26 @@ def changes(bundle: Bundle) -> str:
         f"{words.dates_by_la(now)}."
     )
     return f"The previous refresh is {previous}. {reach}"
+
+
+def plausibility(bundle: Bundle) -> str:
+    """Hold the cohort's most frequent main need against the published figure for England."""
+    table = bundle.table("profiles")
+    table = table[(table["characteristic"] == "primary_need") & (table["level"] != "missing")]
+    total = table.groupby("la", observed=True)["n"].sum()
+    mine = table[table["level"].astype(str) == _ABUSE_OR_NEGLECT].set_index("la")["n"]
+    shares = (mine / total.where(total > 0)).astype(float).dropna()
+    published = ABUSE_OR_NEGLECT
+    england = (
+        f"Among all children in need in England on {words.day(published.day)} it was that of "
+        f"{words.percent(published.share)} ({published.source}). These are not the same children, "
+        "so that near is near enough."
+    )
+    need = words.in_sentence(words.level("primary_need", _ABUSE_OR_NEGLECT))
+    if shares.empty:
+        return f"How many children\u2019s main need was {need} is too few to show."
+    low, high = words.percent(shares.min()), words.percent(shares.max())
+    return f"By LA, {need} was the main need of {low} to {high} of the cohort. {england}"
 
 
 def trial_period(bundle: Bundle) -> str:

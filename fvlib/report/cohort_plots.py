@@ -155,14 +155,16 @@ def balance(bundle: Bundle) -> Any:
             canvas.point(at(float(row["crude_difference"])), y, shape="o", fill=PAPER)
         if pd.notna(row["adjusted_difference"]):
             canvas.point(at(float(row["adjusted_difference"])), y, shape="D", fill=AFTER)
-    for value in (-NOTABLE, 0.0, NOTABLE):
+    ends = max(NOTABLE, round(0.8 * reach, 1))  # one crude difference can dwarf the yardstick
+    for value in (-ends, 0.0, ends):
         canvas.text(at(value), bottom - 0.1, words.number(value, 1), ha="center", size=TEXT - 0.5)
     below = bottom - 0.32
     canvas.point(0.06, below, shape="D", fill=AFTER)
     canvas.text(0.16, below, "adjusted for LA and period")
     canvas.point(2.26, below, shape="o", fill=PAPER)
     canvas.text(2.36, below, "crude: not comparable, calendar time", color=MUTED)
-    canvas.text(right, below, "standard deviations", ha="right", color=MUTED)
+    canvas.line((4.72, below), (4.95, below), ALERT, size=0.5, dashed=True)
+    canvas.text(right, below, f"\u00b1{words.number(NOTABLE, 1)} standard deviations", ha="right")
     return canvas.plot(below - 0.14)
 
 

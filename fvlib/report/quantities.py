@@ -250,6 +250,7 @@ def _tables(bundle: Bundle, strings: dict[str, str], hidden: set[str]) -> None:
     strings["set_aside.summary"] = accounts.set_aside(bundle)
     strings["arrivals.summary"] = accounts.arrivals(bundle)
     strings["missingness.summary"] = accounts.missingness(bundle)
+    strings["plausibility.summary"] = accounts.plausibility(bundle)
     strings["withdrawn.summary"] = accounts.withdrawn(bundle)
     strings["changes.summary"] = accounts.changes(bundle)
     strings |= ipe_accounts.strings(bundle)

@@ -137,3 +137,21 @@ def test_what_changed_is_told_or_said_not_to_be_known(
 def test_only_how_many_withdrew_is_told(opened: Open, children: int | None, told: str) -> None:
     table = pd.DataFrame({"children": [children], "children_masked": [children is None]})
     assert opened(Contents(tables={"withdrawn": table})).q["withdrawn.summary"] == told
+
+
+def test_the_main_need_is_held_against_the_published_figure(opened: Open) -> None:
+    rows = [
+        ("sefton", "primary_need", "1", 300), ("sefton", "primary_need", "5", 200),
+        ("sefton", "primary_need", "missing", 500),  # not told is no need
+        ("coventry", "primary_need", "1", 450), ("coventry", "primary_need", "3", 550),
+        ("solihull", "primary_need", "1", None), ("solihull", "primary_need", "3", 100),
+        ("sefton", "age", "1", 990),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["la", "characteristic", "level", "n"])
+    table = table.assign(n_masked=table["n"].isna())
+    told = opened(Contents(tables={"profiles": table})).q["plausibility.summary"]
+    # 230,830 of 404,310 children in need: 57.1 %
+    assert told.startswith(
+        f"By LA, abuse or neglect was the main need of 45.0{N}% to 60.0{N}% of the cohort. Among "
+        f"all children in need in England on 31 March 2022 it was that of 57.1{N}% (Department "
+    )
