@@ -441,6 +441,24 @@ def test_hurdle_with_equal_days_is_the_logistic_s_marginal_effect() -> None:
         )
 
 
+def test_hurdle_s_error_has_both_parts() -> None:
+    # Days spread widely and alike for all, so that the delta method is a product's: with p the
+    # share with any day and D their days, var = D^2 var(p's change) + p^2 var(D's change).
+    trial = toy_trial(6000, sigma=0.0, effect=0.0)
+    rng = np.random.default_rng(8)
+    some = rng.random(6000) < 0.5
+    days = np.where(some, rng.exponential(200.0, 6000), 0.0)
+    trial.outcomes["S3"] = trial.outcomes["P1"].assign(value=days)
+    trial.outcomes["P1"] = trial.outcomes["P1"].assign(value=some.astype(float))
+    rows = by_term("X7", trial)
+    change = by_term("P1", trial)["treatment", "risk_difference"]["std_error"]
+    given = rows["days_given_any", "mean_difference"]["std_error"]
+    error = math.hypot(days[some].mean() * change, some.mean() * given)
+    # Periods and LAs make days and shares differ by a few hundredths.
+    assert rows["treatment", "mean_difference"]["std_error"] == pytest.approx(error, rel=0.03)
+    assert error > 1.2 * days[some].mean() * change
+
+
 def test_hurdle_s_days_given_any_are_the_linear_fit_of_those_with_any() -> None:
     trial = days_trial(30.0)
     design = design_of(sample_rows(bare("X7"), trial), BARE)

@@ -50,6 +50,29 @@ def test_rejections_do_not_depend_on_workers_and_refuse_an_effect() -> None:
         rejections(wedge, [Truth(0.2, -0.01, 0.03)], STRATA, **arguments)
 
 
+def test_a_p_at_its_level_is_a_rejection() -> None:
+    # Twelve orders reject at 1/12 exactly, or never: counted from the p-values themselves.
+    wedge, replicates = Wedge.complete(5, 5, 100), 60
+    slots = np.array([o for o in permutations(range(5)) if max(o[:2]) < 2])
+    streams = np.random.SeedSequence(2).spawn(replicates)
+    p = _p_values(wedge, log_odds(NOTHING), slots, streams)
+    found = {
+        (row.test, round(row.level, 3)): row.rejected
+        for row in rejections(
+            wedge, [NOTHING], STRATA, replicates=replicates, seed=2, alpha=protocol.ALPHA
+        )
+    }
+    smallest = int((np.abs(p[:, 2] - 1 / 12) < 1e-9).sum())
+    assert smallest > 0
+    assert found == {
+        ("cluster", 0.05): (p[:, 0] <= 0.05).sum(),
+        ("cluster_period", 0.05): (p[:, 1] <= 0.05).sum(),
+        ("permutation", 0.05): 0,
+        ("permutation", 0.083): smallest,
+        ("wild_bootstrap", 0.05): (p[:, 3] <= 0.05).sum(),
+    }
+
+
 def test_the_stored_study_covers_what_the_command_simulates() -> None:
     frame = study()
     assert set(frame["autocorrelation"]) == set(DRIFTS)
