@@ -75,6 +75,16 @@ class _Determinant(NamedTuple):
     slope: Floats
 
 
+class _At(NamedTuple):
+    """One point of the parameters, the modes found: variances, log-likelihood given the modes."""
+
+    V: Floats
+    loglik: float
+    f: _Sums
+    det: _Determinant
+    slopes: Floats
+
+
 @dataclass(slots=True)
 class Nested:
     """Laplace's approximation to the log-likelihood of (beta, log sigma1, log sigma2).
@@ -108,17 +118,8 @@ class Nested:
     def __call__(self, theta: Floats) -> Point:
         """Value, gradient, information at (beta, active log sigmas); scores by group as state."""
         p = self.rows.X.shape[1]
-        V = self._variances(theta)
-        eta = self.rows.offset + self.rows.X @ theta[:p]
-        loglik = self._find_modes(eta, V)
-        f = self._sums(eta, V)
-        det = self._determinant(f, V)
-        value = float(
-            loglik
-            - 0.5 * (self.u @ self.u + self.v @ self.v)
-            - 0.5 * (np.log(det.d).sum() + np.log(det.E).sum())
-        )
-        slopes = self._slopes(f, det, V)
+        at = self._at(theta)
+        V, _, f, det, slopes = at
         scores = self._scores(f, det, V, slopes)
         hessian = self._hessian(f, det, V, slopes)
 
@@ -130,7 +131,7 @@ class Nested:
         hessian = hessian * np.outer(stretch, stretch) + np.diag(bend)
         hessian = 0.5 * (hessian + hessian.T)
         return Point(
-            value,
+            self._value(at),
             (gradient * stretch)[take],
             -hessian[np.ix_(take, take)],
             (scores * stretch)[:, take],
@@ -144,41 +145,26 @@ class Nested:
         is how that gradient changes with the active variances.
         """
         p = self.rows.X.shape[1]
-        V = self._variances(theta)
-        eta = self.rows.offset + self.rows.X @ theta[:p]
-        loglik = self._find_modes(eta, V)
-        f = self._sums(eta, V)
-        det = self._determinant(f, V)
-        slopes = self._slopes(f, det, V)
-        value = loglik - 0.5 * (self.u @ self.u + self.v @ self.v)
-        value -= 0.5 * (np.log(det.d).sum() + np.log(det.E).sum())
-        cross = f.Wb.T @ slopes
+        at = self._at(theta)
+        f = at.f
+        cross = f.Wb.T @ at.slopes
         information = self.rows.crossproduct(f.v) + cross[:, :p]
         by_variance = -cross[:, p:][:, list(self.active)]
-        return Point(float(value), f.Sb.sum(axis=0), information, by_variance)
+        return Point(self._value(at), f.Sb.sum(axis=0), information, by_variance)
 
     def by_variance(self, theta: Floats) -> Floats:
         """Differentiate by (V1, V2), those that are held at zero too: shape (2,)."""
-        p = self.rows.X.shape[1]
-        V = self._variances(theta)
-        eta = self.rows.offset + self.rows.X @ theta[:p]
-        self._find_modes(eta, V)
-        f = self._sums(eta, V)
-        det = self._determinant(f, V)
-        return np.asarray(self._scores(f, det, V, self._slopes(f, det, V)).sum(axis=0)[p:])
+        V, _, f, det, slopes = self._at(theta)
+        return np.asarray(self._scores(f, det, V, slopes).sum(axis=0)[self.rows.X.shape[1] :])
 
     def conditional(self, theta: Floats) -> Conditional:
         """Modes and their standard deviations at (beta, the active log sigmas)."""
         p = self.rows.X.shape[1]
-        V = self._variances(theta)
-        self._find_modes(self.rows.offset + self.rows.X @ theta[:p], V)
-        f = self._sums(self.rows.offset + self.rows.X @ theta[:p], V)
-        det = self._determinant(f, V)
+        V, _, f, det, slopes = self._at(theta)
         s1, s2 = np.sqrt(V)
         lever = V[1] * det.M
         take = np.append(np.ones(p, dtype=bool), self.active)
         stretch = np.append(np.ones(p), 2.0 * V)
-        slopes = self._slopes(f, det, V)
         return Conditional(
             intercepts=s1 * self.u[self.group] + s2 * self.v,
             slopes=(slopes * stretch)[:, take],
@@ -188,6 +174,20 @@ class Nested:
             cell_modes=s2 * self.v,
             cell_sds=np.sqrt(V[1] / det.d + V[0] * lever**2 / det.E[self.group]),
         )
+
+    def _at(self, theta: Floats) -> _At:
+        """Find the modes at a point, and what all else is made of there."""
+        V = self._variances(theta)
+        eta = self.rows.offset + self.rows.X @ theta[: self.rows.X.shape[1]]
+        loglik = self._find_modes(eta, V)
+        f = self._sums(eta, V)
+        det = self._determinant(f, V)
+        return _At(V, loglik, f, det, self._slopes(f, det, V))
+
+    def _value(self, at: _At) -> float:
+        """Laplace's approximation to the log-likelihood at the point that was evaluated last."""
+        joint = at.loglik - 0.5 * (self.u @ self.u + self.v @ self.v)
+        return float(joint - 0.5 * (np.log(at.det.d).sum() + np.log(at.det.E).sum()))
 
     def _variances(self, theta: Floats) -> Floats:
         V = np.zeros(2)
