@@ -21,6 +21,7 @@ from fvlib.analysis.design import (
     NotEstimable,
     Terms,
     check_estimable,
+    count_fixed_effects,
     fixed_effects,
     merge_ethnicities,
     small_ethnicities,
@@ -257,8 +258,7 @@ def prepare(analysis: Analysis, rows: pd.DataFrame, dropped: tuple[str, ...]) ->
             f"ethnicity codes with few events merged into their main group: {', '.join(small)}"
         )
     prepared = Prepared(rows, terms, small, (*notes, *collinear))
-    columns = fixed_effects(_merged(rows, prepared), terms)[1]
-    size = len(columns) + rows["la"].nunique()
+    size = count_fixed_effects(_merged(rows, prepared), terms) + rows["la"].nunique()
     if rows["child"].nunique() <= size:
         raise NotEstimable(
             f"the sample has no more children, so far, than the model has terms and LAs ({size})"

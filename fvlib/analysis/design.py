@@ -130,18 +130,7 @@ def fixed_effects(frame: pd.DataFrame, terms: Terms) -> tuple[Floats, tuple[str,
     terms
         Which columns to include: numeric ones as they are, categoricals as indicators.
     """
-    period = pd.Series(pd.Categorical(frame["period"]))
-    parts = [
-        ((INTERCEPT,), np.ones(len(frame))),
-        ((TREATMENT,), frame["treated"].to_numpy(np.float64)),
-        _indicators("period", period),
-        *(
-            _indicators(name, frame[name])
-            if isinstance(frame[name].dtype, pd.CategoricalDtype)
-            else ((name,), frame[name].to_numpy(np.float64))
-            for name in (*terms.row, *terms.child, *terms.la)
-        ),
-    ]
+    parts = _columns(frame, terms)
     X = np.zeros((len(frame), sum(len(names) for names, _ in parts)))
     at = 0
     for names, values in parts:
@@ -152,6 +141,28 @@ def fixed_effects(frame: pd.DataFrame, terms: Terms) -> tuple[Floats, tuple[str,
             X[there, at + values[there]] = 1.0
         at += len(names)
     return X, tuple(name for names, _ in parts for name in names)
+
+
+def count_fixed_effects(frame: pd.DataFrame, terms: Terms) -> int:
+    """Count the columns that `fixed_effects` would make, without making them."""
+    return sum(len(names) for names, _ in _columns(frame, terms))
+
+
+def _columns(
+    frame: pd.DataFrame, terms: Terms
+) -> list[tuple[tuple[str, ...], npt.NDArray[np.float64] | npt.NDArray[np.int64]]]:
+    """List a model's terms: their columns' names, and values or which column has the one."""
+    return [
+        ((INTERCEPT,), np.ones(len(frame))),
+        ((TREATMENT,), frame["treated"].to_numpy(np.float64)),
+        _indicators("period", pd.Series(pd.Categorical(frame["period"]))),
+        *(
+            _indicators(name, frame[name])
+            if isinstance(frame[name].dtype, pd.CategoricalDtype)
+            else ((name,), frame[name].to_numpy(np.float64))
+            for name in (*terms.row, *terms.child, *terms.la)
+        ),
+    ]
 
 
 def _indicators(name: str, values: pd.Series) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
