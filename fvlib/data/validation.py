@@ -6,11 +6,13 @@ each can be held against the other. Rules across files (orphans, children set as
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import great_tables._locale
 import numpy as np
 import pandas as pd
 import pointblank as pb
@@ -33,6 +35,10 @@ from fvlib.data.files import (
 from fvlib.data.rules import RULES, part_rule
 from fvlib.data.screening import Screened
 from fvlib.refresh import Refresh
+
+# great-tables reads its list of locales from disk anew for every number it writes, and pointblank
+# writes each number as a table of its own: without this, more than half of a check's time.
+great_tables._locale.read_csv = functools.cache(great_tables._locale.read_csv)
 
 _TEXT: Final = " (text)"  # the column as it came, beside the one that was read
 _THROUGH: Final = "data_through"

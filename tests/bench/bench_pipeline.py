@@ -14,6 +14,7 @@ import statsmodels.api as sm
 from fvlib import plan
 from fvlib.analyse import complete_data_sets, design_of, prepare, sample_rows
 from fvlib.analysis.methods import LogisticMixed
+from fvlib.check import check_refresh
 from fvlib.data.load import load_extracts
 from fvlib.data.synthetic import simulate
 from fvlib.refresh import load_refresh
@@ -33,10 +34,12 @@ def run() -> list[dict[str, object]]:
         (root / "params").mkdir()
         simulated = _seconds(lambda: simulate("bench", root, children=CHILDREN))
         rows.append(_row("simulate", simulated, "s", f"{CHILDREN:,} children, realistic dirt"))
+        refresh = load_refresh("bench", root)
+        checked = _seconds(lambda: check_refresh(refresh, root))
+        rows.append(_row("check", checked, "s", "loads the files too"))
         stages: dict[str, float] = {}
         run_plan("bench", root, stage=stages.__setitem__)
         rows.extend(_row(stage, seconds, "s") for stage, seconds in stages.items())
-        refresh = load_refresh("bench", root)
         trial = build_trial(load_extracts(refresh, root), refresh)
         rows.extend(_primary(trial))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
