@@ -15,10 +15,17 @@ from typing import Final, NoReturn, TypeVar
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.data.contract import FILES, LA_FILES
+from fvlib.data.contract import ATTENDANCE, FILES, LA_FILES
 from fvlib.data.pseudonym import Pseudonyms, default_key_file, open_key, refuse_key_place
-from fvlib.data.statutory_903 import date_headers, is_ssda903, open_csv, read_csv, read_xml
-from fvlib.data.statutory_cin import OPENING_TEXTS, is_cin_census, read_cin_census
+from fvlib.data.statutory_903 import (
+    XML_ELEMENTS,
+    date_headers,
+    is_ssda903,
+    open_csv,
+    read_csv,
+    read_xml,
+)
+from fvlib.data.statutory_cin import CENSUS_ELEMENTS, OPENING_TEXTS, is_cin_census, read_cin_census
 from fvlib.data.statutory_folder import refuse_foreign_files, write_folder
 from fvlib.data.statutory_merge import Merged, merge
 from fvlib.data.statutory_report import Count, ImportReport, ReturnRead, UnfitValues, shown
@@ -32,7 +39,7 @@ from fvlib.data.statutory_school import (
     school_kind,
 )
 from fvlib.data.statutory_values import IMPOSSIBLE, UNREADABLE
-from fvlib.data.statutory_xml import looks_like_xml, open_xml
+from fvlib.data.statutory_xml import looks_like_xml, open_xml, refuse_other_case
 from fvlib.errors import Refusal
 
 MOST_FILE_BYTES: Final = 2 * 1024**3
@@ -116,9 +123,9 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
         to_look_at=_to_look_at(files, merged.passed_on + pupils.passed_on),
         unfit=_unfit(everything),
         not_held=tuple(
-            sorted(_sum([*(one.not_held for one in everything), pupils.strangers]).items())
+            sorted((+_sum([*(one.not_held for one in everything), pupils.strangers])).items())
         ),
-        header_only=_header_only(files, returns),
+        header_only=_header_only(files, returns, school),
         empty_columns=_empty_columns(files, returns),
         notes=tuple(notes),
         key_file=key_file,
@@ -215,8 +222,10 @@ def _reader(path: Path, name: str) -> tuple[Reader | None, str]:
         _refuse_size(name, size)
         opening = open_xml(path, name, OPENING_TEXTS)
         if is_cin_census(opening):
+            refuse_other_case(opening, name, CENSUS_ELEMENTS)
             return lambda ids: read_cin_census(path, name, ids), ""
         if is_ssda903(opening):
+            refuse_other_case(opening, name, XML_ELEMENTS)
             return lambda ids: read_xml(path, name, ids), ""
         return None, "XML, but no CIN census and no SSDA903"
     if start.startswith(_WORKBOOK):
@@ -322,8 +331,9 @@ def _unfit(returns: Sequence[Return | SchoolFile]) -> tuple[UnfitValues, ...]:
 
 
 def _header_only(
-    files: dict[str, pd.DataFrame], returns: Sequence[Return]
+    files: dict[str, pd.DataFrame], returns: Sequence[Return], school: Sequence[SchoolFile]
 ) -> tuple[tuple[str, str], ...]:
+    attended = any(len(one.rows) for one in school if one.kind == ATTENDANCE.name)
     census = any(not read.in_care for read in returns)
     why = {
         "children": "header only, since no CIN census and no SSDA903 Header has a child",
@@ -334,7 +344,11 @@ def _header_only(
             else "header only, since there is no CIN census return"
         ),
         "care_episodes": "header only, since no SSDA903 return has an episode",
-        "attendance": f"header only, since the returns have no attendance; {_BESIDE}",
+        "attendance": (
+            "header only, since no row of attendance is of a child in the returns"
+            if attended
+            else f"header only, since the returns have no attendance; {_BESIDE}"
+        ),
     }
     return tuple((f"{name}.csv", why[name]) for name, rows in files.items() if rows.empty)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -64,6 +64,7 @@ _UNUSED_MODULES: Final = MappingProxyType(
         "PREV_PERM": "Previous permanence",
     }
 )
+XML_ELEMENTS: Final = ("CHILD", "HEADER", "EPISODE")  # of the XML form, the groups that are read
 _HELD: Final = frozenset({*EPISODE_COLUMNS, "SEX", "DOB", "ETHNIC", "UASC"})
 # The return's columns and groups that the contract has no place for.
 _NOT_HELD: Final = frozenset(
@@ -134,7 +135,7 @@ def read_csv(path: Path, name: str, kind: Kind, ids: Pseudonyms) -> Return:
         lines = rows(stream, name)
         columns = _columns(next(lines, []))
         for row in lines:
-            if not any(row):
+            if not any(value.strip() for value in row):
                 empty_rows += 1
             elif kind == "SSDA903 Episodes":
                 reader.episode(dict(zip(columns, row, strict=True)))
@@ -165,11 +166,10 @@ def read_xml(path: Path, name: str, ids: Pseudonyms) -> Return:
         for group in groups.get("HEADER", ()):
             values, modules = parts(group)
             texts |= values
-            read.not_held.update(
-                {name: len(found) for name, found in modules.items() if name in _NOT_HELD}
-            )
+            reader.modules(modules)
+        reader.modules(groups)
         header = {_known(name): text for name, text in texts.items()}
-        for group in groups.get("EPISODE", ()):
+        for group in element.iter("{*}EPISODE"):  # wherever in the child it stands
             episodes.append({_known(name): text for name, text in parts(group)[0].items()})
         if header.keys() & {"SEX", "DOB", "ETHNIC"}:
             read.lists_uasc |= "UASC" in header
@@ -177,6 +177,8 @@ def read_xml(path: Path, name: str, ids: Pseudonyms) -> Return:
         for episode in episodes:
             reader.episode({**episode, "CHILD": header.get("CHILD") or episode.get("CHILD", "")})
     reader.finish()
+    if not len(read.children) and not len(read.episodes):
+        read.notes.append("has no CHILD element with anything in it")
     _date_episodes(read)
     return read
 
@@ -227,6 +229,13 @@ class _Reader:
         values["CHILD"] = child
         self._episodes.append(tuple(values[name] for name in EPISODE_COLUMNS))
         self._years.append((row.get(_YEAR, "").strip(),))
+
+    def modules(self, groups: dict[str, list[Any]]) -> None:
+        """Count a child's groups of which nothing is kept."""
+        for name in groups.keys() - set(XML_ELEMENTS):
+            known = name if name in _NOT_HELD else "elements not of the return"
+            unread = sum(next(group.iter("{*}EPISODE"), None) is None for group in groups[name])
+            self._read.not_held[known] += unread
 
     def finish(self) -> None:
         """Hand over the rows."""

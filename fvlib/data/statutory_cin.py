@@ -71,16 +71,21 @@ _HELD: Final = frozenset(
         "NumberOfPreviousCPP",
     }
 )
+# What is read, as the census's schema spells it.
+CENSUS_ELEMENTS: Final = (
+    *("Message", "Header", "Child", "ChildIdentifiers", "LAchildID", "PersonBirthDate"),
+    *("ChildCharacteristics", "Ethnicity", "Disabilities", "CINdetails", *sorted(_HELD)),
+)
 _COLLECTION_DAY: Final = (3, 31)
 
 
 def is_cin_census(opening: Opening) -> bool:
     """Whether a file's beginning is that of a CIN census return."""
-    if opening.root != "Message":
+    if opening.root.casefold() != "message":
         return False
     collection = opening.texts.get("Collection")
     if collection is None:
-        return "ChildIdentifiers" in opening.names
+        return "childidentifiers" in {name.casefold() for name in opening.names}
     return collection.casefold() in {"cin", "cin census", "children in need"}
 
 
@@ -190,6 +195,8 @@ class _CensusReader:
 
     def _note(self) -> None:
         notes = self._read.notes
+        if not len(self._read.children):
+            notes.append("has no Child element with anything in it")
         if self._expected:
             notes.append(f"children expected, but not born at the collection: {self._expected:,}")
         if self._unknown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
@@ -13,6 +14,7 @@ from fvlib.errors import Refusal
 AS_UTF8: Final = SAVE_AS_UTF8[0].upper() + SAVE_AS_UTF8[1:]
 START_BYTES: Final = 64 * 1024
 _MOST_COLUMNS: Final = 500
+_BLANK_LINES: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*[\r\n]+)+")
 _LONGEST_LINE: Final = 1_000_000  # characters; a row of a return has some hundred
 
 
@@ -21,7 +23,7 @@ def first_line(start: bytes) -> tuple[str, bool]:
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         text, readable = start.decode("utf-16", "replace"), False
     else:
-        line = (start.lstrip(b"\r\n").splitlines() or [b""])[0]
+        line = (_BLANK_LINES.sub(b"", start).splitlines() or [b""])[0]
         try:
             text, readable = line.decode("utf-8-sig"), True
         except UnicodeDecodeError:
@@ -30,7 +32,7 @@ def first_line(start: bytes) -> tuple[str, bool]:
 
 
 def rows(stream: TextIO, name: str) -> Iterator[list[str]]:
-    """Yield the header's names, then each row's values; blank lines are left out.
+    """Yield the header's names, then each row's values; lines empty but for spaces are left out.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def rows(stream: TextIO, name: str) -> Iterator[list[str]]:
     reader = csv.reader(_lines(stream, name), strict=True)
     columns: list[str] = []
     for row in reader:
-        if not row:
+        if len(row) <= 1 and not "".join(row).strip():
             continue
         if not columns:
             columns = row

@@ -101,7 +101,7 @@ def read_school(path: Path, name: str, kind: SchoolKind, ids: Pseudonyms) -> Sch
         header = _names(next(lines, []))
         for line in lines:
             row = dict(zip(header, line, strict=True))
-            if not any(line):
+            if not any(value.strip() for value in line):
                 continue
             # A name that is not the contract's may be anything, so it isn't told.
             read.not_held["columns not of the return"] += sum(

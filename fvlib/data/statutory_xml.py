@@ -112,6 +112,34 @@ def open_xml(path: Path, name: str, interest: frozenset[str]) -> Opening:
     return Opening(names[0], frozenset(names), texts)
 
 
+def refuse_other_case(opening: Opening, name: str, elements: tuple[str, ...]) -> None:
+    """Refuse a return whose elements are those of the schema but for capital and small letters.
+
+    XML tells them apart, so that what they hold would be passed over.
+
+    Parameters
+    ----------
+    opening, name
+        The file's beginning, and its name in messages.
+    elements
+        The names that are read, as the schema spells them.
+
+    Raises
+    ------
+    Refusal
+        Naming the elements.
+    """
+    wanted = {element.casefold(): element for element in elements}
+    seen = {wanted[one.casefold()] for one in opening.names if one.casefold() in wanted}
+    other = sorted(seen - opening.names)
+    if other:
+        raise Refusal(
+            f"{name}: {', '.join(other)} written with other capital or small letters, which makes "
+            "it another element in XML. Expected: the names as in the Department's schema. Export "
+            "the return again."
+        )
+
+
 def records(path: Path, name: str, record: str, also: str = "") -> Iterator[Any]:
     """Yield each element called `record`, and each called `also`, whatever its namespace.
 

@@ -451,6 +451,60 @@ def test_the_xml_form_of_the_ssda903_gives_what_the_csv_gives(desk: Desk) -> Non
     assert dict(report.not_held)["OC2"] == 2
 
 
+IN_XML = (
+    "<SSDA903><CHILD><HEADER><CHILDID>K-5</CHILDID><SEX>2</SEX><DOB>03/03/2007</DOB>"
+    "<ETHNIC>BAFR</ETHNIC></HEADER>"
+    "<EPISODE><DECOM>10/10/2020</DECOM><RNE>S</RNE><LS>V2</LS><PL>K2</PL></EPISODE>"
+    "<EPISODE><DECOM>11/11/2020</DECOM><RNE>P</RNE><LS>V2</LS><PL>U1</PL></EPISODE>"
+    "</CHILD></SSDA903>"
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "xml"),
+    [
+        ("in a group", IN_XML.replace("</HEADER>", "</HEADER><EPISODES>", 1)),
+        ("in the HEADER", IN_XML.replace("</HEADER>", "").replace("</CHILD>", "</HEADER></CHILD>")),
+    ],
+)
+def test_no_episode_of_the_xml_form_is_lost_for_its_place(desk: Desk, where: str, xml: str) -> None:
+    xml = xml.replace("</CHILD>", "</EPISODES></CHILD>") if where == "in a group" else xml
+    desk.put("a.xml", xml)
+    report = desk.run()
+    rows = [(row["CHILD"], row["DECOM"], row["PLACE"]) for row in desk.rows("care_episodes")]
+    assert rows == [
+        (child_id("K-5"), "2020-10-10", "K2"),
+        (child_id("K-5"), "2020-11-11", "U1"),
+    ]
+    assert len(desk.rows("children")) == 1
+    assert report.not_held == ()  # a group around episodes is nothing left behind
+
+
+def test_groups_of_the_xml_form_that_are_not_read_are_counted(desk: Desk) -> None:
+    desk.put("a.xml", IN_XML.replace("</CHILD>", "<AD1><X>1</X></AD1><Zed><Y>2</Y></Zed></CHILD>"))
+    assert dict(desk.run().not_held) == {"AD1": 1, "elements not of the return": 1}
+
+
+@pytest.mark.parametrize(
+    ("xml", "note"),
+    [
+        ("<SSDA903><LOOKED_AFTER><X>1</X></LOOKED_AFTER></SSDA903>", "has no CHILD element"),
+        (census(""), "has no Child element"),
+    ],
+)
+def test_an_xml_return_without_a_child_says_so(desk: Desk, xml: str, note: str) -> None:
+    desk.put("a.xml", xml)
+    assert any(note in told for told in desk.run().returns[0].notes)
+
+
+def test_lines_of_spaces_are_no_rows(desk: Desk) -> None:
+    row = "K-1,01/05/2019,S,C1,N1,U1,PR1,,,,,\n"
+    desk.put("a.csv", "  \n" + EPISODES_HEADER + "   \n" + row + " , , , , , , , , , , , \n\t\n")
+    report = desk.run()
+    assert [row["DECOM"] for row in desk.rows("care_episodes")] == ["2019-05-01"]
+    assert report.returns[0].notes == ("rows without any value, passed over: 1",)
+
+
 def test_a_stray_later_date_does_not_make_an_ssda903_return_later(desk: Desk) -> None:
     row = "K-{},01/{:02d}/2019,S,C1,N1,U1,PR1,,,,,\n"
     rows = "".join(row.format(n, n % 12 + 1) for n in range(300))

@@ -54,6 +54,29 @@ def _refusal(desk: Desk, *named: str) -> str:
     return message
 
 
+IN_CARE = (
+    f"<SSDA903><CHILD><HEADER><CHILDID>{SECRET}</CHILDID><DOB>03/03/2007</DOB></HEADER>"
+    "<EPISODE><DECOM>10/10/2020</DECOM><RNE>S</RNE></EPISODE></CHILD></SSDA903>"
+)
+
+
+@pytest.mark.parametrize(
+    ("xml", "named"),
+    [
+        (IN_CARE.lower().replace(SECRET.lower(), SECRET), ("CHILD", "HEADER", "EPISODE")),
+        (IN_CARE.replace("EPISODE>", "Episode>"), ("EPISODE",)),
+        (CENSUS.upper().replace(SECRET.upper(), SECRET), ("Message", "Child", "LAchildID")),
+        (CENSUS.replace("LAchildID", "LAChildId"), ("LAchildID",)),
+    ],
+    ids=("SSDA903 in small letters", "an SSDA903 group", "census in capitals", "a census leaf"),
+)
+def test_elements_that_differ_by_capital_letters_alone_are_refused_and_not_passed_over(
+    desk: Desk, xml: str, named: tuple[str, ...]
+) -> None:
+    desk.put("a.xml", xml)
+    _refusal(desk, "a.xml", *named)
+
+
 HOSTILE: dict[str, str | bytes] = {
     "billion laughs": f"<!DOCTYPE Message [{LAUGHS}]>" + CENSUS.replace("WBRI", "&l9;"),
     "laughs in an attribute": f"<!DOCTYPE Message [{LAUGHS}]>"

@@ -145,3 +145,9 @@ def test_what_is_written_loads(desk: Desk, sender) -> None:
     assert attended["sessions_unauthorised"].tolist() == [2, 4]
     fsm = extracts.children.loc[attended["child"].unique(), "fsm_ever"]
     assert fsm.tolist() == [True]
+
+
+def test_attendance_of_nobody_in_the_returns_is_not_told_as_absent(desk: Desk) -> None:
+    desk.put("school.csv", ATTENDANCE + "Q9,2020/21,spring,120,4\n")
+    told_why = dict(desk.run().header_only)["attendance.csv"]
+    assert "no row of attendance is of a child in the returns" in told_why
