@@ -140,9 +140,11 @@ def _rules() -> Iterator[str]:
     for outcome, heading in told.items():
         yield f"## {heading}"
         yield ""
-        yield "| rule | what holds | why |"
-        yield "|---|---|---|"
+        to_do = outcome == "set aside"
+        yield "| rule | what holds | why |" + (" what to do |" if to_do else "")
+        yield "|---|---|---|" + ("---|" if to_do else "")
         for rule in RULES.values():
             if rule.outcome == outcome:
-                yield f"| {rule.id} | {rule.checks} | {rule.why} |"
+                row = f"| {rule.id} | {rule.checks} | {rule.why} |"
+                yield row + (f" {rule.remedy} |" if to_do else "")
         yield ""

@@ -1,8 +1,8 @@
 """Rows set aside, written per LA and file for the authority to correct and send again.
 
 `data/<refresh>/set-aside/<la>/<file>.csv` holds the rule, the column at fault, the row's number in
-the source file, and the row as it came. The whole folder is replaced on each run, so a row that
-was corrected doesn't linger. These are children's rows: only the owner may read them.
+the source file, what to correct, and the row as it came. The whole folder is replaced on each run,
+so a row that was corrected doesn't linger. These are children's rows: only the owner may read them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from fvlib.data.files import SET_ASIDE_FOLDER
-from fvlib.data.rules import RULES
+from fvlib.data.rules import RULES, Rule
 from fvlib.data.screening import LAS, Screened
 from fvlib.data.source import BOM
 from fvlib.errors import Refusal
@@ -35,11 +35,12 @@ _ABANDONED_SECONDS: Final = 3600
 _EXPLANATION: Final = """\
 Rows that were set aside: none of them is in the analysis. Each was left as it came.
 
-One folder an authority, one file a file of the contract. The first three columns are ours:
+One folder an authority, one file a file of the contract. The first four columns are ours:
   rule        the rule that the row breaks (the first, where it breaks several)
   column      the column in which the fault shows
   source_row  the row's number in the file that was sent, the header being row 1
               (in a Parquet file the first row is 1)
+  to_correct  what was found, and what to do about it
 The others are the row's own. Take the row as it is, correct it in your system, send the whole file
 again; the next run leaves out of this folder whatever is right by then.
 
@@ -107,7 +108,15 @@ def _replace(target: Path, tables: list[tuple[str, str, pa.Table]]) -> None:
 
 def _explained() -> str:
     rules = [rule for rule in RULES.values() if rule.outcome == "set aside"]
-    return _EXPLANATION + "".join(f"  {rule.id}: {rule.checks}\n" for rule in rules)
+    return _EXPLANATION + "".join(
+        f"  {rule.id}\n    what holds: {rule.checks}\n    why: {rule.why}\n"
+        f"    what to do: {rule.remedy}\n"
+        for rule in rules
+    )
+
+
+def _to_correct(rule: Rule) -> str:
+    return f"{rule.label}: {rule.remedy}"
 
 
 def _write(path: Path, table: pa.Table) -> None:
@@ -126,10 +135,12 @@ def _create(path: Path, content: bytes) -> None:
 def _table(screened: Screened, la: int) -> pa.Table:
     rows = np.flatnonzero((screened.rule > 0) & (screened.la == la))
     raw = screened.raw
+    rules = screened.rule_names[rows]
     ours = {
-        "rule": pa.array(screened.rule_names[rows], pa.string()),
+        "rule": pa.array(rules, pa.string()),
         "column": pa.array(screened.column_names[rows], pa.string()),
         "source_row": pa.array(raw.row_numbers[rows]).cast(pa.string()),
+        "to_correct": pa.array([_to_correct(RULES[rule]) for rule in rules], pa.string()),
     }
     came = raw.table.take(pa.array(rows))
     names = [_safe(pa.array([name]))[0].as_py() for name in raw.header.names]

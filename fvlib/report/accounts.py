@@ -161,7 +161,14 @@ def changes(bundle: Bundle) -> str:
         else f"Its data reached to {words.dates_by_la(before)}; they now reach to "
         f"{words.dates_by_la(now)}."
     )
-    return f"The previous refresh is {previous}. {reach}"
+    same = "" if has_changes(bundle) else " No count that can be shown has changed."
+    return f"The previous refresh is {previous}. {reach}{same}"
+
+
+def has_changes(bundle: Bundle) -> bool:
+    """Whether there is an earlier refresh, and a difference from it that can be shown."""
+    compared = bool(bundle.manifest.get("previous_data_through"))
+    return compared and bool(bundle.table("changes")["direction"].isin(("more", "fewer")).any())
 
 
 def plausibility(bundle: Bundle) -> str:

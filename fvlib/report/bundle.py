@@ -89,7 +89,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "imputation": ("variable", "observed", "missing", "r_hat", "converged", "fmi", "notes"),
     "imputed_shares": ("variable", "level", "observed", "imputed"),
     "imputation_trace": ("variable", "level", "chain", "iteration", "percent", "missing"),
-    "permutation": ("analysis", "scheme", "order", "statistic", "observed", "refitted"),
+    "permutation": ("analysis", "scheme", "order", "statistic", "observed"),
     "triangulation": (
         "analysis", "source", "correlation", "estimate", "std_error", "ci_low", "ci_high",
     ),
@@ -132,9 +132,23 @@ class Bundle:
         return {path.stem: _read_csv(path) for path in paths}
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return a side table; one that this refresh doesn't hold is empty, with its columns."""
+        """Return a side table; one that this refresh doesn't hold is empty, with its columns.
+
+        Raises
+        ------
+        Refusal
+            The table lacks a column: another version made it.
+        """
         found = self.tables.get(name)
-        return pd.DataFrame(columns=list(TABLE_COLUMNS[name])) if found is None else found
+        if found is None:
+            return pd.DataFrame(columns=list(TABLE_COLUMNS[name]))
+        lacking = [column for column in TABLE_COLUMNS[name] if column not in found]
+        if lacking:
+            raise Refusal(
+                f"results/{self.folder.name}/tables/{name}.csv: missing column "
+                f"{', '.join(lacking)}; run `fv run {self.folder.name}` again"
+            )
+        return found
 
     def label(self, analysis: str) -> str:
         """Return an analysis's display words; for one unknown to them, what the plan says."""

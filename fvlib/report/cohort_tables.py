@@ -21,6 +21,7 @@ from fvlib.report.table_style import (
 )
 
 SHOWN_PROFILES: Final = ("sex", "primary_need")
+LA_LEVELS: Final = {"other_programme": "Yes"}  # the others are shares, and averaged
 
 
 def profiles(bundle: Bundle, register: Register) -> gt.GT:
@@ -53,7 +54,15 @@ def profiles(bundle: Bundle, register: Register) -> gt.GT:
 def balance(bundle: Bundle, register: Register) -> gt.GT:
     """Set each covariate level's share by condition and the adjusted standardised difference."""
     table = bundle.table("balance").reset_index(drop=True)
-    means = {name: cell(table, f"mean_{name}", words.percent) for name in ("control", "treatment")}
+    of_children = table["level"].map(lambda level: isinstance(level, str))
+    means = {
+        name: cell(table, f"mean_{name}", words.percent).where(
+            of_children,
+            # An LA's figure is released in whole per cent.
+            cell(table, f"mean_{name}", lambda share: words.percent(share, 0)),
+        )
+        for name in ("control", "treatment")
+    }
     difference = {
         name: cell(table, f"{name}_difference", lambda value: words.number(value, 2))
         for name in ("adjusted", "crude")
@@ -61,7 +70,9 @@ def balance(bundle: Bundle, register: Register) -> gt.GT:
     rows: Rows = [
         {
             "group": words.label(words.COVARIATES, str(name)),
-            "level": words.level(str(name), str(level)) if isinstance(level, str) else "Average",
+            "level": words.level(str(name), level)
+            if isinstance(level, str)
+            else LA_LEVELS.get(str(name), "Average of LAs"),
             "control": means["control"][place],
             "treatment": means["treatment"][place],
             "adjusted": difference["adjusted"][place],
@@ -74,7 +85,8 @@ def balance(bundle: Bundle, register: Register) -> gt.GT:
         "treatment": words.CONDITIONS["treatment"], "adjusted": "Adjusted", "crude": "Crude",
     }  # fmt: skip
     notes = [
-        "Adjusted: for LA and period. Crude: not comparable, calendar time.",
+        "Adjusted: for LA and period. Crude: not comparable, calendar time. Average of LAs: over "
+        "the children, each with its LA\u2019s figure as it last stood before the referral.",
         *count_notes(bundle, *means.values())[1:],
     ]
     return house(
@@ -91,9 +103,11 @@ def missing_patterns(bundle: Bundle, register: Register) -> gt.GT:
     fitted = [n for n in covariates if table.loc[table["covariate"] == n, "term"].notna().any()]
     texts: dict[tuple[str, str], str] = {}
     for _, row in table[table["term"].notna()].iterrows():
-        told = (words.ratio(float(row[c])) for c in ("odds_ratio", "ci_low", "ci_high"))
+        step = words.SHARE_STEP if str(row["term"]).endswith("_share") else 1
+        told = (words.ratio(float(row[c]) ** step) for c in ("odds_ratio", "ci_low", "ci_high"))
         ratio, low, high = told
-        texts[str(row["term"]), str(row["covariate"])] = f"{ratio} ({low} to {high})"
+        text = f"{ratio} ({low} to {high})".replace(" ", words.NO_BREAK)
+        texts[str(row["term"]), str(row["covariate"])] = text
     rows: Rows = []
     for term in dict.fromkeys(table["term"].dropna().astype(str)):
         group, label = words.term_label(term)

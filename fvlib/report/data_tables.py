@@ -101,9 +101,9 @@ def resolved(bundle: Bundle, register: Register) -> gt.GT:
 
 
 def _rules(bundle: Bundle, name: str) -> gt.GT:
-    table = bundle.table(name).copy()
-    table["key"] = table["file"].astype(str) + "\t" + table["rule"].astype(str)
-    table = table.sort_values("key", kind="stable", key=_file_then_rule).reset_index(drop=True)
+    table = bundle.table(name).astype({"file": "str", "rule": "str"})
+    table = table.sort_values(["file", "rule"], key=_as_the_contract_has_them, kind="stable")
+    table = table.assign(key=table["file"] + "\t" + table["rule"]).reset_index(drop=True)
     rows, headings, _, texts = by_la(table, "key", "rows")
     las = every_la(table)
     for row in rows:
@@ -118,11 +118,10 @@ def _rules(bundle: Bundle, name: str) -> gt.GT:
     )  # fmt: skip
 
 
-def _file_then_rule(keys: pd.Series) -> pd.Series:
-    order = {name: place for place, name in enumerate(words.FILES)}
-    return keys.map(
-        lambda key: f"{order.get(key.split(chr(9))[0].removesuffix('.csv'), len(order)):02d}{key}"
-    )
+def _as_the_contract_has_them(names: pd.Series) -> pd.Series:
+    """Sort files, or rules, in the contract's order; unknown ones come last."""
+    known = words.FILES if names.name == "file" else RULES
+    return names.map({name: at for at, name in enumerate(known)}).fillna(len(known))
 
 
 def arrivals(bundle: Bundle, register: Register) -> gt.GT:
@@ -171,26 +170,31 @@ def missingness(bundle: Bundle, register: Register) -> gt.GT:
 
 
 def rules(bundle: Bundle, register: Register) -> gt.GT:
-    """Set what the rules check under which rows of this refresh were set aside or resolved."""
+    """Set what the rules ask that rows of this refresh met, why, and what a sender can do."""
     rows: Rows = []
-    for name, heading in (("set_aside", "Set aside"), ("resolved", "Resolved")):
+    tables = (("set_aside", "Set aside"), ("resolved", "Resolved"), ("decisions", "Decided"))
+    for name, heading in tables:
         table = bundle.table(name)
         met = set(table.loc[(table["rows"] > 0) | masked(table, "rows"), "rule"])
         rows += [
             {
                 "group": heading,
                 "rule": words.rule_label(rule.id),
-                "checks": words.sentence_case(rule.checks),
-                "why": words.sentence_case(rule.why),
+                "checks": _sentences(rule.checks, rule.why),
+                "remedy": _sentences(rule.remedy) or ABSENT,
             }
             for rule in RULES.values()
             if rule.id in met and rule.outcome == heading.lower()
         ]
-    labels = {"rule": "", "checks": "What holds", "why": "Why"}
+    labels = {"rule": "", "checks": "What holds, and why", "remedy": "What a sender can do"}
     return house(
         rows, "rules", labels=labels, group="group",
-        widths={"rule": "26%", "checks": "42%", "why": "32%"},
+        widths={"rule": "24%", "checks": "46%", "remedy": "30%"},
     )  # fmt: skip
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(f"{words.sentence_case(words.apostrophes(part))}." for part in parts if part)
 
 
 def decisions(bundle: Bundle, register: Register) -> gt.GT:
@@ -200,8 +204,7 @@ def decisions(bundle: Bundle, register: Register) -> gt.GT:
     table = table[table["rule"].isin(met)].reset_index(drop=True)
     rows, headings, las, texts = by_la(table, "rule", "rows")
     for row in rows:
-        known = RULES.get(row["rule"])
-        row["rule"] = words.sentence_case(known.checks) if known else words.plain(row["rule"])
+        row["rule"] = words.rule_label(row["rule"])
     return house(rows, "decisions", labels=headings, numbers=las, notes=count_notes(bundle, texts))
 
 

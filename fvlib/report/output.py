@@ -54,6 +54,36 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Passage:
+    """A table that a chapter has in some refreshes only, with the sentence that leads to it.
+
+    A cell's own caption would stand, and a reference to it dangle, where there is no table.
+
+    Attributes
+    ----------
+    table
+        The table; none where there is nothing to set out, and then nothing is printed.
+    label, caption
+        Of the table.
+    lead
+        Markdown: the sentence that refers to it.
+    """
+
+    table: Table | None
+    label: str
+    caption: str
+    lead: str
+
+    def _repr_markdown_(self) -> str:
+        if self.table is None:
+            return ""
+        block = self.table._repr_markdown_()
+        if block is None:  # JupyterLab numbers nothing
+            return self.table.html
+        return f"{self.lead}\n\n::: {{#{self.label}}}\n{block}\n{self.caption}\n:::"
+
+
+@dataclass(frozen=True)
 class Picture:
     """A finished figure. `plot` is the plotnine object (or composition) that it draws."""
 

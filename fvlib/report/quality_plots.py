@@ -25,6 +25,7 @@ from plotnine import (
 )
 
 from fvlib import protocol
+from fvlib.data.rules import RULES
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, every_la, la_order
 from fvlib.report.canvas import Canvas, words_only
@@ -118,12 +119,13 @@ def set_aside_grid(bundle: Bundle) -> Grid:
     for file in words.in_order(table["file"].astype(str), words.FILES):
         grid.heading(words.file_label(file))
         of_file = table[table["file"] == file]
-        for rule, part in of_file.groupby("rule", sort=False):
+        for rule in words.in_order(of_file["rule"].astype(str), RULES):
+            part = of_file[of_file["rule"] == rule]
             shown = {
                 str(la): Shade(texts[place], MASKED_SHADE if pd.isna(n) else np.sqrt(n) / top)
                 for place, la, n in zip(part.index, part["la"], part["rows"], strict=True)
             }
-            grid.row(words.rule_label(str(rule)), shown, indent=True)
+            grid.row(words.rule_label(rule), shown, indent=True)
     return grid
 
 

@@ -14,7 +14,7 @@ from fvlib.errors import Refusal
 from fvlib.refresh import name_of, project_root
 from fvlib.report import accounts
 from fvlib.report.bundle import Bundle, read_bundle
-from fvlib.report.output import Notice, Picture, Table
+from fvlib.report.output import Notice, Passage, Picture, Table
 from fvlib.report.quantities import Quantities, quantities, stamp
 from fvlib.report.register import Register, read_register
 from fvlib.run import ensure_results
@@ -78,6 +78,17 @@ class Report:
 
         _named(plots.PLOTS, name, "figure")
         return Picture(plots.draw(self.bundle, name))
+
+    @property
+    def changes(self) -> Passage:
+        """What changed since the previous refresh: nothing at all where none is named."""
+        return Passage(
+            self.table("changes") if accounts.has_changes(self.bundle) else None,
+            "tbl-changes",
+            "Changes since the previous refresh, by local authority",
+            "@tbl-changes gives the differences: files that were sent again, rows that were "
+            "corrected, and outcomes whose window has closed since.",
+        )
 
     @property
     def notice(self) -> Notice:

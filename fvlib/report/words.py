@@ -17,6 +17,7 @@ from typing import Final
 from fvlib import protocol
 from fvlib.data import codes
 from fvlib.data.files import UNKNOWN_LA
+from fvlib.data.rules import RULES
 
 MINUS: Final = "\u2212"
 NO_BREAK: Final = "\u00a0"
@@ -161,6 +162,11 @@ def plural(n: int, one: str, many: str | None = None) -> str:
 def sentence_case(text: str) -> str:
     """Begin with a capital, and leave the rest as it is."""
     return text[:1].upper() + text[1:]
+
+
+def apostrophes(text: str) -> str:
+    """Set typewriter apostrophes as printed ones."""
+    return text.replace("'", "\u2019")
 
 
 def plain(name: str) -> str:
@@ -368,6 +374,14 @@ COVARIATES: Final = {
     "other_programme": "LA: other innovation programme",
 }
 
+# What one more of a covariate without levels is: a tenth of a share, or a yes.
+SHARE_STEP: Final = 0.1
+UNITS: Final = {
+    "la_fsm_share": "10 percentage points more",
+    "la_white_british_share": "10 percentage points more",
+    "other_programme": "Yes",
+}
+
 # Levels whose machine name needs words; codes of the statutory returns have the contract's labels.
 LEVELS: Final[dict[str, dict[str, str]]] = {
     "ethnicity": {entry.code: sentence_case(entry.label) for entry in codes.ETHNICITY.codes},
@@ -490,12 +504,13 @@ def term_label(term: str) -> tuple[str, str]:
         return "Design", {"treated": "Referred after go-live"}.get(term) or sentence_case(
             readable(term)
         )
-    return COVARIATES[name], level(name, rest.rstrip("]")) if bracket else "Per unit"
+    return COVARIATES[name], level(name, rest.rstrip("]")) if bracket else label(UNITS, name)
 
 
 def rule_label(rule: str) -> str:
-    """Name a rule of the data contract: its id without underscores."""
-    return sentence_case(rule.replace("_", " "))
+    """Name a rule of the data contract; one that the contract doesn't know is made readable."""
+    known = RULES.get(rule)
+    return sentence_case(apostrophes(known.label)) if known else plain(rule)
 
 
 def file_label(name: str) -> str:

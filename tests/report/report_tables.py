@@ -28,11 +28,11 @@ def described(periods: pd.DataFrame) -> dict[str, pd.DataFrame]:
         ),
         "calendar": _twins(
             [
-                (o, c, 1000, share, "2025-09-30")
+                (o, c, 1000, 750, share, "2025-09-30")
                 for o in protocol.OUTCOMES
                 for c, share in zip(CONDITIONS, (1.0, None if o == "S5" else 0.75), strict=True)
             ],
-            ["outcome", "condition", "n", "share", "all_observed_from"],
+            ["outcome", "condition", "n", "observed", "share", "all_observed_from"],
             "share",
         ),
         "volume": _twins(
@@ -52,7 +52,7 @@ def described(periods: pd.DataFrame) -> dict[str, pd.DataFrame]:
             ],
             ["la", "period", "share"],
             "share",
-        ),
+        ).assign(referrals=1000, stayed_open=900),
         "profiles": _twins(
             [
                 (la, name, level, None if level == "other" else 250)
@@ -77,7 +77,7 @@ def described(periods: pd.DataFrame) -> dict[str, pd.DataFrame]:
             ],
             ["covariate", "la", "period", "condition", "share"],
             "share",
-        ),
+        ).assign(n=1000, missing=100),
         "missing_patterns": pd.DataFrame(
             [
                 ("ethnicity", "treated", 0.78, 0.70, 0.87, ""),
@@ -86,7 +86,7 @@ def described(periods: pd.DataFrame) -> dict[str, pd.DataFrame]:
                 ("sex", None, None, None, None, "too few missing or too few known values to tell"),
             ],
             columns=["covariate", "term", "odds_ratio", "ci_low", "ci_high", "notes"],
-        ),
+        ).assign(p_value=0.5, n=7000, missing=900),
         "imputation": _twins(
             [
                 ("ethnicity", 7000, 900, 1.02, "true", 0.12, ""),

@@ -57,7 +57,7 @@ def test_a_chapter_opens_the_report_and_touches_nothing_else(stem: str) -> None:
             elif isinstance(node, ast.Name):
                 assert node.id in ("report", "refresh", "open_report")
             elif isinstance(node, ast.Attribute):
-                assert node.attr in ("notice", "plot", "table")
+                assert node.attr in ("notice", "plot", "table", "changes")
 
 
 @pytest.mark.parametrize("stem", CHAPTERS)

@@ -69,8 +69,14 @@ def test_masked_cells_of_a_grid_carry_the_mark(opened: Open) -> None:
     missing = cells_of(quality_plots.missingness_grid(bundle), "Unaccompanied asylum seeker")
     assert missing == [MASKED_TEXT] * 5 + ["0.1"]
     aside = quality_plots.set_aside_grid(bundle)
-    assert cells_of(aside, "Duplicate key") == ["\u2013", MASKED_TEXT, "\u2013", "\u2013", "\u2013"]
-    assert cells_of(aside, "End before start") == ["45", "\u2013", "60", "\u2013", "\u2013"]
+    assert cells_of(aside, "Same key, different rows") == [
+        "\u2013",
+        MASKED_TEXT,
+        "\u2013",
+        "\u2013",
+        "\u2013",
+    ]
+    assert cells_of(aside, "Ends before it starts") == ["45", "\u2013", "60", "\u2013", "\u2013"]
 
 
 def test_only_cells_over_the_limit_are_outlined(opened: Open) -> None:

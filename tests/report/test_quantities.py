@@ -108,11 +108,12 @@ def test_the_time_averaged_effect_is_told_or_its_absence(opened: Open) -> None:
         (
             "2023-10", "2023-10-31",
             "The previous refresh is 2023-10. Its data reached to 31 October 2023; they now reach "
-            "to 30 September 2025.",
+            "to 30 September 2025. No count that can be shown has changed.",
         ),
         (
             "2023-10", "2025-09-30",
-            "The previous refresh is 2023-10. The data still reach to 30 September 2025.",
+            "The previous refresh is 2023-10. The data still reach to 30 September 2025. "
+            "No count that can be shown has changed.",
         ),
     ],
 )  # fmt: skip

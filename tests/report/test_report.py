@@ -55,6 +55,15 @@ def test_a_bundle_with_a_column_missing_is_refused(project: Path) -> None:
         open_report("made-up")
 
 
+def test_a_side_table_with_a_column_missing_is_refused(opened: Open) -> None:
+    arrivals = report_bundles.tables(Contents())["arrivals"].drop(columns="over_limit")
+    report = opened(Contents(tables={"arrivals": arrivals}))
+    told = r"results/\S+/tables/arrivals\.csv: missing column over_limit; run `fv run"
+    with pytest.raises(Refusal, match=told):
+        _ = report.notice
+    assert report.table("flow").html  # the other tables are as they were
+
+
 def test_filters_take_a_value_or_a_list(opened: Open) -> None:
     report = opened()
     assert set(report.estimates(role="primary")["analysis"]) == {"P1"}

@@ -9,6 +9,7 @@ import report_bundles
 from lxml import html
 from report_bundles import CASES, Contents, first_slice, fitted, guards, without_result
 
+from fvlib.protocol import LA_KEYS
 from fvlib.report.report import Report
 from fvlib.report.table_style import MASKED_TEXT
 from fvlib.report.tables import TABLES
@@ -148,11 +149,15 @@ def test_this_refreshs_own_deviations_join_the_register(opened: Open) -> None:
 
 def test_every_rule_met_is_explained_and_no_other(opened: Open) -> None:
     told = {r[0]: r[1] for r in cells(opened(), "rules") if len(r) == 3}
-    assert told["End before start"] == "A row doesn't end before it starts"
+    assert told["Ends before it starts"] == (
+        "A row doesn\u2019t end before it starts. Nothing says which of the two dates is wrong."
+    )
     assert set(told) - {""} == {
-        "End before start", "Duplicate key", "Unknown code", "Child set aside", "Missing value",
-        "Sessions unauthorised over sessions possible", "Orphan child id", "Spaces or case",
-        "End after data through",
+        "Ends before it starts", "Same key, different rows", "Code that is not in its list",
+        "Child whose own row was set aside", "A value that the row needs is empty",
+        "More sessions missed than were possible", "Child who is not in the children file",
+        "Stray spaces, or capitals and small letters", "Ends after the extract\u2019s last day",
+        "Next episode starts a day later", "Episodes that overlap",
     }  # fmt: skip
 
 
@@ -162,8 +167,8 @@ def test_a_decision_never_met_is_left_out(opened: Open) -> None:
 
 
 def test_an_las_true_zero_is_a_zero(opened: Open) -> None:
-    ends = row(opened(), "set_aside", "End before start")
-    assert ends == ["End before start", "45", "0", "60", "0", "0"]
+    ends = row(opened(), "set_aside", "Ends before it starts")
+    assert ends == ["Ends before it starts", "45", "0", "60", "0", "0"]
 
 
 def test_a_table_is_a_raw_block_in_a_render(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,8 +222,45 @@ def test_changes_are_signed_and_small_ones_masked(opened: Open) -> None:
     assert told[1:] == [
         ["Plans", "+1,250", "\u2013", MASKED_TEXT, "\u2013", "\u221240"],
         # No row of an LA under a rule, before and after, is a true zero.
-        ["Plans: end before start", "0", "\u221280", "0", "0", "0"],
+        ["Plans: ends before it starts", "0", "\u221280", "0", "0", "0"],
     ]
+
+
+def test_a_table_of_changes_and_its_reference_stand_only_where_counts_changed(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FVLIB_RENDER", "1")
+    rows = {"changes": changed(("rows_read", "sefton", "plans", None, "fewer", 40))}
+    same = {"changes": changed(("rows_read", "sefton", "plans", None, "same", 0))}
+    named: dict[str, object] = {
+        "previous_refresh": "2023-10",
+        "previous_data_through": dict.fromkeys(LA_KEYS, "2023-10-31"),
+    }
+    text = opened(Contents(tables=rows, manifest=named)).changes._repr_markdown_()
+    assert text.startswith("@tbl-changes ")
+    assert "::: {#tbl-changes}\n" in text
+    assert text.rstrip().endswith("by local authority\n:::")
+    for case, contents in {
+        "none named": Contents(tables=rows),
+        "not at hand": Contents(manifest={"previous_refresh": "2023-10"}),
+        "no change": Contents(tables=same, manifest=named),
+    }.items():
+        assert opened(contents, case.replace(" ", "-")).changes._repr_markdown_() == "", case
+
+
+def test_a_shares_odds_ratio_is_for_ten_points_more(opened: Open) -> None:
+    """An odds ratio of 37.3 from a share of 0 to one of 1 is 37.3 to the power of a tenth: 1.44."""
+    told = {"odds_ratio": 37.3, "ci_low": 1.77, "ci_high": 788.6, "p_value": 0.02}
+    table = pd.DataFrame(
+        [{"covariate": "sex", "term": term, **told, "n": 900, "missing": 90, "notes": ""}
+         for term in ("la_fsm_share", "other_programme")]
+    )  # fmt: skip
+    report = opened(Contents(tables={"missing_patterns": table}))
+    ten = row(report, "missing_patterns", "10 percentage points more")
+    assert ten[1].replace("\u00a0", " ") == "1.44 (1.06 to 1.95)"
+    assert row(report, "missing_patterns", "Yes")[1].replace("\u00a0", " ") == (
+        "37.3 (1.77 to 788.6)"
+    )
 
 
 def test_rows_that_name_no_la_are_shown_where_there_are_any(opened: Open) -> None:
@@ -230,8 +272,9 @@ def test_rows_that_name_no_la_are_shown_where_there_are_any(opened: Open) -> Non
     assert row(report, "set_aside", "")[1:] == [
         "Warwickshire", "Newcastle", "Coventry", "Solihull", "Sefton", "No LA named",
     ]  # fmt: skip
-    assert row(report, "set_aside", "Unknown code") == ["Unknown code", *"00000", "40"]
-    assert row(report, "set_aside", "Not a date") == ["Not a date", *"0000", "15", "0"]
+    code, date = "Code that is not in its list", "Date that can\u2019t be read"
+    assert row(report, "set_aside", code) == [code, *"00000", "40"]
+    assert row(report, "set_aside", date) == [date, *"0000", "15", "0"]
     assert report.q["set_aside.summary"].endswith(
         "They come from Sefton and rows that name no local authority."
     )
