@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -90,4 +91,8 @@ def test_rules_say_what_and_why_and_of_which_files() -> None:
         for words in (rule.checks, rule.why):
             assert len(words.split()) > 2, rule.id
             assert not words.endswith("."), rule.id
+        assert bool(rule.remedy) == (rule.outcome == "set aside"), rule.id
+        # Read by people who know neither params files nor this package.
+        assert not re.search("[a-z]_[a-z]", rule.label + rule.remedy), rule.id
+    assert len({rule.label for rule in RULES.values()}) == len(RULES)
     assert "child set aside" in RULES  # the contract's own words

@@ -953,7 +953,9 @@ def test_set_aside_rows_are_as_they_came_and_only_the_owners(sender: Sender) -> 
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
     (row,) = csv.DictReader(path.open(encoding="utf-8-sig"))
     assert row == {
-        "rule": "not a date", "column": "start_date", "source_row": "2", "child_id": " co1",
+        "rule": "not a date", "column": "start_date", "source_row": "2", "to_correct":
+        "date that can't be read: correct the date, in the form of the column's other dates",
+        "child_id": " co1",
         "plan_type": "cin", "start_date": "2020-13-01", "end_date": "2020-08-01", "wave": "n",
     }  # fmt: skip
     assert "apostrophe" in (folder / "README.txt").read_text(encoding="utf-8")
