@@ -7,7 +7,7 @@ fitted is an estimate row with a status and a reason; it never takes the report 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +17,13 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.analysis import estimates
 from fvlib.analysis.design import (
+    Codes,
     Design,
     NotEstimable,
     Terms,
     check_estimable,
     count_fixed_effects,
+    counted,
     fixed_effects,
     merge_ethnicities,
     small_ethnicities,
@@ -89,7 +91,8 @@ def analyse(
         copies = (imputations or {}).get(analysis.imputed)
         for complete in complete_data_sets(prepared, copies):
             counts = _counts(complete, analysis.outcome)
-            design = design_of(complete, prepared.terms)
+            apart = analysis.method.apart(complete)
+            design = design_of(complete, prepared.terms, apart)
             fits.append(analysis.method.fit(design, fits[-1].start if fits else None))
         facts = estimates.diary(fits)
         facts["dropped"] = "; ".join(filter(None, [*prepared.notes, facts["dropped"]]))
@@ -266,8 +269,19 @@ def prepare(analysis: Analysis, rows: pd.DataFrame, dropped: tuple[str, ...]) ->
     return prepared
 
 
-def design_of(complete: pd.DataFrame, terms: Terms) -> Design:
-    """Make the design of one complete data set."""
+def design_of(complete: pd.DataFrame, terms: Terms, apart: Sequence[Codes] | None = None) -> Design:
+    """Make the design of one complete data set.
+
+    Parameters
+    ----------
+    complete, terms
+        The rows, and the model's covariates.
+    apart
+        What the method says of rows that are alike (`Method.apart`).
+    """
+    y, trials = complete["value"].to_numpy(np.float64), None
+    if apart is not None:
+        complete, y, trials = counted(complete, terms, apart)
     X, names = fixed_effects(complete, terms)
     la = (
         complete["la"]
@@ -277,13 +291,14 @@ def design_of(complete: pd.DataFrame, terms: Terms) -> Design:
     )
     period = complete["period"].to_numpy(np.int64)
     return Design(
-        y=complete["value"].to_numpy(np.float64),
+        y=y,
         X=X,
         names=names,
         la=la,
         cell=la * (period.max() + 1) + period,
         child=complete["child"].to_numpy(np.int64),
         frame=complete,
+        trials=trials,
     )
 
 

@@ -14,6 +14,10 @@ from fvlib import protocol
 from fvlib.trial.covariates import CHILD_COVARIATES, LA_COVARIATES
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+# Rows are told apart by one integer: beyond this many combinations its values are counted anew.
+_LARGEST_KEY: Final = 1 << 62
 
 TREATMENT: Final = "treatment"
 INTERCEPT: Final = "intercept"
@@ -68,12 +72,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """One complete design: a row a child (or child-term).
+    """One complete design: a row a child (or child-term), or a row for all that are alike.
 
     Attributes
     ----------
     y
-        Outcome, shape (n,).
+        Outcome, shape (n,): its sum, where a row stands for several.
     X
         Fixed-effects matrix, shape (n, p): intercept, treatment, periods, covariates.
     names
@@ -86,6 +90,9 @@ class Design:
         Child of each row, shape (n,).
     frame
         The complete rows, for methods that read more of a child than the columns above.
+    trials
+        How many each row stands for, shape (n,); None where each stands for itself. Then `child`
+        and `frame` are those of the first of them.
     """
 
     y: Floats
@@ -95,12 +102,21 @@ class Design:
     cell: npt.NDArray[np.int64]
     child: npt.NDArray[np.int64]
     frame: pd.DataFrame
+    trials: Floats | None = None
+
+    @property
+    def rate(self) -> float:
+        """Mean outcome."""
+        return float(self.y.mean() if self.trials is None else self.y.sum() / self.trials.sum())
 
     def with_columns(self, columns: Mapping[str, Floats], *, without: Sequence[str] = ()) -> Design:
         """Return the design with further columns, less those named in `without`."""
-        kept = [i for i, name in enumerate(self.names) if name not in without]
-        X = np.column_stack([np.take(self.X, kept, axis=1), *columns.values()])
-        return replace(self, X=X, names=(*(self.names[i] for i in kept), *columns))
+        gone = [i for i, name in enumerate(self.names) if name in without]
+        X = np.delete(self.X, gone, axis=1) if gone else self.X
+        if columns:
+            X = np.column_stack([X, *columns.values()])
+        names = (*(name for name in self.names if name not in without), *columns)
+        return replace(self, X=X, names=names)
 
     @property
     def drop_first(self) -> tuple[str, ...]:
@@ -175,6 +191,47 @@ def _indicators(name: str, values: pd.Series) -> tuple[tuple[str, ...], npt.NDAr
     column = np.full(len(levels) + 1, -1)
     column[others] = np.arange(len(others))
     return tuple(f"{name}[{levels[code]}]" for code in others), column[codes]
+
+
+def counted(
+    frame: pd.DataFrame, terms: Terms, apart: Sequence[Codes]
+) -> tuple[pd.DataFrame, Floats, Floats]:
+    """Join the rows that are alike in all that a model reads.
+
+    Parameters
+    ----------
+    frame
+        Complete rows.
+    terms
+        The model's covariates; LA, period and treatment are always read.
+    apart
+        What else tells rows apart, a code a row.
+
+    Returns
+    -------
+    The first row of each kind, and the kinds' sums of `value` and numbers of rows.
+    """
+    read = [frame[name] for name in ("la", "period", "treated", *terms.row, *terms.names)]
+    key, size = np.zeros(len(frame), np.int64), 1
+    for codes in (*map(_codes, read), *apart):
+        width = int(codes.max(initial=0)) + 1
+        if size > _LARGEST_KEY // width:
+            key, kinds = pd.factorize(key)
+            size = len(kinds)
+        key, size = key * width + codes, size * width
+    place, kinds = pd.factorize(key)
+    first = np.empty(len(kinds), np.int64)
+    first[place[::-1]] = np.arange(len(frame))[::-1]
+    value = frame["value"].to_numpy(np.float64)
+    sums, rows = np.bincount(place, value), np.bincount(place).astype(np.float64)
+    return frame.iloc[first], np.asarray(sums, np.float64), rows
+
+
+def _codes(values: pd.Series) -> Codes:
+    """Give a column's values as integers of zero or more."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return np.asarray(values.cat.codes, np.int64) + 1
+    return np.asarray(pd.factorize(values.to_numpy())[0], np.int64)
 
 
 def check_estimable(frame: pd.DataFrame, terms: Terms, *, binary: bool) -> tuple[Terms, list[str]]:

@@ -12,8 +12,8 @@ from scipy.stats import chi2
 
 from fvlib import protocol
 from fvlib.analysis import estimates
-from fvlib.analysis.design import TREATMENT, Design, Floats
-from fvlib.analysis.fit import Combined, Fit, FitFailed, Quantity
+from fvlib.analysis.design import TREATMENT, Codes, Design, Floats
+from fvlib.analysis.fit import Alike, Combined, Fit, FitFailed, Quantity
 from fvlib.analysis.methods import Pooled, clustering, fitted, icc_probability, told
 from fvlib.models.power import exposure_weights
 from fvlib.models.records import LogisticFit
@@ -30,6 +30,10 @@ class ByExposure:
     The time-averaged effect is the mean of the exposure times' effects, the long-term effect that
     of the last one (Kenny and others 2022, doi 10.1002/sim.9511), with delta-method variances.
     """
+
+    def apart(self, rows: pd.DataFrame) -> Sequence[Codes]:
+        """Tell rows apart by the time since go-live too."""
+        return (rows["exposure_time"].to_numpy(np.int64) + 1,)
 
     def fit(self, design: Design, start: LogisticFit | None = None) -> Fit:
         """Fit it: `m0`, `m1`, ..., `time_averaged`, `long_term`, on the log-odds scale."""
@@ -50,7 +54,7 @@ class ByExposure:
             contrast(name, row, effects, covariance, tested=not name.startswith("m"))
             for name, row in contrasts.items()
         )
-        weights = _weights(design, since, treated, icc_probability(design.y.mean(), fit.sigmas[0]))
+        weights = _weights(design, since, treated, icc_probability(design.rate, fit.sigmas[0]))
         return replace(
             told(fit, (*quantities, *clustering(fit, wide))), draws=(effects, covariance, weights)
         )
@@ -112,9 +116,10 @@ def _weights(design: Design, since: np.ndarray, treated: np.ndarray, icc: float)
             "la": design.la,
             "period": design.frame["period"].to_numpy(),
             "exposure": np.where(treated, since, -1),
+            "n": 1.0 if design.trials is None else design.trials,
         }
     )
-    sizes = cells.value_counts(sort=False).reset_index(name="n")
+    sizes = cells.groupby(["la", "period", "exposure"], as_index=False, sort=False)["n"].sum()
     found = exposure_weights(
         sizes["la"].to_numpy(),
         sizes["period"].to_numpy(),
@@ -126,7 +131,7 @@ def _weights(design: Design, since: np.ndarray, treated: np.ndarray, icc: float)
 
 
 @dataclass(frozen=True, slots=True)
-class ByReadiness(Pooled):
+class ByReadiness(Alike, Pooled):
     """The protocol's model with an effect of its own in each readiness stratum (X13).
 
     Terms `treatment_high`, `treatment_low` and `interaction`, their difference, on the log-odds

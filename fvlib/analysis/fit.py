@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from fvlib.analysis.design import Design
+from fvlib.analysis.design import Codes, Design
 
 
 class FitFailed(Exception):  # noqa: N818  (a status of the plan, not an error of the program)
@@ -56,8 +56,36 @@ class Combined:
     warnings: tuple[str, ...] = ()
 
 
+class EachRow:
+    """A method that takes each row by itself."""
+
+    __slots__ = ()
+
+    def apart(self, rows: pd.DataFrame) -> Sequence[Codes] | None:
+        """Join no rows."""
+        return None
+
+
+class Alike:
+    """A method of counts: rows that its terms don't tell apart stand as one."""
+
+    __slots__ = ()
+
+    def apart(self, rows: pd.DataFrame) -> Sequence[Codes] | None:
+        """Tell rows apart by the model's terms alone."""
+        return ()
+
+
 class Method(Protocol):
     """A model of the plan. Frozen, so that it can stand in a row."""
+
+    def apart(self, rows: pd.DataFrame) -> Sequence[Codes] | None:
+        """Say whether rows that are alike may stand as one with a count.
+
+        A code a row for what the method reads beside the model's terms; None for each row by
+        itself.
+        """
+        ...
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit one complete data set; raise `FitFailed` when the plan's rules say so."""

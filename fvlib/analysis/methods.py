@@ -12,21 +12,21 @@ from scipy.special import expit, logit
 
 from fvlib.analysis import estimates
 from fvlib.analysis.design import TREATMENT, Design, Floats
-from fvlib.analysis.fit import Combined, Fit, FitFailed, Quantity
+from fvlib.analysis.fit import Alike, Combined, EachRow, Fit, FitFailed, Quantity
 from fvlib.models.mixed import (
     LinearFit,
     LogisticFit,
     MixedFit,
     Separation,
     Unidentified,
-    average_marginal_effect,
     fit_linear,
     fit_logistic,
+    switched_effect,
 )
 from fvlib.trial.covariates import LA_COVARIATES
 
 
-class Pooled:
+class Pooled(EachRow):
     """Combine by Rubin's rules, as most methods do."""
 
     __slots__ = ()
@@ -37,7 +37,7 @@ class Pooled:
 
 
 @dataclass(frozen=True, slots=True)
-class LogisticMixed(Pooled):
+class LogisticMixed(Alike, Pooled):
     """The protocol's model: logistic, LA random intercept, by adaptive Gauss-Hermite."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
@@ -47,7 +47,7 @@ class LogisticMixed(Pooled):
 
 
 @dataclass(frozen=True, slots=True)
-class LogisticNested(Pooled):
+class LogisticNested(Alike, Pooled):
     """The protocol's model with a further random intercept for each LA and period.
 
     Without it the standard error is too small when LAs drift apart over time. Its interval is
@@ -60,15 +60,15 @@ class LogisticNested(Pooled):
         fit = fitted(design, start=start, subgroups=design.cell)
         df = cell_df(design, fit.names)
         effect = _effect(fit, design, df=df, subgroups=design.cell)
-        treated = design.X[:, design.names.index(TREATMENT)] == 1.0
-        among = _effect(fit, design, df=df, subgroups=design.cell, weights=treated.astype(float))[1]
+        treated = design.X[:, design.names.index(TREATMENT)]
+        among = _effect(fit, design, df=df, subgroups=design.cell, among=treated)[1]
         effect = (*effect, replace(among, term="among_treated"))
         spread = Quantity("la_period_sd", "log_odds", float(fit.sigmas[1]))
         return told(fit, (*effect, *clustering(fit, design), spread))
 
 
 @dataclass(frozen=True, slots=True)
-class LogisticFixed(Pooled):
+class LogisticFixed(Alike, Pooled):
     """Logistic with LA indicators in place of the random intercept."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
@@ -224,6 +224,7 @@ def fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:
             design.y,
             design.X,
             design.la,
+            trials=design.trials,
             names=design.names,
             subgroups=subgroups,
             start=start,
@@ -256,13 +257,14 @@ def _effect(
     *,
     df: float = np.inf,
     subgroups: Any = None,
-    weights: Floats | None = None,
+    among: Floats | float = 1.0,
 ) -> tuple[Quantity, ...]:
-    """Give the log-odds, adjusted risks and their difference; separated rows have a change of 0."""
-    column = design.names.index(TREATMENT)
-    treated, control = design.X.copy(), design.X.copy()
-    treated[:, column], control[:, column] = 1.0, 0.0
-    margin = average_marginal_effect(fit, treated, control, design.la, weights, subgroups=subgroups)
+    """Give the log-odds, adjusted risks and their difference; separated rows have a change of 0.
+
+    The means are over all rows, or `among` those that have a one there.
+    """
+    weights = among * (np.ones(len(design.y)) if design.trials is None else design.trials)
+    margin = switched_effect(fit, design.X, TREATMENT, design.la, weights, subgroups=subgroups)
     return (
         coefficient(fit, TREATMENT, df),
         Quantity(TREATMENT, "risk_difference", margin.estimate, margin.std_error, df),
@@ -292,7 +294,7 @@ def clustering(fit: LogisticFit, design: Design) -> tuple[Quantity, ...]:
     sigma = float(fit.sigmas[0])
     return (
         Quantity("la_sd", "log_odds", sigma),
-        Quantity("icc", "icc_probability", icc_probability(float(design.y.mean()), sigma)),
+        Quantity("icc", "icc_probability", icc_probability(design.rate, sigma)),
         Quantity("icc", "icc_latent", icc_latent(sigma)),
     )
 

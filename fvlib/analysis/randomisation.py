@@ -13,8 +13,8 @@ from scipy.interpolate import CubicSpline
 
 from fvlib import protocol
 from fvlib.analysis import estimates
-from fvlib.analysis.design import TREATMENT, Design, Floats
-from fvlib.analysis.fit import Combined, Fit, FitFailed
+from fvlib.analysis.design import TREATMENT, Codes, Design, Floats
+from fvlib.analysis.fit import Alike, Combined, EachRow, Fit, FitFailed
 from fvlib.analysis.methods import fitted, reasons
 from fvlib.analysis.shares_and_days import with_las
 from fvlib.models.mixed import Separation, Unidentified, fit_linear, score_test
@@ -107,6 +107,7 @@ def _logistic_scores(
             null.X,
             candidates,
             design.la,
+            trials=design.trials,
             offset=effect * design.X[:, column],
             names=null.names,
             start=start,
@@ -138,12 +139,13 @@ def _linear_scores(
         )
     except Unidentified as reason:
         raise FitFailed(str(reason)) from reason
-    X = null.X[:, [null.names.index(name) for name in fit.names]]
-    labels, leaf = np.unique(design.child if repeated else design.la, return_inverse=True)
+    dropped = [name for name in null.names if name not in fit.names]
+    X = null.with_columns({}, without=dropped).X if dropped else null.X
+    leaf, labels = pd.factorize(design.child if repeated else design.la, sort=True)
     of = None
     if repeated:
         of = np.zeros(len(labels), dtype=np.int64)
-        of[leaf] = np.unique(design.la, return_inverse=True)[1]
+        of[leaf] = pd.factorize(design.la, sort=True)[0]
     found = linear_score(design.y, X, candidates, leaf, of, fit.sigmas, combinations)
     return _Scored(found.statistics, np.empty((0, 0)), fit)
 
@@ -170,6 +172,13 @@ class Permutation:
     model: Literal["logistic", "linear"] = "logistic"
     interval: bool = False
     refit: bool = False
+
+    def apart(self, rows: pd.DataFrame) -> Sequence[Codes] | None:
+        """Tell rows apart by how many live dates had come, so for every order by treatment."""
+        if self.model == "linear":
+            return None
+        dates = np.unique(rows["live_date"].to_numpy())
+        return (np.searchsorted(dates, rows["referral_date"].to_numpy(), side="right"),)
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Score all orders of one complete data set."""
@@ -306,7 +315,7 @@ def _limits(bend: Floats, level: Floats) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class WildBootstrap:
+class WildBootstrap(Alike):
     """Wild cluster bootstrap of the score, all of Webb's weights enumerated (X11).
 
     The LAs' efficient scores of treatment in the model without it are averaged over imputations
@@ -353,7 +362,7 @@ class WildBootstrap:
 
 
 @dataclass(frozen=True, slots=True)
-class LinearWildBootstrap:
+class LinearWildBootstrap(EachRow):
     """Wild cluster bootstrap of a linear outcome by least squares with LA indicators (X11).
 
     All of Webb's weights are enumerated, with the regression fitted again in each draw. What it
@@ -414,7 +423,7 @@ def _root(curve: CubicSpline) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class WithinPeriod:
+class WithinPeriod(EachRow):
     """Compare LA summaries within periods (Thompson and others 2018, doi 10.1002/sim.7668).
 
     In each period the mean over treated LAs of the LA's mean outcome less that over control LAs;

@@ -20,6 +20,7 @@ from fvlib.analysis.methods import (
     told,
 )
 from fvlib.models.regression import Regression, cluster_robust, fractional_logit, tobit
+from fvlib.models.switch import Switch
 
 PER_CENT: Final = 100.0
 # A column of which less than this share (of its square) is left beside the others is dropped.
@@ -76,20 +77,17 @@ def _hurdle_effect(design: Design, first: Any, second: Any) -> tuple[float, floa
     cell = np.searchsorted(np.asarray(first.group_labels), design.la)
     modes = dict(zip(second.group_labels, second.modes, strict=True))
     shift = np.array([modes.get(la, 0.0) for la in first.group_labels])[cell]
-    effect = 0.0
-    by_first = np.zeros(len(first.parameters_covariance))
-    by_second = np.zeros(len(b))
-    for sign in (1.0, -1.0):
-        X = design.X.copy()
-        X[:, treatment] = sign > 0
-        p = expit(X[:, a] @ first.coefficients + first.intercepts[cell])
-        days = X[:, b] @ second.coefficients + shift
-        slope = sign * days * p * (1.0 - p) / len(p)
-        effect += sign * float((p * days).mean())
-        by_cell = np.bincount(cell, weights=slope, minlength=len(first.intercepts))
-        by_first += by_cell @ first.intercept_slopes
-        by_first[: len(a)] += X[:, a].T @ slope
-        by_second += sign * (X[:, b].T @ p) / len(p)
+    sample, sign = Switch(design.X, treatment), np.array([[1.0], [-1.0]])
+    logits, means = np.zeros((2, len(design.names)))
+    logits[a], means[b] = first.coefficients, second.coefficients
+    p = expit(sample.predictors(logits) + first.intercepts[cell])
+    days = sample.predictors(means) + shift
+    effect = float((sign * p * days).mean(axis=1).sum())
+    slope = sign * days * p * (1.0 - p) / len(design.X)
+    by_cell = np.bincount(cell, weights=slope.sum(axis=0), minlength=len(first.intercepts))
+    by_first = by_cell @ first.intercept_slopes
+    by_first[: len(a)] += sample.sums(slope).sum(axis=0)[a]
+    by_second = sample.sums(sign * p / len(design.X)).sum(axis=0)[b]
     variance = by_first @ first.parameters_covariance @ by_first
     variance += by_second @ second.covariance @ by_second
     return effect, float(np.sqrt(variance))
@@ -160,16 +158,12 @@ def _neighbour(start: Regression | None, X: Floats) -> Regression | None:
 
 def _expected_days(X: Floats, at: int, beta: Floats, sigma: float) -> tuple[float, Floats]:
     """Mean change of E max(0, y*), and its derivative by (beta, log sigma)."""
-    effect, slope = 0.0, np.zeros(len(beta) + 1)
-    for sign in (1.0, -1.0):
-        Z = X.copy()
-        Z[:, at] = sign > 0
-        mean = Z @ beta
-        inside, density = ndtr(mean / sigma), norm.pdf(mean / sigma)
-        effect += sign * float((mean * inside + sigma * density).mean())
-        slope[:-1] += sign * (Z.T @ inside) / len(Z)
-        slope[-1] += sign * sigma * float(density.mean())
-    return effect, slope
+    sample, sign = Switch(X, at), np.array([[1.0], [-1.0]])
+    mean = sample.predictors(beta)
+    inside, density = ndtr(mean / sigma), norm.pdf(mean / sigma)
+    effect = float((sign * (mean * inside + sigma * density)).mean(axis=1).sum())
+    by_beta = sample.sums(sign * inside).sum(axis=0) / len(X)
+    return effect, np.append(by_beta, sigma * float((sign * density).mean(axis=1).sum()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +181,10 @@ class FractionalLogit(Pooled):
             found, scores = fractional_logit(design.y / PER_CENT, X, start=_neighbour(start, X))
         except ValueError as reason:
             raise FitFailed(str(reason)) from reason
-        effect, slope = 0.0, np.zeros(X.shape[1])
-        eta = X @ found.coefficients - X[:, at] * found.coefficients[at]
-        for sign, treated in ((1.0, 1.0), (-1.0, 0.0)):
-            p = expit(eta + treated * found.coefficients[at])
-            effect += sign * PER_CENT * float(p.mean())
-            by_beta = (p * (1.0 - p)) @ X
-            by_beta[at] = treated * (p * (1.0 - p)).sum()
-            slope += sign * PER_CENT * by_beta / len(p)
+        sample, sign = Switch(X, at), np.array([[PER_CENT], [-PER_CENT]])
+        p = expit(sample.predictors(found.coefficients))
+        effect = float((sign * p).mean(axis=1).sum())
+        slope = sample.sums(sign * p * (1.0 - p)).sum(axis=0) / len(X)
         # Only the effect's variance is wanted: scores are taken along it before they are summed.
         along, one = scores @ (found.covariance @ slope), np.ones((1, 1))
         quantities = []

@@ -60,7 +60,7 @@ def nest(groups: Any, subgroups: Any, rows: int) -> Clusters:
     if subgroups is None:
         return Clusters(tuple(values), (), group, np.arange(len(values)))
     inner, inner_values = _code("subgroups", subgroups, rows)
-    pairs, cell = np.unique(group * len(inner_values) + inner, return_inverse=True)
+    cell, pairs = pd.factorize(group * len(inner_values) + inner, sort=True)
     outer = pairs // len(inner_values)
     of_group = pd.Index(values).take(outer)
     of_subgroup = pd.Index(inner_values).take(pairs % len(inner_values))

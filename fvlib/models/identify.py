@@ -69,6 +69,8 @@ class Standard:
         The place among the kept ones of the constant column, which is one everywhere.
     back : (kept, kept) array
         Turns coefficients of the standardised columns into those of the columns as given.
+    gram : (kept, kept) array
+        X'X.
     reasons : (columns,) tuple of str
         Why a column is not kept; empty for those that are.
     """
@@ -77,6 +79,7 @@ class Standard:
     kept: list[int]
     constant: int | None
     back: Floats
+    gram: Floats
     reasons: tuple[str, ...]
 
 
@@ -90,27 +93,30 @@ def column_range(X: Floats) -> tuple[Floats, Floats]:
     return np.concatenate([low, rest]).min(axis=0), np.concatenate([high, rest]).max(axis=0)
 
 
-def constant_column(low: Floats, high: Floats, order: Sequence[int]) -> int | None:
+def constant_column(X: Floats, order: Sequence[int]) -> int | None:
     """Give the first column, in the order in which they are kept, that is constant and not zero."""
-    return next((int(j) for j in order if low[j] == high[j] != 0.0), None)
+    few = X[:_SIDE_BY_SIDE]
+    flat = (few == few[0]).all(axis=0) & (few[0] != 0.0)
+    return next((int(j) for j in order if flat[j] and (X[:, j] == X[0, j]).all()), None)
 
 
 def standardise(X: Floats, order: Sequence[int]) -> Standard:
     """Centre (when there is a constant column to take the shift), scale, drop what is collinear."""
-    p, constant = X.shape[1], constant_column(*column_range(X), order)
-    raw = np.sqrt(np.einsum("ij,ij->j", X, X) / len(X))
+    p, constant = X.shape[1], constant_column(X, order)
     mean = np.ones(len(X)) @ X / len(X) if constant is not None else np.zeros(p)
     if constant is not None:
         mean[constant] = 0.0
     Z = X - mean
-    scale = np.sqrt(np.einsum("ij,ij->j", Z, Z) / len(Z))
+    variance = np.einsum("ij,ij->j", Z, Z) / len(Z)
+    scale, raw = np.sqrt(variance), np.sqrt(variance + mean**2)
     flat = scale <= _CONSTANT * raw
     scale[flat] = 1.0
     if constant is not None:
         scale[constant] = X[0, constant]
     Z /= scale
     Z[:, flat] = 0.0
-    kept = independent(Z, order)
+    gram = Z.T @ Z
+    kept = independent(Z, gram, order)
     back = np.diag(1.0 / scale)
     if constant is not None:
         back[constant] -= mean / scale / X[0, constant]
@@ -121,6 +127,7 @@ def standardise(X: Floats, order: Sequence[int]) -> Standard:
         kept=kept,
         constant=None if constant is None else kept.index(constant),
         back=back[np.ix_(kept, kept)],
+        gram=gram[np.ix_(kept, kept)],
         reasons=tuple(
             ""
             if j in kept
@@ -152,9 +159,8 @@ def keep_order(
     return sorted(range(len(names)), key=rank)
 
 
-def independent(X: Floats, order: Sequence[int]) -> list[int]:
+def independent(X: Floats, gram: Floats, order: Sequence[int]) -> list[int]:
     """Columns that are not a combination of those kept before them, in column order."""
-    gram = X.T @ X
     length = np.sqrt(np.diag(gram))
     full = [j for j in order if length[j] > 0]
     scaled = gram[np.ix_(full, full)] / np.outer(length[full], length[full])
@@ -183,7 +189,12 @@ def independent(X: Floats, order: Sequence[int]) -> list[int]:
 
 def moved_by(X: Floats, slopes: Floats) -> NDArray[np.bool_]:
     """Tell which rows a separating direction moves, and so settles."""
-    return np.asarray(np.abs(X @ slopes) > _SEPARATED)
+    return settles(X @ slopes)
+
+
+def settles(move: Floats) -> NDArray[np.bool_]:
+    """Tell which rows a separating direction settles, from how far it moves their predictors."""
+    return np.asarray(np.abs(move) > _SEPARATED)
 
 
 def settled_by_a_column(rows: Rows, order: Sequence[int]) -> Floats | None:
@@ -194,7 +205,7 @@ def settled_by_a_column(rows: Rows, order: Sequence[int]) -> Floats | None:
     X, s = rows.X, rows.successes
     f = rows.trials - s
     low, high = column_range(X)
-    constant = constant_column(low, high, order)
+    constant = constant_column(X, order)
     sums = np.stack([s, f]) @ X
     for outcome, total in enumerate((s.sum(), f.sum())):
         # The sum of (x - edge) over the events is zero when no event lies off the edge.

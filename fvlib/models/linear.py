@@ -89,7 +89,7 @@ def fit(
         raise Unidentified(f"X: {n} rows for {p} columns leave nothing to estimate variances from")
 
     # Residuals of least squares stand for y: sums of squares then lose no digits to its mean.
-    ols = np.asarray(np.linalg.solve(Z.T @ Z, Z.T @ outcome), dtype=np.float64)
+    ols = np.asarray(np.linalg.solve(standard.gram, Z.T @ outcome), dtype=np.float64)
     residual = outcome - Z @ ols
     unit = float(np.sqrt(residual @ residual / (n - p)))
     if unit <= _EXACT * float(np.sqrt(outcome @ outcome / n)):
@@ -97,10 +97,12 @@ def fit(
             "y: the columns of X fit it exactly, so there is no variance to estimate"
         )
     m = moments(
-        np.concatenate([Z, (residual / unit)[:, None]], axis=1),
+        Z,
+        residual / unit,
         leaves.cell,
         leaves.group_of if leaves.nested else None,
-        None if of_outer is None else of_outer[clusters.cell],
+        of_outer,
+        gram=standard.gram,
     )
     begin = None if start is None else np.array(start.sigmas[:-1]) / start.sigmas[-1]
     best = _climb(m, len(clusters.groups) > 1, reml, begin)

@@ -18,7 +18,6 @@ from fvlib.models.identify import (
     Direction,
     Separation,
     Unidentified,
-    column_range,
     constant_column,
     keep_order,
     moved_by,
@@ -161,7 +160,7 @@ def solve(
             slopes = _search(problem, estimate, len(names))
             if slopes is None:
                 return Solution(problem, estimate, tuple(directions), used)
-        constant = constant_column(*column_range(rows.X), order)
+        constant = constant_column(rows.X, order)
         touched = tuple(names[j] for j in np.flatnonzero(slopes) if j != constant)
         if shared := [name for name in touched if name in protected]:
             raise Separation(

@@ -7,6 +7,7 @@ how the modes move: a was differentiated implicitly in the fit (``intercept_slop
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from fvlib.models import arguments
 from fvlib.models.clusters import nest
-from fvlib.models.identify import moved_by
+from fvlib.models.identify import settles
 from fvlib.models.quadrature import bernoulli, hermite
 from fvlib.models.records import LogisticFit
+from fvlib.models.switch import Pair, Switch
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +76,40 @@ def average_marginal_effect(
     """
     treated, control, w, o = _sample(fit, X_treated, X_control, weights, offset)
     cell = _cells(fit, groups, subgroups, len(w))
-    return _contrast(fit, *(_conditional_risk(fit, X, o, cell, w) for X in (treated, control)))
+    return _contrast(fit, *_conditional_risks(fit, Pair(treated, control), o, cell, w))
+
+
+def switched_effect(
+    fit: LogisticFit,
+    X: Any,
+    column: str,
+    groups: Any,
+    weights: ArrayLike | None = None,
+    *,
+    subgroups: Any = None,
+    offset: ArrayLike | None = None,
+) -> MarginalEffect:
+    """:func:`average_marginal_effect` where the conditions differ in one column: 1 against 0.
+
+    Parameters
+    ----------
+    X : (rows, columns) array
+        The sample: all the columns that were passed to the fit, in that order.
+    column
+        The one that is switched, by name.
+
+    Raises
+    ------
+    ValueError
+        As there; or when the fit has no such column.
+    """
+    X, _ = arguments.design(X, fit.columns)
+    if column not in fit.columns:
+        raise ValueError(f"column: the fit has none named {column!r}")
+    w, o = _weights(weights, len(X)), arguments.vector("offset", offset, len(X))
+    cell = _cells(fit, groups, subgroups, len(X))
+    sample = Switch(X, fit.columns.index(column))
+    return _contrast(fit, *_conditional_risks(fit, sample, o, cell, w))
 
 
 def population_average_effect(
@@ -105,10 +140,16 @@ def _sample(
     control, _ = arguments.design(X_control, fit.columns)
     if treated.shape != control.shape:
         raise ValueError(f"X_treated, X_control: shapes {treated.shape} and {control.shape} differ")
-    w = arguments.vector("weights", weights, len(treated), 1.0)
+    w, o = _weights(weights, len(treated)), arguments.vector("offset", offset, len(treated))
+    return treated, control, w, o
+
+
+def _weights(weights: ArrayLike | None, rows: int) -> Floats:
+    """Give each row its share of the whole weight."""
+    w = arguments.vector("weights", weights, rows, 1.0)
     if (w < 0).any() or not w.any():
         raise ValueError("weights: they must not be negative, nor all zero")
-    return treated, control, w / w.sum(), arguments.vector("offset", offset, len(treated))
+    return np.asarray(w / w.sum())
 
 
 def _contrast(
@@ -137,11 +178,14 @@ def _cells(fit: LogisticFit, groups: Any, subgroups: Any, rows: int) -> NDArray[
     return np.asarray(place[given.cell])
 
 
-def _settle(fit: LogisticFit, X: Floats, p: Floats, slope: Floats) -> tuple[Floats, Floats]:
-    """Give rows of separated levels their certain outcome; the first direction found decides."""
-    for direction in reversed(fit.separated):
-        settled = moved_by(X, direction.slopes)
-        p = np.where(settled, X @ direction.slopes > 0, p)
+def _settle(moves: Sequence[Floats], p: Floats, slope: Floats) -> tuple[Floats, Floats]:
+    """Give rows of separated levels their certain outcome; the first direction found decides.
+
+    ``moves`` are how far each direction, in the order found, moves the rows.
+    """
+    for move in reversed(moves):
+        settled = settles(move)
+        p = np.where(settled, move > 0, p)
         slope = np.where(settled, 0.0, slope)
     return p, slope
 
@@ -157,18 +201,22 @@ def _over_columns(fit: LogisticFit) -> tuple[Floats, list[int]]:
     return beta, kept
 
 
-def _conditional_risk(
-    fit: LogisticFit, X: Floats, offset: Floats, cell: NDArray[np.intp], weight: Floats
-) -> tuple[float, Floats]:
-    """Weighted mean risk at the modes, and its derivative by the parameters."""
+def _conditional_risks(
+    fit: LogisticFit, sample: Pair | Switch, offset: Floats, cell: NDArray[np.intp], weight: Floats
+) -> list[tuple[float, Floats]]:
+    """Weighted mean risk at the modes under each condition, with derivatives by the parameters."""
     beta, kept = _over_columns(fit)
-    law = bernoulli(offset + X @ beta + fit.intercepts[cell])
-    p, slope = _settle(fit, X, law.p, weight * law.variance)
-    gradient = (
-        np.bincount(cell, weights=slope, minlength=len(fit.intercepts)) @ fit.intercept_slopes
-    )
-    gradient[: len(kept)] += (slope @ X)[kept]
-    return float(weight @ p), gradient
+    law = bernoulli(sample.predictors(beta) + (offset + fit.intercepts[cell]))
+    moves = [sample.predictors(direction.slopes) for direction in fit.separated]
+    p, slopes = _settle(moves, law.p, weight * law.variance)
+    by_column = sample.sums(slopes)[:, kept]
+    told = []
+    for risk, slope, at in zip(p @ weight, slopes, by_column, strict=True):
+        by_cell = np.bincount(cell, weights=slope, minlength=len(fit.intercepts))
+        gradient = by_cell @ fit.intercept_slopes
+        gradient[: len(kept)] += at
+        told.append((float(risk), gradient))
+    return told
 
 
 def _marginal_risk(
@@ -184,8 +232,9 @@ def _marginal_risk(
         here = slice(begin, begin + _CHUNK)
         Z, share = X[here], weight[here]
         law = bernoulli((offset[here] + Z @ beta)[:, None] + total * z)
-        p, slope = _settle(fit, Z, law.p @ w, share * (law.variance @ w))
-        _, by_total = _settle(fit, Z, p, share * (law.variance @ (w * z)))
+        moves = [Z @ direction.slopes for direction in fit.separated]
+        p, slope = _settle(moves, law.p @ w, share * (law.variance @ w))
+        _, by_total = _settle(moves, p, share * (law.variance @ (w * z)))
         risk += float(share @ p)
         gradient[: len(kept)] += (slope @ Z)[kept]
         if total > 0:

@@ -110,6 +110,7 @@ from fvlib.models.marginal import (
     MarginalEffect,
     average_marginal_effect,
     population_average_effect,
+    switched_effect,
 )
 from fvlib.models.records import LinearFit, LogisticFit, MixedFit
 from fvlib.models.score import ScoreTest, score_test
@@ -129,6 +130,7 @@ __all__ = [
     "fit_logistic",
     "population_average_effect",
     "score_test",
+    "switched_effect",
 ]
 
 

@@ -57,32 +57,54 @@ class Moments:
 
 
 def moments(
-    M: Floats, leaf: Integers, leaf_group: Integers | None, outer: Integers | None = None
+    X: Floats | tuple[Floats, ...],
+    y: Floats,
+    leaf: Integers,
+    leaf_group: Integers | None,
+    outer: Integers | None = None,
+    *,
+    gram: Floats | None = None,
 ) -> Moments:
     """Gather the sums: one pass over the rows.
 
     Parameters
     ----------
-    M : (rows, c) array
-    leaf, outer : (rows,) arrays
-        Innermost and, with three levels, outermost cluster of each row.
+    X : (rows, columns) array
+        Or several, taken side by side.
+    y : (rows,) array
+    leaf : (rows,) array
+        Innermost cluster of each row.
     leaf_group : (leaves,) array
         The group of each leaf, with two levels or more.
+    outer : (groups,) array
+        With three levels, the outermost cluster of each group.
+    gram : (columns, columns) array
+        X'X where it is known already.
     """
-    above = 0 if outer is None else int(outer.max()) + 1
-    if outer is not None:
-        M = np.concatenate([M, np.eye(above)[outer]], axis=1)
-    n, c = M.shape
-    leaves = int(leaf.max()) + 1
+    parts = X if isinstance(X, tuple) else (X,)
+    n, leaves = len(y), int(leaf.max()) + 1
     indicator = sp.csr_matrix(
         (np.ones(n), (leaf, np.arange(n))), shape=(leaves, n), dtype=np.float64
     )
-    sums = np.asarray(indicator @ M)
     sizes = np.bincount(leaf, minlength=leaves).astype(np.float64)
     kinds, kind = np.unique(sizes, return_inverse=True)
     nested = leaf_group is not None
     of = leaf_group if leaf_group is not None else np.zeros(leaves, dtype=np.int64)
     groups = int(of.max()) + 1
+    sums = np.column_stack(
+        [*(indicator @ part for part in parts), np.bincount(leaf, weights=y, minlength=leaves)]
+    )
+    total = np.empty((sums.shape[1],) * 2)
+    total[:-1, :-1] = np.block([[a.T @ b for b in parts] for a in parts]) if gram is None else gram
+    total[-1, :-1] = total[:-1, -1] = np.concatenate([part.T @ y for part in parts])
+    total[-1, -1] = y @ y
+    above = 0 if outer is None else int(outer.max()) + 1
+    if outer is not None:
+        standing = np.eye(above)[outer[of]] * sizes[:, None]
+        beside = (np.eye(above)[outer[of]].T @ sums).T
+        total = np.block([[total, beside], [beside.T, np.diag(standing.sum(axis=0))]])
+        sums = np.concatenate([sums, standing], axis=1)
+    c = sums.shape[1]
     squares = np.zeros((len(kinds), c, c))
     for k in range(len(kinds)):
         s = sums[kind == k]
@@ -92,7 +114,7 @@ def moments(
         (np.ones(leaves), (cell, np.arange(leaves))), shape=(groups * len(kinds), leaves)
     )
     return Moments(
-        total=M.T @ M,
+        total=total,
         size=kinds,
         squares=squares,
         counts=np.bincount(cell, minlength=groups * len(kinds))

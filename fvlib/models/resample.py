@@ -93,7 +93,7 @@ def linear_score(  # noqa: PLR0917
     """
     residual = float(sigmas[-1])
     gamma = np.square(np.asarray(sigmas[:-1], dtype=np.float64)) / residual**2
-    inner = whiten(moments(np.column_stack([X, candidates, y]), leaf, leaf_group), gamma).B
+    inner = whiten(moments((X, candidates), y, leaf, leaf_group), gamma).B
     inner = inner / residual**2
     p, m = X.shape[1], candidates.shape[1]
     of_model = inner[:p, :p]

@@ -20,7 +20,7 @@ from scipy.stats import chi2, norm, triang, uniform
 from fvlib import protocol
 from fvlib.analyse import analyse, derive, design_of, sample_rows
 from fvlib.analysis.derived import tipping_point
-from fvlib.analysis.design import Terms
+from fvlib.analysis.design import Terms, counted
 from fvlib.analysis.effects import constancy
 from fvlib.analysis.fit import FitFailed
 from fvlib.analysis.randomisation import _coefficients
@@ -58,6 +58,49 @@ def test_dates_needed_is_not_yet_estimable_with_its_reason(trial: Any) -> None:
 
     row = analyse(replace(bare("X6"), exposure=undated), trial).rows[0]
     assert (row["status"], row["reason"]) == ("not_yet_estimable", "needs dates: fgc_started")
+
+
+def moved_dates(children: int) -> pd.DataFrame:
+    """Rows referred on any day, in LAs whose live dates are 45 days into their period."""
+    trial = toy_trial(children, seed=9)
+    cohort, days = trial.cohort, np.random.default_rng(9).integers(0, 180, children)
+    cohort["referral_date"] = cohort["referral_date"].to_numpy() + days.astype("timedelta64[D]")
+    cohort["live_date"] = cohort["live_date"].to_numpy() + np.timedelta64(45, "D")
+    since = (cohort["referral_date"] - cohort["live_date"]).dt.days
+    cohort["treated"] = (since >= 0).astype(np.int64)
+    cohort["exposure_time"] = np.maximum(since // 182, -1)
+    return sample_rows(bare("P1"), trial)
+
+
+@pytest.mark.parametrize("name", ["P1", "X4-P1", "X5", "X11", "X13", "la-period"])
+def test_rows_that_are_alike_stand_as_one(name: str) -> None:
+    # Told apart by what the method reads, counts say what the children said one by one.
+    rows, terms, method = moved_dates(4000), Terms(("sex", "age_band"), ()), ROWS[name].method
+    joined = design_of(rows, terms, method.apart(rows))
+    assert len(joined.y) < len(rows) / 4
+    assert (joined.y.sum(), joined.trials.sum()) == (rows["value"].sum(), len(rows))
+    by_row = method.combine([method.fit(design_of(rows, terms))])
+    by_count = method.combine([method.fit(joined)])
+    for one, other in zip(by_row.rows, by_count.rows, strict=True):
+        assert one.keys() == other.keys()
+        numbers = [k for k in one if isinstance(one[k], float)]
+        assert [other[k] for k in numbers] == pytest.approx(
+            [one[k] for k in numbers], rel=1e-6, abs=1e-9, nan_ok=True
+        )
+    if name == "X5":
+        tables = [told.tables["exposure_weights"]["weight"] for told in (by_row, by_count)]
+        np.testing.assert_allclose(*tables, atol=1e-9)
+
+
+def test_kinds_are_counted_when_their_combinations_pass_the_largest_integer() -> None:
+    # 12 columns of 1,000 values: 10^36 combinations. Twins differ in the last column alone.
+    wide = pd.DataFrame({f"c{k}": np.arange(1000.0) + k for k in range(12)})
+    rows = pd.concat([wide, wide, wide.assign(c11=-1.0)], ignore_index=True)
+    rows = rows.assign(la=pd.Categorical(["sefton"] * 3000), period=0, treated=0, value=1.0)
+    terms = Terms((), (), tuple(wide.columns))
+    first, sums, counts = counted(rows, terms, ())
+    assert first.index.tolist() == [*range(1000), *range(2000, 3000)]
+    assert sums.tolist() == counts.tolist() == [2.0] * 1000 + [1.0] * 1000
 
 
 def test_permutation_scores_rank_like_refits_of_every_order() -> None:

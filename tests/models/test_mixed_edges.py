@@ -16,6 +16,7 @@ from fvlib.models.mixed import (
     average_marginal_effect,
     fit_linear,
     fit_logistic,
+    switched_effect,
 )
 
 # The plan's tolerance for a singular fit against the plain model.
@@ -373,6 +374,7 @@ def test_marginal_effect_puts_separated_rows_back_with_no_change() -> None:
     treated, control = X.copy(), X.copy()
     treated[:, 1], control[:, 1] = 1.0, 0.0
     whole = average_marginal_effect(fit, treated, control, g)
+    np.testing.assert_allclose(switched_effect(fit, X, NAMES[1], g), whole, rtol=1e-10)
     kept = average_marginal_effect(fit, treated[~settled], control[~settled], g[~settled])
     share = 1.0 - settled.mean()
     assert whole.estimate == pytest.approx(share * kept.estimate, rel=1e-12)

@@ -72,13 +72,12 @@ def test_likelihood_and_estimates_are_those_of_the_full_matrices(reml: bool, lev
 @pytest.mark.parametrize("levels", [1, 2, 3])
 def test_derivatives_of_the_profile(reml: bool, levels: int) -> None:
     d = problem(2) if levels < 3 else three_levels(2)
-    M = np.column_stack([d["X"], d["y"]])
     clusters = nest(d["g"], d["s"] if levels > 1 else None, len(d["y"]))
     if levels == 3:
         units = nest(clusters.cell, d["u"], len(d["y"]))
-        m = moments(M, units.cell, units.group_of, clusters.group_of[clusters.cell])
+        m = moments(d["X"], d["y"], units.cell, units.group_of, clusters.group_of)
     else:
-        m = moments(M, clusters.cell, clusters.group_of if levels == 2 else None)
+        m = moments(d["X"], d["y"], clusters.cell, clusters.group_of if levels == 2 else None)
     gamma = np.array([0.6, 0.3, 0.2])[:levels]
     at = profile(m, gamma, reml)
     for j in range(len(gamma)):

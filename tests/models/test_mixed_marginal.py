@@ -14,6 +14,7 @@ from fvlib.models.mixed import (
     fit_logistic,
     population_average_effect,
     score_test,
+    switched_effect,
 )
 
 STEP = 1e-4
@@ -55,6 +56,22 @@ def test_effect_and_delta_method_with_moving_modes() -> None:
     errors = np.sqrt(np.einsum("ta,ts,sa->a", slopes, fit.parameters_covariance, slopes))
     told = [found.risk_treated_se, found.risk_control_se, found.std_error]
     np.testing.assert_allclose(told, errors, rtol=1e-7)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_switched_column_is_two_copies_of_the_sample(nested: bool) -> None:
+    arguments, X1, X0 = wedge(nested=nested)
+    fit = fit_logistic(**arguments)
+    places = {k: arguments[k] for k in ("groups", "subgroups") if k in arguments}
+    column = int(np.flatnonzero((X1 != X0).any(axis=0))[0])
+    assert ((X1[:, column] == 1.0) & (X0[:, column] == 0.0)).all()
+    two = average_marginal_effect(fit, X1, X0, **places, weights=arguments["trials"])
+    switched = switched_effect(
+        fit, arguments["X"], fit.columns[column], **places, weights=arguments["trials"]
+    )
+    np.testing.assert_allclose(switched, two, rtol=1e-10)
+    with pytest.raises(ValueError, match="column: the fit has none"):
+        switched_effect(fit, arguments["X"], "elsewhere", **places)
 
 
 def test_holding_the_modes_would_give_another_error() -> None:
