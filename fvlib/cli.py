@@ -23,6 +23,8 @@ from fvlib.errors import Refusal
 # take them from one another, and sums come out in the same order on every machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+_INTERRUPTED = 130  # what a shell calls a command that Ctrl-C stopped
+
 app = typer.Typer(
     name="fv",
     help="Turn one data refresh of the Family Valued trial into its report.",
@@ -331,8 +333,23 @@ def main() -> None:
     """Run the command line; bad input ends with exit status 2 and one message."""
     try:
         app(standalone_mode=True)
-    except Refusal as refusal:
+    except SystemExit as done:
+        if done.code == _INTERRUPTED:
+            typer.echo("Stopped. What was there before stands as it was.", err=True)
+        raise
+    except (Refusal, OSError) as error:
         if os.environ.get("FVLIB_DEBUG"):
             raise
-        Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(str(refusal))
+        told = str(error) if isinstance(error, Refusal) else _no_access(error)
+        Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(told)
         sys.exit(2)
+
+
+def _no_access(error: OSError) -> str:
+    """Tell of a file or folder that the machine would not read or write."""
+    what = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+    return (
+        f"{what or type(error).__name__}. The command stopped; what it had finished before stands. "
+        "Expected: a disk with space, and files and folders that you may read and write. "
+        "--debug before the command shows where."
+    )

@@ -23,7 +23,7 @@ from fvlib.changes import Previous, changes, read_previous
 from fvlib.data.load import load_extracts
 from fvlib.data.synthetic import TRUTH_FILE
 from fvlib.errors import Refusal
-from fvlib.freshness import COMPARED, Fingerprint, Stage
+from fvlib.freshness import COMPARED, Fingerprint, Stage, covering
 from fvlib.imputations import Imputations, draw, draw_together
 from fvlib.plan import (
     COHORTS,
@@ -45,10 +45,13 @@ TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
 
 
 def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
-    """Pick rows of the plan by id, in the plan's order."""
+    """Pick rows of the plan by id, in the plan's order; X4 picks X4-P1, X4-S1 and so on."""
     if only is None:
         return PLAN
-    known = {row.id: (row.id,) for row in PLAN} | {row.id: row.needs for row in DERIVED}
+    known: dict[str, tuple[str, ...]] = {}
+    for row in PLAN:
+        known[covering(row.id)] = (*known.get(covering(row.id), ()), row.id)
+    known |= {row.id: (row.id,) for row in PLAN} | {row.id: row.needs for row in DERIVED}
     unknown = [name for name in only if name not in known]
     if unknown:
         near = get_close_matches(unknown[0], known, n=1)
@@ -235,7 +238,8 @@ def _fits(
     """Fit every row, in the plan's order whatever the number of workers."""
     calls = (delayed(analyse)(row, trials[row.cohort], imputations[row.cohort]) for row in plan)
     with _progress(len(plan)) as advance:
-        for result in Parallel(n_jobs=jobs, return_as="generator")(calls):
+        # max_nbytes: rows go to the workers through pipes; joblib would put large ones in files.
+        for result in Parallel(n_jobs=jobs, return_as="generator", max_nbytes=None)(calls):
             advance(result.analysis)
             yield result
 

@@ -42,10 +42,12 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
         raise Refusal(
             f"--to {to}: inside the repository; rows of children are written outside it only"
         )
-    row = next((row for row in chosen([analysis]) if row.id == analysis), None)
+    rows_of = chosen([analysis])
+    row = next((row for row in rows_of if row.id == analysis), None)
     if row is None:
         raise Refusal(
-            f"--analysis {analysis}: made of other analyses' results, it has no rows of its own"
+            f"--analysis {analysis}: has no rows of its own. Name one of the analyses that it is "
+            f"made of: {', '.join(row.id for row in rows_of)}"
         )
     refresh = load_refresh(name, root)
     trial = build_trial(load_extracts(refresh, root), refresh, COHORTS[row.cohort])

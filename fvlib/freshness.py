@@ -104,6 +104,11 @@ def differences(manifest: Mapping[str, Any], now: Fingerprint) -> list[str]:
     return out + [f"data: {name}" for name in names if before.get(name) != now.data.get(name)]
 
 
+def covering(analysis: str) -> str:
+    """Return the id under which the protocol's analysis stands: X4 of X4-P1, else its own."""
+    return analysis.partition("-")[0] if analysis[:1].isupper() else analysis
+
+
 def read_manifest(results: Path) -> dict[str, Any] | None:
     """Read a bundle's manifest; None where there is no whole bundle."""
     try:

@@ -11,7 +11,14 @@ from filelock import FileLock
 
 from fvlib import disclosure
 from fvlib.errors import Refusal
-from fvlib.freshness import Fingerprint, Stage, differences, fingerprint, read_manifest
+from fvlib.freshness import (
+    Fingerprint,
+    Stage,
+    covering,
+    differences,
+    fingerprint,
+    read_manifest,
+)
 from fvlib.refresh import load_refresh, name_of
 
 
@@ -32,7 +39,7 @@ def run(
     root
         The project's root, where `params/`, `data/` and `results/` stand.
     only
-        Ids of analyses; None runs the plan's standing rows.
+        Ids of analyses, `X4` standing for all of X4's rows; None runs the plan's standing rows.
     jobs
         Worker processes. The same numbers come out for any number of them.
     stage
@@ -111,4 +118,9 @@ def is_fresh(manifest: dict[str, Any] | None, now: Fingerprint, only: Sequence[s
     """Whether a bundle belongs to this data, params and code, and holds what is asked for."""
     if manifest is None or differences(manifest, now):
         return False
-    return manifest["whole"] if only is None else set(only) <= set(manifest["analyses"])
+    if only is None:
+        return bool(manifest["whole"])
+    held = set(manifest["analyses"])
+    if manifest["whole"]:
+        held |= {covering(analysis) for analysis in held}
+    return set(only) <= held

@@ -15,6 +15,7 @@ from threading import Thread
 import pandas as pd
 import pytest
 from filelock import FileLock
+from joblib import parallel_config
 from typer.testing import CliRunner
 
 from fvlib import compute, disclosure
@@ -157,6 +158,67 @@ def test_only_names_rows_of_the_plan(project: Path) -> None:
     # A fresh row stays where another is asked for, and in the plan's order.
     table = pd.read_csv(run("small", project, only=["S3"]) / "estimates.csv")
     assert list(dict.fromkeys(table["analysis"])) == ["S3", "no-covariates"]
+
+
+def test_an_id_that_covers_several_outcomes_names_them_all(project: Path) -> None:
+    """As in `fv run NAME --only P1,X4`: X4 has a row for each outcome."""
+    asked = fv("run", "small", "--only", "X3,X11", root=project)
+    assert asked.returncode == 0, asked.stderr
+    table = pd.read_csv(project / "results" / "small" / "estimates.csv")
+    assert set(table["analysis"]) == {"X3-S4", "X3-S5", "X11"}
+
+
+def test_an_id_that_covers_several_is_fresh_in_a_whole_bundle(
+    released: Path, small_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no(*_: object, **__: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(compute, "bundle_of", no)
+    assert run("small", small_project, only=["P1", "X4", "X3", "tipping-point"]) == released
+    with pytest.raises(AssertionError, match="computed again"):  # where it is refused by name
+        run("small", small_project, only=["leave"])
+
+
+def test_no_row_of_a_child_is_put_in_a_file_for_the_workers(project: Path, tmp_path: Path) -> None:
+    """joblib puts arrays in its temporary folder, where it has one and they are large enough."""
+    no_folder = tmp_path / "no-folder"
+    no_folder.write_text("", encoding="utf-8")
+    with parallel_config(backend="loky", max_nbytes=1, temp_folder=str(no_folder)):
+        run("small", project, only=["no-covariates", "linear-probability"], jobs=2)
+
+
+@pytest.mark.parametrize(
+    ("blocked", "command"),
+    [
+        ("results", ("run", "small", "--only", "no-covariates")),
+        ("_report", ("check", "small")),
+        ("_report", ("run", "small", "--only", "no-covariates")),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_in_one_message(
+    project: Path, blocked: str, command: tuple[str, ...]
+) -> None:
+    (project / blocked).write_text("no folder", encoding="utf-8")
+    done = fv(*command, root=project)
+    assert done.returncode == 2
+    assert blocked in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_stops_a_run_with_a_word_and_leaves_what_was_there(project: Path) -> None:
+    kept = bundle_bytes(run("small", project, only=["no-covariates"]))
+    asked = "from fvlib import compute; from fvlib.cli import main\n"
+    asked += "def stop(*_, **__): raise KeyboardInterrupt\n"
+    asked += "compute.bundle_of = stop; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", asked, "run", "small", "--only", "S3"],
+        cwd=project, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 130
+    assert done.stderr == "Stopped. What was there before stands as it was.\n"
+    assert bundle_bytes(project / "results" / "small") == kept
 
 
 def test_one_changed_row_of_the_plan_refits_that_row_alone(
