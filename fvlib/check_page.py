@@ -12,7 +12,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.data.files import BANNER_SHARE, UNKNOWN_LA
-from fvlib.data.rules import RULES
+from fvlib.data.rules import RULES, Rule
 from fvlib.data.validation import FileValidation
 from fvlib.refresh import Refresh
 
@@ -81,13 +81,30 @@ def _counts(wide: pd.DataFrame, columns: Mapping[tuple[str, str], str]) -> str:
     rows = []
     for (file, name), numbers in zip(wide.index, wide.to_numpy(), strict=True):
         rule = RULES[name]
-        told = [f"{rule.label} [{rule.id}]", columns.get((file, name), ""), *numbers, numbers.sum()]
-        rows.append([file, *told, f"{rule.checks}; {rule.why}", rule.remedy])
-    headings = ["File", "What was found", "Column", *las, "All", "What holds, and why"]
-    if any(row[-1] for row in rows):
-        return _table([*headings, "What to correct"], rows)
-    bare = [[row[0], row[1], *row[3:-1]] for row in rows]  # no column is at fault
-    return _table([heading for heading in headings if heading != "Column"], bare)
+        told: list[object] = [file, _Told(rule), *numbers.tolist(), int(numbers.sum())]
+        if rule.remedy:
+            told += [columns.get((file, name), ""), _sentence(rule.remedy)]
+        rows.append(told)
+    headings = ["File", "What was found", *las, "All", "Column", "What to correct"]
+    return _table(headings[: len(rows[0])], rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A rule in a cell: what was found, under which name, and what holds."""
+
+    rule: Rule
+
+    @property
+    def html(self) -> str:
+        what, holds, why = (
+            escape(_sentence(text)) for text in (self.rule.label, self.rule.checks, self.rule.why)
+        )
+        return f"{what} <code>{escape(self.rule.id)}</code><small>{holds} {why}</small>"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _arrivals(arrivals: pd.DataFrame) -> str:
@@ -105,7 +122,7 @@ def _arrivals(arrivals: pd.DataFrame) -> str:
 def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Write a table; whole numbers stand to the right, and nought is left blank."""
     head = "".join(
-        f'<th scope="col"{"" if isinstance(value, str) else _RIGHT}>{escape(heading)}</th>'
+        f'<th scope="col"{_RIGHT if isinstance(value, int) else ""}>{escape(heading)}</th>'
         for heading, value in zip(headings, rows[0], strict=True)
     )
     body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
@@ -116,8 +133,10 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, _Told):
+        return f"<td>{value.html}</td>"
     if isinstance(value, str):
-        return f"<td>{escape(value[:1].upper() + value[1:])}</td>"
+        return f"<td>{escape(value)}</td>"
     return f"<td{_RIGHT}>{value:,}</td>" if value else f"<td{_RIGHT}></td>"
 
 
@@ -152,11 +171,13 @@ h1 { line-height: 1.2; margin-bottom: 0; } h2 { margin-top: 2.5rem; } p { max-wi
 .banner { background: #a11; color: #fff; padding: .75rem 1rem; font-weight: 600; }
 .wide { overflow-x: auto; }
 .wide table { border-collapse: collapse; font-size: .875rem; line-height: 1.4; }
-.wide th, .wide td { padding: .3rem .6rem; border-bottom: 1px solid #d5dae1; text-align: left;
+.wide th, .wide td { padding: .3rem .45rem; border-bottom: 1px solid #d5dae1; text-align: left;
   vertical-align: top; font-variant-numeric: tabular-nums; }
 .wide th { background: #f1f3f6; vertical-align: bottom; }
 .wide .number { text-align: right; white-space: nowrap; }
-.wide td:nth-child(2) { min-width: 9rem; } .wide td:last-child { min-width: 11rem; }
+.wide td:last-child:not(.number) { min-width: 11rem; }
+.wide small { display: block; min-width: 14rem; color: #4a5565; font-size: .8125rem; }
+.wide code { color: #4a5565; font-size: .75rem; white-space: nowrap; }
 details { margin: .5rem 0; overflow-x: auto; } summary { cursor: pointer; padding: .3rem 0; }
 pre { white-space: pre-wrap; background: #f1f3f6; padding: 1rem; }
 </style>

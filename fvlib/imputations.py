@@ -78,16 +78,16 @@ def draw_together(trial: Trial, hows: Sequence[Imputing], *, jobs: int = 1) -> l
         raise ValueError("hows: sets drawn together differ in their odds alone")
     dropped = missing_too_often(trial.cohort)
     names = [name for name in CHILD_COVARIATES if name not in dropped]
-    frame = cohort[names].reset_index(drop=True)
+    frame = cohort[names].reset_index(drop=True).apply(_used_levels)
     seeds = np.random.SeedSequence(trial.refresh.seed, spawn_key=(int(first.with_treatment),))
     copies = trial.refresh.imputations
     drawn = impute_shifted(
-        frame.apply(_used_levels),
+        frame,
         predictors(trial, with_treatment=first.with_treatment),
         [shifted_odds(trial, names, how.odds) if how.odds != 1.0 else {} for how in hows],
         imputations=min(first.copies or copies, copies),
         seed=seeds,
-        fixed_levels={name: FIXED_LEVELS[name] for name in FIXED_LEVELS if name in names},
+        fixed_levels=_fixed_levels(frame),
         jobs=jobs,
     )
     position = pd.Series(np.arange(len(cohort)), index=cohort.index)
@@ -144,6 +144,15 @@ def _told(outcome: pd.DataFrame, name: str, children: pd.Index) -> pd.Series:
     elsewhere = outcome.drop_duplicates("child").set_index("child")["state"].astype(str)
     known = values.astype(int).astype(str)
     return known.reindex(children).fillna(elsewhere.reindex(children)).fillna("not in sample")
+
+
+def _fixed_levels(frame: pd.DataFrame) -> dict[str, list[str]]:
+    """Levels that structure settles, of those that occur: no child may be below school age."""
+    return {
+        name: [level for level in FIXED_LEVELS[name] if level in frame[name].cat.categories]
+        for name in FIXED_LEVELS
+        if name in frame
+    }
 
 
 def _used_levels(column: pd.Series) -> pd.Series:

@@ -125,23 +125,19 @@ def _as_the_contract_has_them(names: pd.Series) -> pd.Series:
 
 
 def arrivals(bundle: Bundle, register: Register) -> gt.GT:
-    """Set rows read and kept by file and LA."""
+    """Set rows kept, of rows read, by file and LA."""
     table = bundle.table("arrivals")
+    read, kept = cell(table, "rows_read"), cell(table, "rows_kept")
+    texts = (kept + " of " + read).where(table["arrived"].astype(bool), "not sent")
     rows: Rows = []
-    texts = []
-    for column, heading in (("rows_read", "Rows read"), ("rows_kept", "Rows kept")):
-        text = cell(table, column).where(table["arrived"].astype(bool), "not sent")
-        texts.append(text)
-        for file in words.in_order(table["file"].astype(str), words.FILES):
-            part = table.index[table["file"] == file]
-            line = dict(zip(table["la"][part], text[part], strict=True))
-            rows.append({"group": heading, "file": words.file_label(file), **line})
+    for file in words.in_order(table["file"].astype(str), words.FILES):
+        part = table.index[table["file"] == file]
+        line = dict(zip(table["la"][part], texts[part], strict=True))
+        rows.append({"file": words.file_label(file), **line})
     las = every_la(table)
     headings = {"file": "", **{la: words.LAS[la] for la in las}}
-    return house(
-        rows, "arrivals", labels=headings, group="group", numbers=las,
-        notes=count_notes(bundle, *texts),
-    )  # fmt: skip
+    notes = count_notes(bundle, read, kept)
+    return house(rows, "arrivals", labels=headings, numbers=las, notes=notes)
 
 
 def missingness(bundle: Bundle, register: Register) -> gt.GT:

@@ -62,6 +62,14 @@ def test_rows_set_aside(sender: Sender) -> None:
     assert [cell.strip() for cell in line.split("│")[4:9]] == ["", "", "1", "", ""]
     assert "Coventry, plans: 25.0%" in text  # 1 row of 4: over the banner's 5 %
     assert "Coventry, plans: 25.0%" in outcome.html
+    told = re.search(r"<td>plans</td><td>Code that is not in its list.*?</tr>", outcome.html)
+    assert told is not None
+    numbers = re.findall(r'<td class="number">(\d*)</td>', told[0])
+    assert numbers == ["", "", "1", "", "", "1"]  # five authorities, and all
+    assert re.findall("<td>([^<]*)</td>", told[0])[1:] == [
+        "plan_type",
+        "Put one of the codes of the data dictionary, or leave the value empty where it may be.",
+    ]
     assert requests(outcome.html) == []
 
 
@@ -100,7 +108,7 @@ def test_plans_and_episodes_are_read_together_and_counted_by_la(sender: Sender) 
     assert [cell.strip() for cell in line.split("\u2502")[1:9]] == [
         "decided", "plans", "plan_overlap_merged", "", "", "1", "", "",
     ]  # fmt: skip
-    assert "a day on two plans is one day" in outcome.html
+    assert "A day on two plans is one day" in outcome.html
 
 
 def test_refused(sender: Sender) -> None:
