@@ -23,7 +23,7 @@ from fvlib.changes import Previous, changes, read_previous
 from fvlib.data.load import load_extracts
 from fvlib.data.synthetic import TRUTH_FILE
 from fvlib.errors import Refusal
-from fvlib.freshness import COMPARED, Fingerprint, Stage, covering
+from fvlib.freshness import Fingerprint, Stage, covering
 from fvlib.imputations import Imputations, draw, draw_together
 from fvlib.plan import (
     COHORTS,
@@ -38,6 +38,7 @@ from fvlib.plan import (
 )
 from fvlib.refresh import Refresh
 from fvlib.result_cache import ResultCache
+from fvlib.shared_margins import systems
 from fvlib.side_tables import analysis_tables, la_intercepts, trial_tables
 from fvlib.trial import Trial, build_trial
 
@@ -112,22 +113,25 @@ def bundle_of(
     results = [*(known[row.id] for row in plan), *(derive(row, known, trial) for row in derived)]
     tables |= analysis_tables([r.tables for r in results])
     tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
-    previous = _previous(refresh, root)
-    past_the_gate = {name: disclosure.safe(tables[name], refresh.disclosure) for name in COMPARED}
-    tables["changes"] = changes(previous, past_the_gate)
     rows = [row for result in results for row in result.rows]
     frame = estimates.adjust_family(estimates.frame_of(rows))
     if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
         frame[["p_value", "p_adjusted"]] = float("nan")
+    main = disclosure.CountTable(
+        frame, counts=("n", "events"), parts={"events": "n"}, persons={"n": estimates.PERSONS}
+    )
+    shared_margins = systems(tables, trial)
+    previous = _previous(refresh, root)
+    # What is compared has passed the gate on both sides.
+    past_the_gate = previous and disclosure.safe_together(
+        {**tables, disclosure.ESTIMATES: main}, shared_margins, refresh.disclosure
+    )
+    tables["changes"] = changes(previous, past_the_gate or {})
     return disclosure.Bundle(
-        estimates=disclosure.CountTable(
-            frame,
-            counts=("n", "events"),
-            parts={"events": "n"},
-            persons={"n": estimates.PERSONS},
-        ),
+        estimates=main,
         tables=tables,
         manifest=manifest_of(refresh, root, [*plan, *derived], now, previous),
+        systems=shared_margins,
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +22,11 @@ import numpy as np
 import pandas as pd
 
 from fvlib.refresh import Disclosure
+from fvlib.suppression import Equations, Masks, System
 
 SIGNIFICANT_DIGITS: Final = 10  # the last digits of a float differ between machines
 MEAN_DECIMALS: Final = 2
+ESTIMATES: Final = "estimates"  # the main table's name beside the side tables
 STAGED: Final = ".staged"
 RETIRED: Final = ".retired"
 
@@ -89,8 +91,8 @@ class CountTable:
     shares
         `{share: (part, whole)}`: computed again from the released counts.
     means
-        `{mean: whole}`: a mean over `whole` persons, rounded, and masked with their count. A
-        column may stand here and in `shares`: rows without a `part` keep the mean.
+        `{mean: counts}`: a number made of these counts' persons, rounded, and masked with any of
+        them. A column may stand here and in `shares`: rows without a `part` keep the mean.
     or_count
         Shares that are the released part itself in rows without a whole.
     margins
@@ -113,7 +115,7 @@ class CountTable:
     persons: Mapping[str, str] = field(default_factory=dict)
     rests: Mapping[str, str] = field(default_factory=dict)
     shares: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    means: Mapping[str, str] = field(default_factory=dict)
+    means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     or_count: tuple[str, ...] = ()
     margins: tuple[Margin, ...] = ()
     running: Running | None = None
@@ -124,11 +126,15 @@ class CountTable:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """All of one run's aggregates, exact, on their way to the gate."""
+    """All of one run's aggregates, exact, on their way to the gate.
+
+    `systems`: what the counts of several tables add up alike.
+    """
 
     estimates: CountTable
     tables: Mapping[str, CountTable]
     manifest: Mapping[str, Any]
+    systems: Sequence[System] = ()
 
 
 def is_small(counts: pd.Series, rule: Disclosure) -> pd.Series:
@@ -145,17 +151,48 @@ def rounded(counts: pd.Series, rule: Disclosure) -> pd.Series:
 
 
 def safe(table: CountTable, rule: Disclosure) -> pd.DataFrame:
-    """Apply the rule to one table: the same rows and order, twins added.
+    """Apply the rule to one table by itself: see `safe_together`."""
+    return safe_together({"": table}, (), rule)[""]
+
+
+def safe_together(
+    tables: Mapping[str, CountTable], systems: Sequence[System], rule: Disclosure
+) -> dict[str, pd.DataFrame]:
+    """Apply the rule to tables that are released together: the same rows and order, twins added.
 
     Parameters
     ----------
-    table
-        The exact table.
+    tables
+        The exact tables by name.
+    systems
+        What their counts add up alike: none masked may follow from the others.
     rule
         Threshold and rounding of the refresh.
     """
+    masks = _masks_together(tables, systems, rule)
+    return {name: _written(table, masks[name], rule) for name, table in tables.items()}
+
+
+def _masks_together(
+    tables: Mapping[str, CountTable], systems: Sequence[System], rule: Disclosure
+) -> Masks:
+    """Mask each table by itself, then what gives a masked count away; masks only grow."""
+    masks = {name: _masks(table, rule, {}) for name, table in tables.items()}
+    frames = {name: table.frame for name, table in tables.items()}
+    persons = {
+        name: {count: _persons_behind(table, count) for count in table.counts}
+        for name, table in tables.items()
+    }
+    bound = [Equations(system, frames, persons, rule.threshold) for system in systems]
+    while any(equations.mask_further(masks) for equations in bound):
+        masks = {name: _masks(table, rule, masks[name]) for name, table in tables.items()}
+    return masks
+
+
+def _written(table: CountTable, found: Mapping[str, np.ndarray], rule: Disclosure) -> pd.DataFrame:
+    """Leave out what is masked, round the rest, and make again what follows from counts."""
     exact = table.frame
-    masks = masks_of(table, rule)
+    masks = {name: pd.Series(mask, index=exact.index) for name, mask in found.items()}
     out = exact.drop(columns=[*_unreleased(table)])
     for column, mask in masks.items():
         numbers = exact[column].astype("Float64")
@@ -165,9 +202,10 @@ def safe(table: CountTable, rule: Disclosure) -> pd.DataFrame:
         else:
             out[column] = count.where(~exact[table.exempt].astype(bool), numbers).mask(mask)
         out[f"{column}_masked"] = mask
-    for mean, whole in table.means.items():
-        out[mean] = exact[mean].astype("Float64").round(MEAN_DECIMALS).mask(masks[whole])
-        out[f"{mean}_masked"] = masks[whole] & exact[mean].notna()
+    for mean, wholes in table.means.items():
+        gone = pd.concat([masks[whole] for whole in wholes], axis=1).any(axis=1)
+        out[mean] = exact[mean].astype("Float64").round(MEAN_DECIMALS).mask(gone)
+        out[f"{mean}_masked"] = gone & exact[mean].notna()
     for share, (part, whole) in table.shares.items():
         counted = exact[part].notna()
         n = out[whole].astype("Float64")
@@ -184,10 +222,17 @@ def safe(table: CountTable, rule: Disclosure) -> pd.DataFrame:
 
 
 def masks_of(table: CountTable, rule: Disclosure) -> dict[str, pd.Series]:
-    """Say which counts of a table are masked: small ones, and those that would give one back.
+    """Say which counts of a table are masked: small ones, and those that would give one back."""
+    masks = _masks(table, rule, {})
+    return {name: pd.Series(mask, index=table.frame.index) for name, mask in masks.items()}
 
-    Masks only grow: rests of a whole, running differences and margins are gone over until none
-    of them asks for more.
+
+def _masks(
+    table: CountTable, rule: Disclosure, already: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Mask counts from those `already` masked on; masks only grow.
+
+    Rests of a whole, running differences and margins are gone over until none asks for more.
     """
     exact = table.frame
     counts = {name: exact[name].astype("Float64").reset_index(drop=True) for name in table.counts}
@@ -200,6 +245,8 @@ def masks_of(table: CountTable, rule: Disclosure) -> dict[str, pd.Series]:
     }
     for name, column in table.hidden.items():
         masks[name] |= exact[column].to_numpy(bool)
+    for name, mask in already.items():
+        masks[name] |= mask
     series = _places(exact, table.running.by) if table.running else []
     steady = free.copy()
     if table.running is not None and table.running.where is not None:
@@ -216,7 +263,14 @@ def masks_of(table: CountTable, rule: Disclosure) -> dict[str, pd.Series]:
         for name in table.counts:
             for total, cells in margins:
                 _complement(counts[name], masks[name], total, cells, rule)
-    return {name: pd.Series(mask, index=exact.index) for name, mask in masks.items()}
+    return masks
+
+
+def _persons_behind(table: CountTable, count: str) -> np.ndarray:
+    """Return how many persons stand behind each row's count."""
+    numbers = table.frame[count].astype("Float64").reset_index(drop=True)
+    persons = _persons(table.frame, table.persons.get(count), numbers)
+    return persons.to_numpy(np.float64, na_value=np.nan)
 
 
 def _persons(exact: pd.DataFrame, column: str | None, count: pd.Series) -> pd.Series:
@@ -303,9 +357,10 @@ def release(bundle: Bundle, to: Path, rule: Disclosure) -> None:
     staged = to.with_name(to.name + STAGED)
     shutil.rmtree(staged, ignore_errors=True)
     (staged / "tables").mkdir(parents=True)
-    _write_csv(safe(bundle.estimates, rule), staged / "estimates.csv")
-    for name, table in bundle.tables.items():
-        _write_csv(safe(table, rule), staged / "tables" / f"{name}.csv")
+    released = safe_together({**bundle.tables, ESTIMATES: bundle.estimates}, bundle.systems, rule)
+    _write_csv(released.pop(ESTIMATES), staged / "estimates.csv")
+    for name, table in released.items():
+        _write_csv(table, staged / "tables" / f"{name}.csv")
     text = json.dumps(bundle.manifest, indent=2, sort_keys=True, ensure_ascii=False)
     # The manifest comes last: a staged bundle is whole when it has one.
     (staged / "manifest.json").write_text(text + "\n", encoding="utf-8", newline="\n")

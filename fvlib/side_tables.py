@@ -68,7 +68,7 @@ def _outcomes(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
             parts={"events": "n"},
             persons={name: f"{name}_children" for name in ("n", "not_observable", "missing")},
             shares={"mean": ("events", "n")},
-            means={"mean": "n"},
+            means={"mean": ("n",)},
         ),
         "periods": CountTable(
             period_counts(trial, protocol.PRIMARY_OUTCOME),
@@ -82,11 +82,13 @@ def _outcomes(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
             parts={"events": "n"},
             persons={"n": "children"},
             shares={"mean": ("events", "n")},
-            means={"mean": "n"},
+            means={"mean": ("n",)},
         ),
         "s3_distribution": CountTable(outcome_tables.s3_distribution(trial), counts=("n",)),
         "s6_terms": CountTable(
-            outcome_tables.s6_terms(trial, extracts.attendance), counts=("n",), means={"mean": "n"}
+            outcome_tables.s6_terms(trial, extracts.attendance),
+            counts=("n",),
+            means={"mean": ("n",)},
         ),
         "calendar": CountTable(
             outcome_tables.observed_so_far(trial),
@@ -106,12 +108,9 @@ def _outcomes(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
 
 
 def _described(trial: Trial) -> dict[str, CountTable]:
-    balance = describe.balance(trial)
-    # A difference gives its two shares away: it goes with the smallest of their four counts.
+    # A difference gives its two shares away: it goes with any of their counts.
     conditions = ("control", "treatment")
-    rest = [balance[f"n_{name}"] - balance[f"count_{name}"] for name in conditions]
-    counts = [balance[f"count_{name}"] for name in conditions]
-    balance["fewest"] = pd.concat([*counts, *rest], axis=1).replace(0, np.nan).min(axis=1)
+    behind = tuple(f"{kind}_{name}" for kind in ("n", "count") for name in conditions)
     return {
         "volume": CountTable(describe.referral_volume(trial), counts=("referrals",)),
         "stayed_open": CountTable(
@@ -122,14 +121,14 @@ def _described(trial: Trial) -> dict[str, CountTable]:
         ),
         "profiles": CountTable(describe.profiles(trial), counts=("n",)),
         "balance": CountTable(
-            balance,
-            counts=("n_control", "n_treatment", "count_control", "count_treatment", "fewest"),
+            describe.balance(trial),
+            counts=behind,
             parts={"count_control": "n_control", "count_treatment": "n_treatment"},
             shares={f"mean_{name}": (f"count_{name}", f"n_{name}") for name in conditions},
             means={
-                **{f"mean_{name}": f"n_{name}" for name in conditions},
-                "crude_difference": "fewest",
-                "adjusted_difference": "fewest",
+                **{f"mean_{name}": (f"n_{name}",) for name in conditions},
+                "crude_difference": behind,
+                "adjusted_difference": behind,
             },
         ),
     }
@@ -171,7 +170,9 @@ def _imputed(imputations: Imputations) -> dict[str, CountTable]:
             },
         ),
         "imputation_trace": CountTable(
-            imputation_tables.trace(imputations), counts=("missing",), means={"percent": "missing"}
+            imputation_tables.trace(imputations),
+            counts=("missing",),
+            means={"percent": ("missing",)},
         ),
     }
 

@@ -86,7 +86,7 @@ def test_a_mean_stands_where_there_are_no_events_and_goes_with_its_count() -> No
         counts=("n", "events"),
         parts={"events": "n"},
         shares={"mean": ("events", "n")},
-        means={"mean": "n"},
+        means={"mean": ("n",)},
     )
     out = safe(table, RULE)
     assert out["mean"][0] == pytest.approx(0.2)

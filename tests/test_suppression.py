@@ -1,0 +1,129 @@
+"""Complementary suppression on small tables whose answer is worked out by hand."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fvlib.disclosure import CountTable, safe_together
+from fvlib.refresh import Disclosure
+from fvlib.suppression import Summed, System, Unshown
+
+RULE = Disclosure(threshold=10, round_to=1)
+
+
+def shown(system: System, **frames: pd.DataFrame) -> dict[str, list[int | None]]:
+    """Return each table's released counts, None where masked."""
+    tables = {name: CountTable(frame, counts=("n",)) for name, frame in frames.items()}
+    out = safe_together(tables, (system,), RULE)
+    return {
+        name: [None if pd.isna(n) else int(n) for n in frame["n"]] for name, frame in out.items()
+    }
+
+
+def one_way(*n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return cells a, b, ... and the table of their counts with the total."""
+    names = list("abcdef"[: len(n)])
+    cells = pd.DataFrame({"group": names, "n": n}, dtype=object)
+    return cells, pd.DataFrame({"group": [*names, "all"], "n": [*n, sum(n)]})
+
+
+BY_GROUP = (Summed("t", "n", {"group": "group"}),)
+
+
+def test_the_smallest_of_the_others_goes_with_a_masked_count() -> None:
+    cells, table = one_way(4, 30, 20, 50)
+    assert shown(System(cells, BY_GROUP), t=table) == {"t": [None, 30, None, 50, 104]}
+
+
+def test_two_masked_counts_that_are_small_together_take_a_third() -> None:
+    cells, table = one_way(4, 3, 20, 50)  # all less c less d would tell of seven
+    assert shown(System(cells, BY_GROUP), t=table) == {"t": [None, None, None, 50, 77]}
+    cells, table = one_way(4, 6, 20, 50)  # ten together are not a small count
+    assert shown(System(cells, BY_GROUP), t=table) == {"t": [None, None, 20, 50, 80]}
+
+
+def test_a_group_without_anybody_hides_nothing() -> None:
+    cells, table = one_way(4, 0, 20)
+    assert shown(System(cells, BY_GROUP), t=table) == {"t": [None, 0, None, 24]}
+
+
+def test_without_a_total_nothing_adds_up() -> None:
+    cells, table = one_way(4, 30, 20)
+    assert shown(System(cells, BY_GROUP), t=table[:3]) == {"t": [None, 30, 20]}
+
+
+def test_a_count_in_two_tables_is_masked_in_both() -> None:
+    # b is a's complement in t; the second table shows b again, under another name.
+    cells, table = one_way(4, 30)
+    again = pd.DataFrame({"who": ["b"], "n": [30]})
+    system = System(cells, (*BY_GROUP, Summed("again", "n", {"group": "who"})))
+    assert shown(system, t=table, again=again) == {"t": [None, None, 34], "again": [None]}
+
+
+def test_a_total_in_another_table_counts_too() -> None:
+    cells, table = one_way(4, 30, 20)
+    total = pd.DataFrame({"n": [54]})
+    system = System(cells, (*BY_GROUP, Summed("total", "n")))
+    assert shown(system, t=table[:3], total=total) == {"t": [None, 30, None], "total": [54]}
+
+
+def test_a_small_rest_that_no_table_shows_is_kept() -> None:
+    # 30 of 36 are known: that six aren't stands in no table, but one less the other tells it.
+    cells = pd.DataFrame({"known": ["yes", "no"], "n": [30, 6]}, dtype=object)
+    everyone, known = pd.DataFrame({"n": [36]}), pd.DataFrame({"n": [30]})
+    counts = (Summed("everyone", "n"), Summed("known", "n", levels={"known": ("yes",)}))
+    rests = (Unshown(("known",), {"known": ("no",)}),)
+    assert shown(System(cells, counts), everyone=everyone, known=known)["known"] == [30]
+    hidden = shown(System(cells, counts, rests), everyone=everyone, known=known)
+    assert hidden == {"everyone": [36], "known": [None]}
+
+
+def test_rows_that_are_no_such_sum_are_left_alone() -> None:
+    # An analysis of fewer children isn't the table's total, whatever it is called.
+    cells, table = one_way(4, 30)
+    fewer = pd.DataFrame({"n": [33]})
+    system = System(cells, (*BY_GROUP, Summed("fewer", "n")))
+    assert shown(system, t=table, fewer=fewer) == {"t": [None, None, 34], "fewer": [33]}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_table_of_two_ways_gives_no_small_count_back(seed: int) -> None:
+    """Brute force over small tables: another table fits what is shown, for each small count.
+
+    Every masked count of a 3 x 3 table with its margins must be able to be something else: the
+    shown rows and columns leave a direction in which it moves (rank with and without it).
+    """
+    draw = np.random.default_rng(seed)
+    n = draw.choice([0, 2, 5, 12, 30], (3, 3))
+    place = pd.MultiIndex.from_product([list("abc"), list("xyz")], names=["row", "column"])
+    cells = place.to_frame(index=False).assign(n=n.ravel()).astype(object)
+    both = [
+        (row, column, int(part["n"].sum()))
+        for row in [*"abc", "all"]
+        for column in [*"xyz", "all"]
+        for part in [cells[((cells["row"] == row) | (row == "all"))
+                           & ((cells["column"] == column) | (column == "all"))]]
+    ]  # fmt: skip
+    table = pd.DataFrame(both, columns=["row", "column", "n"])
+    by = {"row": "row", "column": "column"}
+    released = shown(System(cells, (Summed("t", "n", by),)), t=table)["t"]
+    known = [
+        np.array([(row in (r, "all")) and (column in (c, "all")) for r, c in place], float)
+        for (row, column, _), count in zip(both, released, strict=True)
+        if count is not None
+    ]
+    empty = [np.eye(9)[k] for rows, count in zip(known, [c for c in released if c is not None],
+                                                 strict=True)
+             if count == 0 for k in np.flatnonzero(rows)]  # fmt: skip
+    matrix = np.array([*known, *empty])
+    small = [k for k in range(9) if 0 < n.ravel()[k] < RULE.threshold]
+    for size in (1, 2):
+        for chosen in combinations(small, size):
+            if n.ravel()[list(chosen)].sum() < RULE.threshold:
+                wanted = np.eye(9)[list(chosen)].sum(axis=0)
+                grown = np.linalg.matrix_rank(np.vstack([matrix, wanted]))
+                assert grown > np.linalg.matrix_rank(matrix), (n, chosen)
