@@ -51,6 +51,26 @@ def test_a_group_without_anybody_hides_nothing() -> None:
     assert shown(System(cells, BY_GROUP), t=table) == {"t": [None, 0, None, 24]}
 
 
+def test_a_total_of_zero_tells_that_its_groups_are_empty() -> None:
+    # Nobody is in g: so the four of kind x are all in h, and h less its kind y would tell them.
+    cells = pd.DataFrame(
+        {"group": list("gghh"), "kind": list("xyxy"), "n": [0, 0, 4, 30]}, dtype=object
+    )
+    groups = pd.DataFrame({"group": ["g", "h"], "n": [0, 34]})
+    of_y, of_x = pd.DataFrame({"group": ["h"], "n": [30]}), pd.DataFrame({"n": [4]})
+    by = {"group": "group"}
+    counts = (
+        Summed("groups", "n", by),
+        Summed("of_y", "n", by, {"kind": ("y",)}),
+        Summed("of_x", "n", {}, {"kind": ("x",)}),
+    )
+    assert shown(System(cells, counts), groups=groups, of_y=of_y, of_x=of_x) == {
+        "groups": [0, 34],
+        "of_y": [None],
+        "of_x": [None],
+    }
+
+
 def test_without_a_total_nothing_adds_up() -> None:
     cells, table = one_way(4, 30, 20)
     assert shown(System(cells, BY_GROUP), t=table[:3]) == {"t": [None, 30, 20]}
