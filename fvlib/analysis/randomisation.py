@@ -193,12 +193,14 @@ class Permutation:
         else:
             found = _logistic_scores(design, candidates, chosen, start=previous)
             if self.interval and fits < BENDING_COPIES:
-                twelve = chosen[:, _within(las, slots)]
+                within = _within(las, slots)
                 bent = [
-                    _logistic_scores(design, candidates, twelve, effect, found.null).statistics
+                    _logistic_scores(design, candidates, chosen[:, within], effect, found.null)
+                    if effect
+                    else found._replace(statistics=found.statistics[within])
                     for effect in GRID
                 ]
-                bends.append(np.array(bent))
+                bends.append(np.array([at.statistics for at in bent]))
         again = []
         if self.refit and fits == 0:
             again.append(_refitted(design, candidates @ chosen[:, _within(las, slots)]))
@@ -329,14 +331,11 @@ class WildBootstrap(Alike):
         found = _logistic_scores(design, column, start=start[0] if start else None)
         bends = []
         if done < BENDING_COPIES:
-            bends.append(
-                np.array(
-                    [
-                        _logistic_scores(design, column, None, effect, found.null).by_la[:, 0]
-                        for effect in GRID
-                    ]
-                )
-            )
+            bent = [
+                _logistic_scores(design, column, None, effect, found.null) if effect else found
+                for effect in GRID
+            ]
+            bends.append(np.array([at.by_la[:, 0] for at in bent]))
         return Fit(
             (),
             converged=found.null.converged,

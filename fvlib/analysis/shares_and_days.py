@@ -111,9 +111,9 @@ def with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
             kept.append(name)
     if TREATMENT not in kept:
         raise FitFailed("treatment can't be told apart from LA and period")
-    X = np.take(wide.X, [wide.names.index(name) for name in kept], axis=1)
-    dropped = tuple(f"{name} (collinear)" for name in wide.names if name not in kept)
-    return X, kept.index(TREATMENT), dropped
+    dropped = tuple(name for name in wide.names if name not in kept)
+    full = wide.with_columns({}, without=dropped)
+    return full.X, full.names.index(TREATMENT), tuple(f"{name} (collinear)" for name in dropped)
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,15 +223,22 @@ def wild_linear(y: Floats, X: Floats, treatment: int, cluster: Integers) -> Wild
     cluster
         Cluster of each row, shape (n,).
     """
-    rest = np.delete(X, treatment, axis=1)
-    both = np.column_stack([y, X[:, treatment]])
-    inner = rest.T @ rest
-    residual = both - rest @ np.linalg.solve(inner, rest.T @ both)
-    members = [cluster == label for label in np.unique(cluster)]
-    # Each cluster's products of the columns with both residuals, y's and treatment's.
-    with_y, with_x = np.stack([X[rows].T @ residual[rows] for rows in members], axis=1).T
-    scores, slopes = np.stack([residual[rows].T @ residual[rows, 1] for rows in members], axis=1)
-    loads = with_x @ np.linalg.inv(X.T @ X)
+    p = X.shape[1]
+    rest = np.delete(np.arange(p), treatment)
+    members = [np.flatnonzero(cluster == label) for label in np.unique(cluster)]
+    # Each cluster's products of the columns with the columns, y last.
+    products = np.empty((len(members), p, p + 1))
+    for one, rows in zip(products, members, strict=True):
+        own = np.take(X, rows, axis=0)
+        one[:, :p], one[:, p] = own.T @ own, own.T @ y[rows]
+    whole = products.sum(axis=0)
+    # Residuals of y and of treatment on the rest, as combinations of the columns and y.
+    both = np.zeros((p + 1, 2))
+    both[rest] = -np.linalg.solve(whole[np.ix_(rest, rest)], whole[np.ix_(rest, [p, treatment])])
+    both[p, 0] = both[treatment, 1] = 1.0
+    with_y, with_x = np.moveaxis(products @ both, -1, 0)
+    scores, slopes = with_y @ both[:p, 1], with_x @ both[:p, 1]
+    loads = with_x @ np.linalg.inv(whole[:, :p])
     return WildLinear(
         scores,
         slopes,
