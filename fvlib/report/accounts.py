@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 
 from fvlib import protocol
 from fvlib.data.files import BANNER_SHARE, UNKNOWN_LA
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
-from fvlib.report.public_figures import ABUSE_OR_NEGLECT
-
-_ABUSE_OR_NEGLECT: Final = "1"  # the main need's code, CIN census
 
 Callout = tuple[str, str, str]
 
@@ -72,18 +67,18 @@ def set_aside(bundle: Bundle) -> str:
     aside = aside[(aside["rows"] > 0) | masked(aside, "rows")]
     if aside.empty:
         return "No row was set aside in any local authority\u2019s files."
-    known = aside["rows"].sum()
     las = la_order(aside)
     origins = [words.LAS[la] for la in las if la != UNKNOWN_LA]
     if UNKNOWN_LA in las:
         origins.append("rows that name no local authority")
     rules = words.plural(aside["rule"].nunique(), "rule")
-    hidden = masked(aside, "rows").any()
-    more = ", not counting those too few to show" if hidden else ""
-    return (
-        f"In all, {words.count(known)} rows were set aside under {rules}{more}. They come from "
-        f"{words.listing(origins)}."
-    )
+    hidden = masked(aside, "rows")
+    come = f"They come from {words.listing(origins)}."
+    if hidden.all():
+        return f"Rows were set aside under {rules}, under each too few to show. {come}"
+    more = ", not counting those too few to show" if hidden.any() else ""
+    known = words.count(aside["rows"].sum())
+    return f"In all, {known} rows were set aside under {rules}{more}. {come}"
 
 
 def arrivals(bundle: Bundle) -> str:
@@ -169,26 +164,6 @@ def has_changes(bundle: Bundle) -> bool:
     """Whether there is an earlier refresh, and a difference from it that can be shown."""
     compared = bool(bundle.manifest.get("previous_data_through"))
     return compared and bool(bundle.table("changes")["direction"].isin(("more", "fewer")).any())
-
-
-def plausibility(bundle: Bundle) -> str:
-    """Hold the cohort's most frequent main need against the published figure for England."""
-    table = bundle.table("profiles")
-    table = table[(table["characteristic"] == "primary_need") & (table["level"] != "missing")]
-    total = table.groupby("la", observed=True)["n"].sum()
-    mine = table[table["level"].astype(str) == _ABUSE_OR_NEGLECT].set_index("la")["n"]
-    shares = (mine / total.where(total > 0)).astype(float).dropna()
-    published = ABUSE_OR_NEGLECT
-    england = (
-        f"Among all children in need in England on {words.day(published.day)} it was that of "
-        f"{words.percent(published.share)} ({published.source}). These are not the same children, "
-        "so that near is near enough."
-    )
-    need = words.in_sentence(words.level("primary_need", _ABUSE_OR_NEGLECT))
-    if shares.empty:
-        return f"How many children\u2019s main need was {need} is too few to show."
-    low, high = words.percent(shares.min()), words.percent(shares.max())
-    return f"By LA, {need} was the main need of {low} to {high} of the cohort. {england}"
 
 
 def trial_period(bundle: Bundle) -> str:

@@ -40,6 +40,7 @@ from fvlib.report.plot_style import (
     month_label,
     months_since,
 )
+from fvlib.report.profiles import with_shares
 from fvlib.report.trial_plots import calendar
 
 ROW: Final = 0.2  # inches
@@ -108,12 +109,11 @@ def _over_time(bundle: Bundle, table: pd.DataFrame, heading: str, *, points: boo
 
 
 def ages(bundle: Bundle) -> Any:
-    """Draw the cohort's ages by LA, each LA's bars summing to a hundred."""
-    table = _by_la(bundle.table("profiles"))
+    """Draw the cohort's ages by LA, as percentages of its children."""
+    table = _by_la(with_shares(bundle))
     table = table[(table["characteristic"] == "age") & (table["level"] != "missing")].copy()
     table["age"] = table["level"].astype(float)
-    total = table.groupby("la")["n"].transform("sum").astype(float)
-    table["share"] = 100 * table["n"].astype(float) / total.where(total > 0)
+    table["share"] *= 100
     table = table[table["share"].notna()]
     if table.empty:
         return words_only("Every count is too small to show")

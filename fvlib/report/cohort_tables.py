@@ -9,6 +9,7 @@ import pandas as pd
 
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.profiles import with_shares
 from fvlib.report.register import Register
 from fvlib.report.table_style import (
     ABSENT,
@@ -26,9 +27,8 @@ LA_LEVELS: Final = {"other_programme": "Yes"}  # the others are shares, and aver
 
 def profiles(bundle: Bundle, register: Register) -> gt.GT:
     """Set the cohort's sex and main need, as percentages of each LA's children."""
-    table = bundle.table("profiles").reset_index(drop=True)
-    total = table.groupby(["la", "characteristic"])["n"].transform("sum").astype(float)
-    share = table["n"].astype(float) / total.where(total > 0)
+    table = with_shares(bundle)
+    share = table["share"]
     hidden = masked(table, "n")
     las = la_order(table)
     rows: Rows = []

@@ -208,7 +208,7 @@ def changes(bundle: Bundle, register: Register) -> gt.GT:
     """Set what changed since the previous refresh, by LA: where any change can be shown."""
     table = bundle.table("changes").reset_index(drop=True)
     texts = cell(table, "n").where(masked(table, "n") | table["direction"].isna(), _signed(table))
-    table = table.assign(text=texts, rule=table["rule"].fillna(""))
+    table = table.assign(text=texts, rule=table["rule"].astype(object).fillna(""))
     las = every_la(table)
     rows: Rows = []
     for subject, heading in words.CHANGES.items():

@@ -9,23 +9,24 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A published share: so many of so many, on what day or in the year to it, by whom."""
+    """A published share of all children in need: with how many decimals, on what day, by whom."""
 
-    part: int
-    whole: int
+    share: float
+    decimals: int
     day: date
     source: str
 
-    @property
-    def share(self) -> float:
-        """The part of the whole."""
-        return self.part / self.whole
 
+_DAY: Final = date(2022, 3, 31)
+_DFE: Final = "Department for Education, Children in need, reporting year 2022"
 
-# Children in need at the day whose main need, as assessed, is abuse or neglect.
-ABUSE_OR_NEGLECT: Final = Published(
-    230_830,
-    404_310,
-    date(2022, 3, 31),
-    "Department for Education, Children in need, reporting year 2022",
+# Main need as assessed: 230,830 of 404,310.
+ABUSE_OR_NEGLECT: Final = Published(230_830 / 404_310, 1, _DAY, _DFE)
+MALE: Final = Published(0.54, 0, _DAY, _DFE)
+AGED_1_TO_4: Final = Published(
+    0.15,
+    0,
+    _DAY,
+    "ages: Children\u2019s Commissioner, Latest statistics on children in need in England, from "
+    "the same census",
 )

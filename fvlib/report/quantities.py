@@ -22,6 +22,7 @@ from fvlib import protocol
 from fvlib.report import (
     accounts,
     ipe_accounts,
+    profiles,
     sensitivity_sentences,
     sentences,
     size_study,
@@ -250,7 +251,7 @@ def _tables(bundle: Bundle, strings: dict[str, str], hidden: set[str]) -> None:
     strings["set_aside.summary"] = accounts.set_aside(bundle)
     strings["arrivals.summary"] = accounts.arrivals(bundle)
     strings["missingness.summary"] = accounts.missingness(bundle)
-    strings["plausibility.summary"] = accounts.plausibility(bundle)
+    strings["plausibility.summary"] = profiles.plausibility(bundle)
     strings["withdrawn.summary"] = accounts.withdrawn(bundle)
     strings["changes.summary"] = accounts.changes(bundle)
     strings |= ipe_accounts.strings(bundle)

@@ -385,7 +385,9 @@ UNITS: Final = {
 # Levels whose machine name needs words; codes of the statutory returns have the contract's labels.
 LEVELS: Final[dict[str, dict[str, str]]] = {
     "ethnicity": {entry.code: sentence_case(entry.label) for entry in codes.ETHNICITY.codes},
-    "primary_need": {entry.value: sentence_case(entry.label) for entry in codes.PRIMARY_NEED.codes},
+    "primary_need": {
+        entry.value: sentence_case(apostrophes(entry.label)) for entry in codes.PRIMARY_NEED.codes
+    },
     "sex": {"other": "Other or undetermined"},
     "age_band": {name: f"{name.replace('-', ' to ')} years" for name, _, _ in protocol.AGE_BANDS},
 }

@@ -140,19 +140,28 @@ def test_only_how_many_withdrew_is_told(opened: Open, children: int | None, told
     assert opened(Contents(tables={"withdrawn": table})).q["withdrawn.summary"] == told
 
 
-def test_the_main_need_is_held_against_the_published_figure(opened: Open) -> None:
+def test_the_cohorts_profile_is_held_against_published_figures(opened: Open) -> None:
     rows = [
         ("sefton", "primary_need", "1", 300), ("sefton", "primary_need", "5", 200),
         ("sefton", "primary_need", "missing", 500),  # not told is no need
-        ("coventry", "primary_need", "1", 450), ("coventry", "primary_need", "3", 550),
+        # The two masked levels are part of the whole: 450 of 1,000, and not of the 900 shown.
+        ("coventry", "primary_need", "1", 450), ("coventry", "primary_need", "3", 450),
+        ("coventry", "primary_need", "7", None), ("coventry", "primary_need", "8", None),
         ("solihull", "primary_need", "1", None), ("solihull", "primary_need", "3", 100),
-        ("sefton", "age", "1", 990),
+        ("sefton", "sex", "male", 520), ("sefton", "sex", "female", 480),
+        *(("sefton", "age", str(age), 40) for age in range(18)),
+        *(("coventry", "age", str(age), None if age == 2 else 50) for age in range(18)),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["la", "characteristic", "level", "n"])
     table = table.assign(n_masked=table["n"].isna())
-    told = opened(Contents(tables={"profiles": table})).q["plausibility.summary"]
+    sizes = {"sefton": 1000, "coventry": 1000, "solihull": 110}
+    flow = pd.DataFrame([(la, "cohort", n) for la, n in sizes.items()], columns=["la", "step", "n"])
+    tables = {"profiles": table, "flow": flow.assign(n_masked=False)}
+    told = opened(Contents(tables=tables)).q["plausibility.summary"]
     # 230,830 of 404,310 children in need: 57.1 %
     assert told.startswith(
-        f"By LA, abuse or neglect was the main need of 45.0{N}% to 60.0{N}% of the cohort. Among "
-        f"all children in need in England on 31 March 2022 it was that of 57.1{N}% (Department "
+        f"By LA, 45.0{N}% to 60.0{N}% had abuse or neglect as their main need, 52.0{N}% were male "
+        f"and 16.0{N}% were aged 1 to 4. Among all children in need in England on 31 March 2022, "
+        f"57.1{N}% had abuse or neglect as their main need, 54{N}% were male and 15{N}% were aged "
+        "1 to 4 (Department for Education, Children in need, reporting year 2022; ages: "
     )

@@ -166,6 +166,29 @@ def test_a_decision_never_met_is_left_out(opened: Open) -> None:
     assert [r[1] for r in told] == ["40", MASKED_TEXT]
 
 
+def test_shares_of_a_profile_are_of_the_whole_cohort(opened: Open) -> None:
+    """Where a level is masked the others don't add up to it: 60 of 200, and not of 180."""
+    rows = [("sefton", "sex", "male", 60), ("sefton", "sex", "female", 120),
+            ("sefton", "sex", "other", None), ("sefton", "sex", "missing", None)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["la", "characteristic", "level", "n"])
+    flow = pd.DataFrame({"la": ["sefton"], "step": ["cohort"], "n": [200], "n_masked": [False]})
+    tables = {"profiles": table.assign(n_masked=table["n"].isna()), "flow": flow}
+    report = opened(Contents(tables=tables))
+    assert row(report, "profiles", "Male")[1:] == ["30.0\u00a0%"]
+    assert row(report, "profiles", "Other or undetermined")[1:] == [MASKED_TEXT]
+
+
+def test_rows_all_masked_are_no_nought(opened: Open) -> None:
+    aside = pd.DataFrame(
+        [("sefton", "plans", "not a date", None, True)],
+        columns=["la", "file", "rule", "rows", "rows_masked"],
+    )
+    told = opened(Contents(tables={"set_aside": aside})).q["set_aside.summary"]
+    assert told == (
+        "Rows were set aside under one rule, under each too few to show. They come from Sefton."
+    )
+
+
 def test_an_las_true_zero_is_a_zero(opened: Open) -> None:
     ends = row(opened(), "set_aside", "Ends before it starts")
     assert ends == ["Ends before it starts", "45", "0", "60", "0", "0"]
