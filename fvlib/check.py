@@ -144,7 +144,7 @@ def _headline(counts: pd.DataFrame) -> str:
     total = counts.groupby("outcome")["rows"].sum()
     aside, resolved = int(total.get("set aside", 0)), int(total.get("resolved", 0))
     if aside:
-        return f"{aside:,} rows set aside, {resolved:,} resolved"
+        return f"{aside:,} row{'' if aside == 1 else 's'} set aside, {resolved:,} resolved"
     return f"Clean: no row set aside, {resolved:,} resolved"
 
 

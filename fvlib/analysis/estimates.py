@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from fvlib import protocol
 from fvlib.analysis.fit import Fit, Quantity
+from fvlib.models.imputation import too_few
 from fvlib.models.inference import hochberg, interval, pool_rubin
 
 COLUMNS: Final = (
@@ -113,12 +114,25 @@ def diary(fits: Sequence[Fit]) -> dict[str, Any]:
     warnings = list(dict.fromkeys(text for fit in fits for text in fit.warnings))
     if singular and len(fits) > 1:
         warnings.append(f"singular in {singular} of {len(fits)} imputations")
+    warnings += few_imputations(fits)
     return {
         "converged": all(fit.converged for fit in fits),
         "singular": singular > 0,
         "dropped": "; ".join(dict.fromkeys(name for fit in fits for name in fit.dropped)),
         "warnings": "; ".join(warnings),
     }
+
+
+def few_imputations(fits: Sequence[Fit]) -> list[str]:
+    """Warn where what is tested misses more information than so many imputations make good."""
+    warnings = []
+    for same in zip(*(fit.quantities for fit in fits), strict=True):
+        errors = np.array([q.std_error for q in same])
+        if len(fits) > 1 and same[0].tested and np.isfinite(errors).all():
+            df = float(np.mean([q.df for q in same]))
+            pooled = pool_rubin(np.array([q.estimate for q in same]), errors**2, df)
+            warnings.append(too_few(len(fits), pooled.fmi))
+    return list(filter(None, warnings))
 
 
 def adjust_family(frame: pd.DataFrame) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def notices(bundle: Bundle) -> tuple[Callout, ...]:
         told = words.listing(f"{words.LAS[la]} ({words.file_label(file)})" for la, file in heavy)
         out.append(
             (
-                "caution",
+                "important",
                 "Many rows set aside",
                 f"More than {words.percent(BANNER_SHARE, 0)} of the rows of these files were "
                 f"set aside: {told}. Results that rest on them may change when the files are "

@@ -19,7 +19,8 @@ from scipy.stats import norm, t
 from fvlib import plan, protocol
 from fvlib.analyse import analyse, prepare, sample_rows
 from fvlib.analysis.design import Terms
-from fvlib.analysis.fit import FitFailed
+from fvlib.analysis.estimates import diary
+from fvlib.analysis.fit import Fit, FitFailed, Quantity
 from fvlib.analysis.methods import Pooled, icc_latent, icc_probability
 from fvlib.plan import PLAN, PRIMARY, Analysis
 from fvlib.trial.covariates import missing_too_often
@@ -354,3 +355,19 @@ def test_thirty_children_are_too_few_for_the_model(trial: Any, outcome: str) -> 
     told = status(next(row for row in PLAN if row.id == outcome), trial)
     assert told[0] == "not_yet_estimable"
     assert "no more children, so far, than the model has terms and LAs" in told[1]
+
+
+def test_too_few_imputations_for_what_is_tested_are_warned_of() -> None:
+    """By hand: W = B = 0.01, m = 3, so r = 4/3, df = 2 (7/4)^2 and fmi = (r + 2/(df+3)) / (r+1)."""
+    fmi = (4 / 3 + 2 / (2 * (7 / 4) ** 2 + 3)) / (4 / 3 + 1)
+    assert fmi == pytest.approx(0.6654, abs=1e-4)
+
+    def told(estimates: list[float]) -> str:
+        quantities = [Quantity("treatment", "log_odds", e, 0.1, tested=True) for e in estimates]
+        return str(diary([Fit((quantity,), converged=True) for quantity in quantities])["warnings"])
+
+    assert told([-0.1, 0.0, 0.1]).startswith(
+        "3 imputations are few for a fraction of missing information of 0.67: 67 or more "
+    )
+    assert told([0.1, 0.1, 0.1]) == ""
+    assert told([0.1]) == ""  # complete cases

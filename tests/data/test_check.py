@@ -6,11 +6,13 @@ import io
 import re
 
 import pandas as pd
+import pytest
 from rich.console import Console
 from sent_files import Sender, small_refresh
 from test_load import CASCADES, LA, SET_ASIDE, counts
 
 from fvlib.check import CheckOutcome, check_refresh, summary_table
+from fvlib.cli import main
 from fvlib.data.load import screen_refresh
 from fvlib.data.rules import RULES
 
@@ -38,6 +40,39 @@ def requests(html: str) -> list[str]:
     return [at for at in attributes if not at.startswith("#")] + re.findall(
         r"@import[^;]*|url\([^)]*\)|<(?:script|link|iframe|object|embed)\b[^>]*", html
     )
+
+
+@pytest.mark.parametrize(("plan_type", "code"), [("CIN", 0), ("CP", 1), (None, 2)])
+def test_the_command_exits_as_the_outcome_is(
+    sender: Sender,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    plan_type: str | None,
+    code: int,
+) -> None:
+    """A clean refresh, one with a row set aside, one without a file; the page is there for each."""
+    if plan_type is None:
+        del sender.files[f"{LA}/plans.csv"]
+    else:
+        sender.set_cell(f"{LA}/plans.csv", 1, "plan_type", plan_type)
+    sender.write()
+    (sender.root / "_quarto.yml").write_text("project:\n  type: book\n", encoding="utf-8")
+    (sender.root / "params").mkdir()
+    (sender.root / "params" / "small.yml").write_text(
+        "refresh: small\ndata: data/small\ndata_through: 2024-03-31\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(sender.root)
+    monkeypatch.setattr("sys.argv", ["fv", "check", "small"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    told = capsys.readouterr()
+    assert "Traceback" not in told.err
+    assert ("coventry/plans.csv: missing file" in told.err) == (code == 2)
+    assert ("unknown code" in told.out) == (code == 1)
+    page = sender.root / "_report" / "small" / "check.html"
+    heading = {0: "Clean: no row set aside", 1: "1 row set aside", 2: "Refused"}[code]
+    assert heading in page.read_text(encoding="utf-8")
 
 
 def test_clean(sender: Sender) -> None:

@@ -220,7 +220,7 @@ def test_a_red_banner_names_la_and_file(opened: Open) -> None:
     arrivals = report_bundles.tables(Contents())["arrivals"]
     arrivals["over_limit"] = (arrivals["la"] == "coventry") & (arrivals["file"] == "referrals")
     parts = opened(Contents(tables={"arrivals": arrivals})).notice.parts
-    assert [kind for kind, _, _ in parts] == ["warning", "caution"]
+    assert [kind for kind, _, _ in parts] == ["warning", "important"]
     assert "Coventry (Referrals)" in parts[1][2]
     quiet = opened(Contents(synthetic=False), "quiet").notice
     assert quiet._repr_markdown_() == ""
