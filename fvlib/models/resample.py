@@ -234,7 +234,9 @@ def wild_linear(y: Floats, X: Floats, treatment: int, cluster: Integers) -> Wild
     whole = products.sum(axis=0)
     # Residuals of y and of treatment on the rest, as combinations of the columns and y.
     both = np.zeros((p + 1, 2))
-    both[rest] = -np.linalg.solve(whole[np.ix_(rest, rest)], whole[np.ix_(rest, [p, treatment])])
+    both[rest] = -np.linalg.solve(
+        whole[np.ix_(rest, rest)], whole[np.ix_(rest, np.array([p, treatment]))]
+    )
     both[p, 0] = both[treatment, 1] = 1.0
     with_y, with_x = np.moveaxis(products @ both, -1, 0)
     scores, slopes = with_y @ both[:p, 1], with_x @ both[:p, 1]
