@@ -28,6 +28,7 @@ from fvlib import protocol
 from fvlib.errors import Refusal
 
 REFRESH_NAME: Final = r"^[a-z0-9][a-z0-9-]*$"
+LONGEST_VALUE: Final = 80  # characters of a faulty value that a message shows
 RESERVED_NAMES: Final = frozenset({"quarto"})  # Quarto empties _report/quarto
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -307,6 +308,10 @@ def parse_refresh(text: bytes, where: str, name: str) -> Refresh:
         raise Refusal(f"{where}: not UTF-8; save it as UTF-8 text") from error
     except yaml.YAMLError as error:
         raise Refusal(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError:
+        raise Refusal(
+            f"{where}: brackets within brackets without end; expected `key: value`"
+        ) from None
     if not isinstance(content, dict):
         raise Refusal(f"{where}: expected keys such as `refresh: {name}` and `data_through: ...`")
     try:
@@ -319,7 +324,16 @@ def parse_refresh(text: bytes, where: str, name: str) -> Refresh:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """YAML keeps the last of two equal keys in silence; a params file must not."""
+    """YAML keeps the last of two equal keys in silence; a params file must not.
+
+    Nor does it need aliases, by which a small file unfolds without end.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+            alias = self.peek_event().anchor  # type: ignore[no-untyped-call]
+            raise yaml.YAMLError(f"an alias, *{alias}; write the value out")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -341,6 +355,11 @@ def _known_las(names: Iterable[str]) -> None:
         raise ValueError(f"unknown LA {', '.join(unknown)}; expected {', '.join(protocol.LA_KEYS)}")
 
 
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]} ..."
+
+
 def _told(error: ValidationError, where: str) -> str:
     lines = []
     for fault in error.errors():
@@ -351,7 +370,11 @@ def _told(error: ValidationError, where: str) -> str:
             lines.append(f"{key}: missing, and required")
         else:
             told = fault["msg"].removeprefix("Value error, ")
-            value = f" (value: {fault['input']!r})" if not isinstance(fault["input"], dict) else ""
+            value = (
+                f" (value: {_short(fault['input'])})"
+                if not isinstance(fault["input"], dict)
+                else ""
+            )
             lines.append(f"{key}: {told}{value}")
     head = f"{where}: {len(lines)} thing{'s' if len(lines) > 1 else ''} to correct"
     return "\n".join([head, *(f"  {line}" for line in lines)])

@@ -83,6 +83,8 @@ def test_a_moved_live_date_overrides_the_protocol_s_with_its_reason() -> None:
         (GOOD + "cost: {per_looked_after_child: 5, low: 6, high: 7}", ["cost", "low <="]),
         ("- a list", ["expected keys"]),
         ("refresh: [", ["not valid YAML"]),
+        (GOOD + "seed: " + "[" * 5000, ["brackets within brackets,"]),
+        (GOOD + "seed: &a [*a]", ["alias", "*a", "write the value out"]),
         (GOOD.replace("refresh: 2024-04", "refresh: 2024-05"), ["file's own name"]),
     ],
 )
@@ -94,6 +96,12 @@ def test_faults_are_told_with_key_value_and_what_was_expected(text: str, words: 
         assert word in message, message
     assert "params/2024-04.yml" in message
     assert "pydantic" not in message
+
+
+def test_a_long_value_is_shown_in_part() -> None:
+    message = refused(GOOD + "seed: " + "y" * 100_000)
+    assert "'yyyy" in message
+    assert len(message) < 300
 
 
 def test_every_fault_stands_in_one_message() -> None:
