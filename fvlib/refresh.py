@@ -330,7 +330,7 @@ class _UniqueKeys(yaml.SafeLoader):
     """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+        if self.check_event(yaml.AliasEvent):
             alias = self.peek_event().anchor  # type: ignore[no-untyped-call]
             raise yaml.YAMLError(f"an alias, *{alias}; write the value out")
         return super().compose_node(parent, index)

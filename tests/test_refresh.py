@@ -83,7 +83,7 @@ def test_a_moved_live_date_overrides_the_protocol_s_with_its_reason() -> None:
         (GOOD + "cost: {per_looked_after_child: 5, low: 6, high: 7}", ["cost", "low <="]),
         ("- a list", ["expected keys"]),
         ("refresh: [", ["not valid YAML"]),
-        (GOOD + "seed: " + "[" * 5000, ["brackets within brackets,"]),
+        (GOOD + "seed: " + "[" * 5000, ["brackets within brackets"]),
         (GOOD + "seed: &a [*a]", ["alias", "*a", "write the value out"]),
         (GOOD.replace("refresh: 2024-04", "refresh: 2024-05"), ["file's own name"]),
     ],
