@@ -87,7 +87,8 @@ def validate(parts: list[Screened], refresh: Refresh) -> FileValidation:
         {
             "rule": list(steps),
             "columns": [_named(of_rule) for of_rule in steps.values()],
-            "rows": [int(failed[at]) for at in range(1, len(steps) + 1)],
+            # None: pointblank has no count of a file without rows.
+            "rows": [int(failed[at] or 0) for at in range(1, len(steps) + 1)],
         }
     )
     return FileValidation(spec.name, counts, _html(plan, spec))

@@ -86,6 +86,14 @@ def test_clean(sender: Sender) -> None:
     assert requests(outcome.html) == []
 
 
+def test_a_header_alone_is_an_empty_file_and_fine(sender: Sender) -> None:
+    for path in sender.files:
+        sender.edit(path, lambda text: text.partition("\n")[0] + "\n")
+    outcome = checked(sender)
+    assert (outcome.exit_code, outcome.message) == (0, "")
+    assert all(f"{path.rpartition('/')[2][:-4]}" in outcome.html for path in sender.files)
+
+
 def test_rows_set_aside(sender: Sender) -> None:
     sender.set_cell(f"{LA}/plans.csv", 1, "plan_type", PLANTED)
     outcome = checked(sender)
