@@ -129,8 +129,8 @@ def few_imputations(fits: Sequence[Fit]) -> list[str]:
     for same in zip(*(fit.quantities for fit in fits), strict=True):
         errors = np.array([q.std_error for q in same])
         if len(fits) > 1 and same[0].tested and np.isfinite(errors).all():
-            df = float(np.mean([q.df for q in same]))
-            pooled = pool_rubin(np.array([q.estimate for q in same]), errors**2, df)
+            # Without the few degrees of freedom of five LAs, which no imputation makes good.
+            pooled = pool_rubin(np.array([q.estimate for q in same]), errors**2, np.inf)
             warnings.append(too_few(len(fits), pooled.fmi))
     return list(filter(None, warnings))
 

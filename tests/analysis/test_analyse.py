@@ -362,12 +362,13 @@ def test_too_few_imputations_for_what_is_tested_are_warned_of() -> None:
     fmi = (4 / 3 + 2 / (2 * (7 / 4) ** 2 + 3)) / (4 / 3 + 1)
     assert fmi == pytest.approx(0.6654, abs=1e-4)
 
-    def told(estimates: list[float]) -> str:
-        quantities = [Quantity("treatment", "log_odds", e, 0.1, tested=True) for e in estimates]
+    def told(estimates: list[float], df: float = np.inf) -> str:
+        quantities = [Quantity("treatment", "log_odds", e, 0.1, df, tested=True) for e in estimates]
         return str(diary([Fit((quantity,), converged=True) for quantity in quantities])["warnings"])
 
     assert told([-0.1, 0.0, 0.1]).startswith(
         "3 imputations are few for a fraction of missing information of 0.67: 67 or more "
     )
     assert told([0.1, 0.1, 0.1]) == ""
+    assert told([0.1, 0.1, 0.1], df=3.0) == ""  # few LAs are no missing information
     assert told([0.1]) == ""  # complete cases
