@@ -118,7 +118,12 @@ def bundle_of(
     if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
         frame[["p_value", "p_adjusted"]] = float("nan")
     main = disclosure.CountTable(
-        frame, counts=("n", "events"), parts={"events": "n"}, persons={"n": estimates.PERSONS}
+        frame,
+        counts=("n", "events"),
+        parts={"events": "n"},
+        persons={"n": estimates.PERSONS},
+        # Whom one analysis leaves out of another's children would be told by subtraction.
+        running=disclosure.Running(by=("outcome",), counts=("n", "events")),
     )
     shared_margins = systems(tables, trial)
     previous = _previous(refresh, root)

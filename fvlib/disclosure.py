@@ -53,7 +53,7 @@ class Margin:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Counts that run on from row to row, so that two rows' difference counts persons too.
+    """Counts of much the same persons row after row: two rows' difference counts persons too.
 
     Attributes
     ----------
@@ -98,8 +98,8 @@ class CountTable:
     margins
         Rows that add up to a total: no masked cell is left that the others would give back.
     running
-        Counts that run on over time: one that differs by a small count from the last one shown
-        is masked.
+        Counts of much the same persons: one that differs by a small count from one shown before
+        it is masked.
     exempt
         A column, not released, of rows whose counts are no persons' (posts, services): they pass
         as they are.
@@ -309,15 +309,15 @@ def _equations(frame: pd.DataFrame, margin: Margin) -> list[tuple[int | None, np
 def _mask_small_steps(
     count: pd.Series, mask: np.ndarray, places: np.ndarray, rule: Disclosure
 ) -> None:
-    """Mask a count that lies a small step from the last one shown before it."""
-    last = None
+    """Mask a count that lies a small step from one shown before it."""
+    shown: list[float] = []
     for place in places:
         if mask[place] or pd.isna(count[place]):
             continue
-        if last is not None and 0 < abs(count[place] - last) < rule.threshold:
+        if any(0 < abs(count[place] - other) < rule.threshold for other in shown):
             mask[place] = True
         else:
-            last = count[place]
+            shown.append(count[place])
 
 
 def _complement(
