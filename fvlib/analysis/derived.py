@@ -37,7 +37,9 @@ def estimate_of(rows: Rows, scale: str, term: str = TREATMENT) -> Mapping[str, A
     for row in rows:
         if row.get("term") == term and row.get("scale") == scale:
             return row
-    raise NotEstimable(f"{rows[0]['analysis']} is not estimated on the scale {scale}")
+    raise NotEstimable(
+        f"it is made from {rows[0]['analysis']}, which has no estimate to make it from"
+    )
 
 
 def triangulate(results: Mapping[str, Rows], trial: Trial) -> Combined:

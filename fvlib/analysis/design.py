@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -288,6 +289,30 @@ def _in_span(frame: pd.DataFrame, la_terms: tuple[str, ...]) -> bool:
         np.linalg.matrix_rank(np.column_stack([without, cells["treated"].to_numpy(np.float64)]))
         == np.linalg.matrix_rank(without)
     )
+
+
+def in_words(text: str, within: str = "periods in an LA") -> str:
+    """Say what a fit reports, of groups and columns, in the trial's words.
+
+    Parameters
+    ----------
+    text
+        A warning or a reason of `fvlib.models`, or a column's name.
+    within
+        What its subgroups are.
+    """
+    for pattern, words in (
+        (r"\bsubgroups\b", within),
+        (r"\bunits\b", "children"),
+        (r"\bgroups\b", "LAs"),
+        (r"\bone group\b", "one LA"),
+        (r"\bperiod\[(\d+)\]", r"period \1"),
+        (rf"\b{TREATMENT}_m(\d+)\b", r"treatment \1 periods after go-live"),
+        (rf"\b{TREATMENT}_(high|low)\b", r"treatment at \1 readiness"),
+        (r"^singular: ", ""),
+    ):
+        text = re.sub(pattern, words, text)
+    return re.sub(r"\bla\[(\d)\]", lambda at: protocol.LOCAL_AUTHORITIES[int(at[1])].name, text)
 
 
 def small_ethnicities(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ def diary(fits: Sequence[Fit]) -> dict[str, Any]:
     singular = sum(fit.singular for fit in fits)
     warnings = list(dict.fromkeys(text for fit in fits for text in fit.warnings))
     if singular and len(fits) > 1:
-        warnings.append(f"singular in {singular} of {len(fits)} imputations")
+        warnings.append(f"a standard deviation at zero in {singular} of {len(fits)} imputations")
     warnings += few_imputations(fits)
     return {
         "converged": all(fit.converged for fit in fits),

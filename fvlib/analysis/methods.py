@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from fvlib.analysis import estimates
-from fvlib.analysis.design import TREATMENT, Design, Floats
+from fvlib.analysis.design import TREATMENT, Design, Floats, in_words
 from fvlib.analysis.fit import Alike, Combined, EachRow, Fit, FitFailed, Quantity
 from fvlib.models.mixed import (
     LinearFit,
@@ -101,7 +101,8 @@ class LinearRepeated(Pooled):
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_linear`."""
         fit = fitted_linear(design, subgroups=design.child, start=start)
-        return told(fit, (difference(fit), *_spreads(fit, ("la_sd", "child_sd", "residual_sd"))))
+        spreads = _spreads(fit, ("la_sd", "child_sd", "residual_sd"))
+        return told(fit, (difference(fit), *spreads), within="children")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def fitted_linear(
             protected=design.protected,
         )
     except Unidentified as reason:
-        raise FitFailed(str(reason)) from reason
+        raise FitFailed(in_words(str(reason))) from reason
 
 
 def difference(fit: LinearFit) -> Quantity:
@@ -232,17 +233,17 @@ def fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:
             protected=design.protected,
         )
     except (Separation, Unidentified) as reason:
-        raise FitFailed(str(reason)) from reason
+        raise FitFailed(in_words(str(reason))) from reason
 
 
-def told(fit: MixedFit, quantities: tuple[Quantity, ...]) -> Fit:
-    """Put a fit's numbers together with its diary."""
+def told(fit: MixedFit, quantities: tuple[Quantity, ...], within: str = "periods in an LA") -> Fit:
+    """Put a fit's numbers together with its diary; `within` is what its subgroups are."""
     return Fit(
         quantities=quantities,
         converged=fit.converged,
         singular=fit.singular,
         dropped=reasons(fit),
-        warnings=fit.warnings,
+        warnings=tuple(in_words(text, within) for text in fit.warnings),
         la_intercepts={
             int(la): (float(mode), float(sd))
             for la, mode, sd in zip(fit.group_labels, fit.modes, fit.mode_sds, strict=True)
@@ -276,7 +277,8 @@ def _effect(
 def reasons(fit: MixedFit) -> tuple[str, ...]:
     """Name what a fit left out, each with its reason in brackets."""
     return tuple(
-        f"{name} ({reason})" for name, reason in zip(fit.dropped, fit.dropped_reasons, strict=True)
+        f"{in_words(name)} ({reason})"
+        for name, reason in zip(fit.dropped, fit.dropped_reasons, strict=True)
     )
 
 

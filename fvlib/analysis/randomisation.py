@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 
 from fvlib import protocol
 from fvlib.analysis import estimates
-from fvlib.analysis.design import TREATMENT, Codes, Design, Floats
+from fvlib.analysis.design import TREATMENT, Codes, Design, Floats, in_words
 from fvlib.analysis.fit import Alike, Combined, EachRow, Fit, FitFailed
 from fvlib.analysis.methods import fitted, reasons
 from fvlib.analysis.shares_and_days import with_las
@@ -116,7 +116,7 @@ def _logistic_scores(
             combinations=combinations,
         )
     except (Separation, Unidentified) as reason:
-        raise FitFailed(str(reason)) from reason
+        raise FitFailed(in_words(str(reason))) from reason
     return _Scored(found.alike, found.group_scores, found.fit)
 
 
@@ -138,7 +138,7 @@ def _linear_scores(
             protected=null.protected,
         )
     except Unidentified as reason:
-        raise FitFailed(str(reason)) from reason
+        raise FitFailed(in_words(str(reason))) from reason
     dropped = [name for name in null.names if name not in fit.names]
     X = null.with_columns({}, without=dropped).X if dropped else null.X
     leaf, labels = pd.factorize(design.child if repeated else design.la, sort=True)
@@ -240,7 +240,7 @@ class Permutation:
             least = float(np.isclose(np.abs(drawn), np.abs(drawn).max()).mean())
             rows.append(row)
             tables.append(_drawn(scheme, slots[chosen], drawn, las))
-            notes.append(f"smallest p of the {len(chosen)} orders {kept} {least:.4f}")
+            notes.append(f"{least:.3f} is the smallest p that {len(chosen)} orders {kept} can give")
         for z in (z for fit in fits for z in fit.draws[4]):
             tables[0]["refitted"] = z
             rows.append(
@@ -251,7 +251,7 @@ class Permutation:
                     "p_value": share_as_extreme(z, float(z[0])),
                 }
             )
-            notes.append("refits of one complete data set")
+            notes.append("one complete data set was fitted again under each of the 12 orders")
         bends = [bend for fit in fits for bend in fit.draws[3]]
         if bends:
             low, high = _limits(np.mean(bends, axis=0), statistics[within])
@@ -393,7 +393,7 @@ def _bootstrapped(
     """Put the bootstrap's answer in rows; an interval without an end within reach has none."""
     p, statistic, draws = test
     clusters = round(math.log(len(draws), len(WEBB_WEIGHTS)))
-    notes = [f"wild bootstrap: {len(draws)} draws enumerated; {clusters} clusters are few"]
+    notes = [f"all {len(draws):,} draws of the weights; {clusters} clusters are few"]
     if not np.isfinite(limits).all():
         notes.append("its interval has no end within reach")
         limits = (math.nan, math.nan)
@@ -463,7 +463,7 @@ class WithinPeriod(EachRow):
             "estimate": float(drawn[0]),
             "p_value": share_as_extreme(drawn, float(drawn[0])),
         }
-        note = f"91.7 % interval and p from {len(slots)} orders; unadjusted for covariates"
+        note = f"91.7 % interval and p from {len(slots)} orders; not adjusted for covariates"
         if np.isfinite([low, high]).all():
             row |= {"ci_low": low, "ci_high": high}
         else:  # few periods observed: no effect within reach is ruled out

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import expit, ndtr
 from scipy.stats import norm
 
-from fvlib.analysis.design import TREATMENT, Design, Floats
+from fvlib.analysis.design import TREATMENT, Design, Floats, in_words
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
 from fvlib.analysis.methods import (
     Pooled,
@@ -53,7 +53,7 @@ class Hurdle(Pooled):
             fit,
             converged=first.converged and second.converged,
             singular=first.singular or second.singular,
-            warnings=(*first.warnings, *second.warnings),
+            warnings=(*fit.warnings, *told(second, ()).warnings),
         )
 
 
@@ -113,7 +113,8 @@ def with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
         raise FitFailed("treatment can't be told apart from LA and period")
     dropped = tuple(name for name in wide.names if name not in kept)
     full = wide.with_columns({}, without=dropped)
-    return full.X, full.names.index(TREATMENT), tuple(f"{name} (collinear)" for name in dropped)
+    left_out = tuple(f"{in_words(name)} (collinear)" for name in dropped)
+    return full.X, full.names.index(TREATMENT), left_out
 
 
 @dataclass(frozen=True, slots=True)

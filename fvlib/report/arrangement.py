@@ -8,11 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import pandas as pd
+
 from fvlib import protocol
 from fvlib.report import sentences, words
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import ESTIMATED, Bundle
 
 BESIDE: Final = "Beside the primary analysis"
+# What stands for an analysis of several effects beside those with one: X5's average.
+AVERAGED: Final = {"X5": "time_averaged"}
+COMPARED: Final = ("odds_ratio", "risk_difference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +39,34 @@ def arranged(bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME) -> tuple[G
     groups = [Group(main, (outcome,)), Group(BESIDE, tuple(beside))]
     for role in words.in_order(rows["role"].astype(str), words.ROLES):
         names = words.in_order(rows.loc[rows["role"] == role, "analysis"], words.ANALYSES)
+        names = [name for name in names if _stands(bundle, name)]
         groups.append(Group(words.label(words.ROLES, role), tuple(names)))
-    return tuple(groups)
+    return tuple(group for group in groups if group.analyses)
+
+
+def comparable(bundle: Bundle, name: str, scale: str) -> pd.Series | None:
+    """Return what of an analysis can be set beside the primary effect: its own, or its average."""
+    found = bundle.effect(name, scale)
+    if found is None and scale == "odds_ratio" and name in AVERAGED:
+        return bundle.ratio(name, AVERAGED[name])
+    return found
+
+
+def apart(bundle: Bundle) -> list[str]:
+    """Name the primary outcome's analyses whose results are on other scales than its effect."""
+    rows = bundle.estimates[bundle.estimates["outcome"] == protocol.PRIMARY_OUTCOME]
+    names = words.in_order(rows["analysis"].astype(str), words.ANALYSES)
+    test = sentences.permutation_of(protocol.PRIMARY_OUTCOME)
+    return [name for name in names if name != test and not _stands(bundle, name)]
+
+
+def _stands(bundle: Bundle, name: str) -> bool:
+    """Whether an analysis has an effect to compare, or a reason why it has no result."""
+    has_one = any(comparable(bundle, name, scale) is not None for scale in COMPARED)
+    return has_one or bundle.status(name)[0] != ESTIMATED
+
+
+def label(bundle: Bundle, name: str) -> str:
+    """Name an analysis; say so where an average stands for it."""
+    averaged = name in AVERAGED and bundle.status(name)[0] == ESTIMATED
+    return "Average over time since go-live" if averaged else bundle.label(name)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.report import sentences, words
-from fvlib.report.arrangement import arranged
+from fvlib.report.arrangement import arranged, comparable, label
 from fvlib.report.bundle import ESTIMATED, Bundle
 from fvlib.report.canvas import Canvas
 from fvlib.report.plot_style import (
@@ -104,8 +104,8 @@ def laid_out(bundle: Bundle, most_groups: int | None = None) -> tuple[Canvas, fl
     canvas = Canvas()
     for place, (name, heading) in enumerate(rows):
         y = -HEAD - ROW * (place + 0.5)
-        label = name if heading else shorten(bundle.label(name), LONGEST, placeholder=ELLIPSIS)
-        canvas.text(0.0 if heading else INDENT, y, label, bold=heading)
+        told = name if heading else shorten(label(bundle, name), LONGEST, placeholder=ELLIPSIS)
+        canvas.text(0.0 if heading else INDENT, y, told, bold=heading)
     effects = [
         (name, -HEAD - ROW * (place + 0.5)) for place, (name, top) in enumerate(rows) if not top
     ]
@@ -155,7 +155,7 @@ Values = tuple[float, float, float]  # estimate, low, high
 
 
 def _on_axis(bundle: Bundle, panel: Panel, name: str) -> Values | None:
-    row = bundle.effect(name, panel.scale)
+    row = comparable(bundle, name, panel.scale)
     if row is None:
         return None
     estimate, low, high = (row[c] for c in ("estimate", "ci_low", "ci_high"))
@@ -168,7 +168,7 @@ def _on_axis(bundle: Bundle, panel: Panel, name: str) -> Values | None:
 
 def _draw_row(canvas: Canvas, bundle: Bundle, axis: Axis, name: str, y: float) -> None:
     panel = axis.panel
-    row, values = bundle.effect(name, panel.scale), _on_axis(bundle, panel, name)
+    row, values = comparable(bundle, name, panel.scale), _on_axis(bundle, panel, name)
     small: dict[str, Any] = {"ha": "right", "size": TEXT - 0.5}
     if row is None or values is None:
         if panel is PANELS[0]:

@@ -16,7 +16,7 @@ from fvlib.report import data_tables, sentences, words
 from fvlib.report.bundle import ESTIMATED, P_ONLY, Bundle
 from fvlib.report.register import Register
 from fvlib.report.result_tables import with_interval
-from fvlib.report.table_style import ABSENT, Rows, cell, count_notes, house
+from fvlib.report.table_style import ABSENT, YES_NO, Rows, cell, count_notes, house
 
 EFFECT_SCALES: Final = ("odds_ratio", "mean_difference", "risk_difference", "pounds")
 # Set off from the outcome it belongs to.
@@ -130,7 +130,7 @@ def specification(bundle: Bundle, register: Register) -> gt.GT:
             )
     labels = {
         "analysis": "", "outcome": "On", "changes": "What changes", "n": "n", "events": "Events",
-        "estimate": "Estimate", "fit": "Fit",
+        "estimate": "Estimate", "converged": "Converged", "notes": "Notes",
     }  # fmt: skip
     notes = [
         f"Odds ratio, or for S3 and S6 the difference in means, with {words.confidence_level()} "
@@ -155,7 +155,7 @@ def _analysis_label(bundle: Bundle, name: str) -> str:
 def _specified(
     bundle: Bundle, name: str, mine: pd.DataFrame, letters: dict[str, str]
 ) -> dict[str, str]:
-    """Write one analysis's counts, estimate and fit; remarks stand once, under a letter."""
+    """Write one analysis's counts and estimate; remarks stand once, under a letter."""
     first = mine.iloc[[0]]
     status, reason = bundle.status(name)
     row = {"n": cell(first, "n").iloc[0], "events": cell(first, "events").iloc[0]}
@@ -166,13 +166,11 @@ def _specified(
     if status != ESTIMATED:
         texts = [words.readable(reason)]
     marks = [letters.setdefault(text, _letter(len(letters))) for text in texts]
-    fit = "converged" if first["converged"].iloc[0] else "did not converge"
-    if first["singular"].iloc[0]:
-        fit += ", variance at zero"
-    if status != ESTIMATED:
-        fit = words.label(words.STATUSES, status)
-    row["fit"] = f"{fit} ({', '.join(marks)})" if marks else fit
+    row["converged"] = YES_NO[bool(first["converged"].iloc[0])]
+    row["notes"] = ", ".join(marks) or ABSENT
     row["estimate"] = _estimate(bundle, name, mine)
+    if status != ESTIMATED:
+        row |= {"converged": ABSENT, "estimate": words.label(words.STATUSES, status)}
     return row
 
 
@@ -180,12 +178,14 @@ def _estimate(bundle: Bundle, name: str, mine: pd.DataFrame) -> str:
     if bundle.effect(name) is not None:
         scale = _scale(bundle, name)
         told = with_interval(bundle.effect(name, scale), scale, str(mine["outcome"].iloc[0]))
-        told = told.replace(f"{words.NO_BREAK}million", "m")
+        # The interval may stand on a line of its own: there are many columns.
+        told = told.replace(f"{words.NO_BREAK}million", "m").replace(f"{words.NO_BREAK}(", " (")
         return f"{told} pp" if scale == "risk_difference" else told
     for term, what in SUMMARIES.items():
         summary = bundle.ratio(name, term)
         if summary is not None:
-            return f"{what} {with_interval(summary, 'odds_ratio')}"
+            told = with_interval(summary, "odds_ratio").replace(f"{words.NO_BREAK}(", " (")
+            return f"{what} {told}"
     ends = [bundle.ratio(name, term) for term in ("lowest", "highest")]
     if ends[0] is not None and ends[1] is not None:
         return " to ".join(words.ratio(float(end["estimate"])) for end in ends if end is not None)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.report import sentences, words
-from fvlib.report.arrangement import arranged
+from fvlib.report.arrangement import COMPARED, apart, arranged, comparable, label
 from fvlib.report.bundle import ESTIMATED, Bundle
 from fvlib.report.register import Register
 from fvlib.report.table_style import ABSENT, Rows, cell, count_notes, house
@@ -135,6 +135,7 @@ def analyses(bundle: Bundle, register: Register) -> gt.GT:
     notes = [
         f"In brackets: {words.confidence_level()} confidence interval. The analyses share their "
         "children, so that agreement among them is no repeated evidence.",
+        *_elsewhere(bundle),
         *count_notes(bundle, pd.Series([row[c] for row in rows for c in ("n", "events")])),
         *register.notes(names),
     ]
@@ -144,10 +145,18 @@ def analyses(bundle: Bundle, register: Register) -> gt.GT:
     )  # fmt: skip
 
 
+def _elsewhere(bundle: Bundle) -> list[str]:
+    """Say which analyses have results that can't stand in this table's columns."""
+    names = [words.in_sentence(bundle.label(name)) for name in apart(bundle)]
+    if not names:
+        return []
+    return [f"In the chapter on sensitivity, on scales of their own: {words.listing(names)}."]
+
+
 def _analysis_row(bundle: Bundle, register: Register, name: str) -> dict[str, str]:
     row = dict.fromkeys(("n", "events", "odds_ratio", "risk_difference", "p"), ABSENT)
-    row["analysis"] = bundle.label(name) + register.marks(name)
-    main = bundle.effect(name)
+    row["analysis"] = label(bundle, name) + register.marks(name)
+    main = next((r for s in COMPARED if (r := comparable(bundle, name, s)) is not None), None)
     if main is None:
         p = sentences.permutation_p(bundle, protocol.PRIMARY_OUTCOME)
         if name == sentences.permutation_of(protocol.PRIMARY_OUTCOME) and p is not None:
@@ -155,8 +164,8 @@ def _analysis_row(bundle: Bundle, register: Register, name: str) -> dict[str, st
         return row | {"odds_ratio": words.label(words.STATUSES, bundle.status(name)[0])}
     for column in ("n", "events"):
         row[column] = cell(main.to_frame().T, column).iloc[0]
-    for scale in ("odds_ratio", "risk_difference"):
-        row[scale] = with_interval(bundle.effect(name, scale), scale)
+    for scale in COMPARED:
+        row[scale] = with_interval(comparable(bundle, name, scale), scale)
     if pd.notna(main["p_value"]):
         row["p"] = _bare(words.p_value(main["p_value"]))
     return row

@@ -175,10 +175,10 @@ def plain(name: str) -> str:
 
 
 def readable(text: str) -> str:
-    """Put labels for machine names: `uasc[yes]` is unaccompanied ... yes, CHNE Chinese."""
+    """Put labels for machine names: `uasc[yes]` is unaccompanied ...: yes, CHNE Chinese."""
     for name in sorted(COVARIATES, key=len, reverse=True):
         shown = in_sentence(COVARIATES[name])
-        text = re.sub(rf"\b{name}\[([^\]]*)\]", rf"{shown} \1", text)
+        text = re.sub(rf"\b{name}\[([^\]]*)\]", rf"{shown}: \1", text)
         text = re.sub(rf"\b{name}\b", shown, text)
     groups = LEVELS["ethnicity"]
     text = re.sub(r"\b[A-Z]{4}\b", lambda code: groups.get(code[0], code[0]), text)
@@ -188,10 +188,12 @@ def readable(text: str) -> str:
 def remarks(text: str) -> str:
     """Write a fit's remarks, `;` between them, those with the same reason in brackets as one."""
     grouped: dict[str, list[str]] = {}
-    for item in text.split("; "):
+    for place, item in enumerate(text.split("; ")):
         what, bracket, reason = item.partition(" (")
-        grouped.setdefault(bracket + reason, []).append(readable(what))
-    return "; ".join(listing(items) + reason for reason, items in grouped.items())
+        grouped.setdefault(bracket + reason or str(place), []).append(readable(what))
+    return "; ".join(
+        listing(items) + ("" if reason.isdigit() else reason) for reason, items in grouped.items()
+    )
 
 
 def in_sentence(label: str) -> str:
@@ -323,7 +325,7 @@ ANALYSES: Final = {
     "s4-composite": "S4 over the whole cohort",
     "s5-composite": "S5 over the whole cohort",
     "two-limit-tobit": "Tobit model with two limits",
-    "within-period": "Within-period LA summaries",
+    "within-period": f"Within-period means ({percent(11 / 12)} CI)",
     **{
         f"missing-odds-{name}": f"Missing values: odds \u00d7 {told}"
         for name, told in (

@@ -18,7 +18,7 @@ from scipy.stats import norm, t
 
 from fvlib import plan, protocol
 from fvlib.analyse import analyse, prepare, sample_rows
-from fvlib.analysis.design import Terms
+from fvlib.analysis.design import Terms, in_words
 from fvlib.analysis.estimates import diary
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
 from fvlib.analysis.methods import Pooled, icc_latent, icc_probability
@@ -180,7 +180,7 @@ def test_a_period_without_events_fails_by_the_plan_s_rule(trial: Any) -> None:
     trial.outcomes["P1"].loc[late, "value"] = 0.0
     told = status(BARE, trial)
     assert told[0] == "failed"
-    assert "period[5]" in told[1]
+    assert "period 5: the outcome never" in told[1]
 
 
 def test_a_row_that_breaks_is_a_row_with_a_reason_and_no_value(trial: Any) -> None:
@@ -196,6 +196,21 @@ def test_a_row_that_breaks_is_a_row_with_a_reason_and_no_value(trial: Any) -> No
             raise FitFailed("treatment: no finite estimate")
 
     assert status(replace(BARE, method=Stuck()), trial)[1] == "treatment: no finite estimate"
+
+
+def test_what_a_fit_reports_is_said_in_the_trial_s_words() -> None:
+    for text, told in {
+        "singular: the standard deviation of the subgroups is zero": "the standard deviation of "
+        "the periods in an LA is zero",
+        "the outcome never or always happens in 1 of 5 groups": "the outcome never or always "
+        "happens in 1 of 5 LAs",
+        "period[3]: no finite estimate": "period 3: no finite estimate",
+        "treatment_m4": "treatment 4 periods after go-live",
+        "la[4]": "Sefton",
+    }.items():
+        assert in_words(text) == told
+    singular = "singular: the standard deviation of the subgroups is zero"
+    assert in_words(singular, "children") == "the standard deviation of the children is zero"
 
 
 def test_icc_on_the_probability_scale_is_the_ratio_of_variances() -> None:

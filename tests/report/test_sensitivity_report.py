@@ -9,7 +9,7 @@ import pytest
 from report_bundles import Contents, first_slice, fitted, linear, permutation, without_result
 from test_tables import cells
 
-from fvlib.report import cohort_plots, sensitivity_plots, sensitivity_sentences
+from fvlib.report import cohort_plots, forest_plot, sensitivity_plots, sensitivity_sentences
 from fvlib.report.report import Report
 from fvlib.report.table_style import MASKED_TEXT
 
@@ -138,6 +138,40 @@ def test_readiness_tells_both_groups_and_no_verdict(opened: Open) -> None:
     assert "1.11 " in told
     assert "over the second is 0.45 " in told
     assert "no result" not in told
+
+
+def test_analyses_side_by_side_have_one_effect_or_a_reason(opened: Open) -> None:
+    rows = first_slice() + exposure_rows() + without_result("X6", "not_yet_estimable", "dates")
+    rows.append(fitted("X13", -0.8, 0.1, role="exploratory")[0] | {"term": "interaction"})
+    report = opened(Contents(rows=rows))
+    body = {r[0]: r for r in cells(report, "analyses") if len(r) > 1}
+    # exp(-0.2); the interaction is a ratio of two effects, and no effect itself
+    assert next(r for k, r in body.items() if k.startswith("Average over time"))[3].startswith(
+        "0.82"
+    )
+    assert body["Embedding period left out"][3] == "not yet estimable"
+    assert not any(k.startswith("Interaction") for k in body)
+    notes = [r[0] for r in cells(report, "analyses") if len(r) == 1]
+    assert "In the chapter on sensitivity, on scales of their own: interaction with readiness." in (
+        notes
+    )
+    drawn = [text["label"] for text in forest_plot.laid_out(report.bundle)[0].texts]
+    assert "Average over time since go-live" in drawn
+    assert any(label.startswith("0.82") for label in drawn)
+    assert "Interaction with readiness" not in drawn
+
+
+def test_the_specification_tells_convergence_and_notes_apart(opened: Open) -> None:
+    rows = first_slice() + fitted("X1", -0.05, 0.1, role="sensitivity")
+    for line in rows:
+        if line["analysis"] == "X1":
+            line["warnings"] = "the standard deviation of the LAs is zero; five LAs are few"
+    rows += without_result("X6", "failed", "period 4: no finite estimate")
+    report = opened(Contents(rows=rows))
+    body = {r[0]: r for r in cells(report, "specification")}
+    assert body["Half-time exposure"][-2:] == ["yes", "a"]
+    assert body["Embedding period left out"][-3:] == ["could not be estimated", "\u2013", "b"]
+    assert "a: The standard deviation of the LAs is zero; five LAs are few." in body
 
 
 def tipped(tipping: float | None) -> Contents:
