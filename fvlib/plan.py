@@ -14,6 +14,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from fvlib import protocol
+from fvlib.analysis.bootstrap import LinearWildBootstrap, WildBootstrap
 from fvlib.analysis.derived import Rows, implied_savings, tipping_point, triangulate
 from fvlib.analysis.design import Terms
 from fvlib.analysis.effects import ByExposure, ByReadiness
@@ -28,12 +29,7 @@ from fvlib.analysis.methods import (
     LogisticMixed,
     LogisticNested,
 )
-from fvlib.analysis.randomisation import (
-    LinearWildBootstrap,
-    Permutation,
-    WildBootstrap,
-    WithinPeriod,
-)
+from fvlib.analysis.permutation import Permutation, WithinPeriod
 from fvlib.analysis.samples import (
     everyone,
     first_referral_only,

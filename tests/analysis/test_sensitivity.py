@@ -23,7 +23,7 @@ from fvlib.analysis.derived import tipping_point
 from fvlib.analysis.design import Terms, counted
 from fvlib.analysis.effects import constancy
 from fvlib.analysis.fit import FitFailed
-from fvlib.analysis.randomisation import _coefficients
+from fvlib.analysis.permutation import _coefficients
 from fvlib.analysis.shares_and_days import _expected_days
 from fvlib.imputations import riskier, shifted_odds
 from fvlib.models.mixed import ScoreTest, fit_linear, fit_logistic, score_test

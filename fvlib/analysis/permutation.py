@@ -1,42 +1,23 @@
-"""Inference from the design: orders of roll-out (X4), LA summaries, wild bootstrap (X11)."""
+"""Inference from the order of roll-out: permutation test (X4), LA summaries within periods."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.interpolate import CubicSpline
 
 from fvlib import protocol
-from fvlib.analysis import estimates
-from fvlib.analysis.design import TREATMENT, Codes, Design, Floats, in_words
-from fvlib.analysis.fit import Alike, Combined, EachRow, Fit, FitFailed
+from fvlib.analysis.design import TREATMENT, Codes, Design, Floats
+from fvlib.analysis.fit import Combined, EachRow, Fit, FitFailed
 from fvlib.analysis.methods import fitted, reasons
-from fvlib.analysis.shares_and_days import with_las
-from fvlib.models.mixed import Separation, Unidentified, fit_linear, score_test
-from fvlib.models.resample import (
-    WEBB_WEIGHTS,
-    averaged,
-    inverted,
-    linear_score,
-    orders,
-    share_as_extreme,
-    wild_linear,
-    wild_score_bootstrap,
-)
+from fvlib.analysis.null_scores import BENDING_COPIES, GRID, bent, linear_scores, logistic_scores
+from fvlib.models.resample import inverted, orders, share_as_extreme
 
 # The 12 orders' smallest p is 1/12, so the interval that inverts their test covers 11/12.
 RESTRICTED_ALPHA: Final = 1.0 / 12.0
-# Effects, log-odds, at which a null model is scored; between them the scores are interpolated.
-GRID: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
-# How far from the estimate, in standard errors, the linear bootstrap's limits are looked for.
-LINEAR_REACH: Final = 20.0
-# Imputations that tell how scores bend away from no effect; the level is that of all of them.
-BENDING_COPIES: Final = 2
 
 
 def strata_of(las: np.ndarray) -> list[str]:
@@ -83,73 +64,6 @@ def reassigned(slots: np.ndarray) -> Floats:
     )
 
 
-class _Scored(NamedTuple):
-    """Scores of a null model: one a candidate, or by LA."""
-
-    statistics: Floats
-    by_la: Floats
-    null: Any
-
-
-def _logistic_scores(
-    design: Design,
-    candidates: Floats,
-    combinations: Floats | None = None,
-    effect: float = 0.0,
-    start: Any = None,
-) -> _Scored:
-    """Score candidates in the protocol's model with treatment's effect held at `effect`."""
-    column = design.names.index(TREATMENT)
-    null = design.with_columns({}, without=[TREATMENT])
-    try:
-        found = score_test(
-            design.y,
-            null.X,
-            candidates,
-            design.la,
-            trials=design.trials,
-            offset=effect * design.X[:, column],
-            names=null.names,
-            start=start,
-            preference=null.drop_first,
-            protected=null.protected,
-            combinations=combinations,
-        )
-    except (Separation, Unidentified) as reason:
-        raise FitFailed(in_words(str(reason))) from reason
-    return _Scored(found.alike, found.group_scores, found.fit)
-
-
-def _linear_scores(
-    design: Design, candidates: Floats, combinations: Floats, start: Any = None
-) -> _Scored:
-    """Score combined candidates in the linear mixed model without treatment."""
-    null = design.with_columns({}, without=[TREATMENT])
-    repeated = len(np.unique(design.child)) < len(design.child)
-    try:
-        fit = fit_linear(
-            design.y,
-            null.X,
-            design.la,
-            subgroups=design.child if repeated else None,
-            start=start,
-            names=null.names,
-            preference=null.drop_first,
-            protected=null.protected,
-        )
-    except Unidentified as reason:
-        raise FitFailed(in_words(str(reason))) from reason
-    dropped = [name for name in null.names if name not in fit.names]
-    X = null.with_columns({}, without=dropped).X if dropped else null.X
-    leaf, labels = pd.factorize(design.child if repeated else design.la, sort=True)
-    of = None
-    if repeated:
-        of = np.zeros(len(labels), dtype=np.int64)
-        of[leaf] = pd.factorize(design.la, sort=True)[0]
-    found = linear_score(design.y, X, candidates, leaf, of, fit.sigmas, combinations)
-    return _Scored(found.statistics, np.empty((0, 0)), fit)
-
-
 @dataclass(frozen=True, slots=True)
 class Permutation:
     """Re-randomise the order of roll-out (X4).
@@ -189,18 +103,18 @@ class Permutation:
         previous = start[0] if start else None
         bends = []
         if self.model == "linear":
-            found = _linear_scores(design, candidates, chosen, previous)
+            found = linear_scores(design, candidates, chosen, previous)
         else:
-            found = _logistic_scores(design, candidates, chosen, start=previous)
+            found = logistic_scores(design, candidates, chosen, start=previous)
             if self.interval and fits < BENDING_COPIES:
                 within = _within(las, slots)
-                bent = [
-                    _logistic_scores(design, candidates, chosen[:, within], effect, found.null)
+                scored = [
+                    logistic_scores(design, candidates, chosen[:, within], effect, found.null)
                     if effect
                     else found._replace(statistics=found.statistics[within])
                     for effect in GRID
                 ]
-                bends.append(np.array([at.statistics for at in bent]))
+                bends.append(np.array([at.statistics for at in scored]))
         again = []
         if self.refit and fits == 0:
             again.append(_refitted(design, candidates @ chosen[:, _within(las, slots)]))
@@ -300,12 +214,8 @@ def _refitted(design: Design, candidates: Floats) -> Floats:
 
 
 def _limits(bend: Floats, level: Floats) -> tuple[float, float]:
-    """Invert the 12 orders' test over effects.
-
-    `bend` has the statistics at the effects of GRID, from a few copies; it is moved so that at no
-    effect it has `level`, those of all copies.
-    """
-    curve = CubicSpline(GRID, bend + (level - bend[GRID.index(0.0)]))
+    """Invert the 12 orders' test over effects; `bend` and `level` are those of `bent`."""
+    curve = bent(bend, level)
 
     def p_of(effect: float) -> float:
         drawn = curve(effect)
@@ -314,111 +224,6 @@ def _limits(bend: Floats, level: Floats) -> tuple[float, float]:
     reach = GRID[-1]
     # The interval is of values whose p is above the smallest one that 12 orders can give.
     return inverted(p_of, RESTRICTED_ALPHA * (1 + 1e-9), 0.0, reach)
-
-
-@dataclass(frozen=True, slots=True)
-class WildBootstrap(Alike):
-    """Wild cluster bootstrap of the score, all of Webb's weights enumerated (X11).
-
-    The LAs' efficient scores of treatment in the model without it are averaged over imputations
-    before one bootstrap; the interval inverts the test.
-    """
-
-    def fit(self, design: Design, start: Any = None) -> Fit:
-        """Give the LAs' scores of one complete data set, at several effects for the first ones."""
-        done = int(start[1]) if start else 0
-        column = design.X[:, [design.names.index(TREATMENT)]]
-        found = _logistic_scores(design, column, start=start[0] if start else None)
-        bends = []
-        if done < BENDING_COPIES:
-            bent = [
-                _logistic_scores(design, column, None, effect, found.null) if effect else found
-                for effect in GRID
-            ]
-            bends.append(np.array([at.by_la[:, 0] for at in bent]))
-        return Fit(
-            (),
-            converged=found.null.converged,
-            singular=found.null.singular,
-            dropped=reasons(found.null),
-            start=(found.null, done + 1),
-            draws=(found.by_la[:, 0], bends),
-        )
-
-    def combine(self, fits: Sequence[Fit]) -> Combined:
-        """Average the LAs' scores over the imputations, and bootstrap them once."""
-        level = np.mean([fit.draws[0] for fit in fits], axis=0)
-        bend = np.mean([b for fit in fits for b in fit.draws[1]], axis=0)
-        curve = CubicSpline(GRID, bend + (level - bend[GRID.index(0.0)]))
-        limits = inverted(
-            lambda effect: wild_score_bootstrap(curve(effect))[0],
-            protocol.ALPHA,
-            0.0,
-            GRID[-1],
-            steps=50,
-        )
-        return _bootstrapped("log_odds", _root(curve), limits, wild_score_bootstrap(level))
-
-
-@dataclass(frozen=True, slots=True)
-class LinearWildBootstrap(EachRow):
-    """Wild cluster bootstrap of a linear outcome by least squares with LA indicators (X11).
-
-    All of Webb's weights are enumerated, with the regression fitted again in each draw. What it
-    needs is averaged over imputations before one bootstrap; the interval inverts the test.
-    """
-
-    def fit(self, design: Design, start: Any = None) -> Fit:
-        """Reduce one complete data set to what the bootstrap needs."""
-        X, at, dropped = with_las(design)
-        made = wild_linear(design.y, X, at, design.la)
-        return Fit((), converged=True, dropped=dropped, draws=made)
-
-    def combine(self, fits: Sequence[Fit]) -> Combined:
-        """Average over the imputations, and bootstrap once."""
-        made = averaged([fit.draws for fit in fits])
-        limits = inverted(
-            lambda effect: made.test(effect)[0],
-            protocol.ALPHA,
-            made.estimate,
-            LINEAR_REACH * made.std_error,
-            steps=50,
-        )
-        return _bootstrapped("mean_difference", made.estimate, limits, made.test(0.0))
-
-
-def _bootstrapped(
-    scale: str, estimate: float, limits: tuple[float, float], test: tuple[float, float, Floats]
-) -> Combined:
-    """Put the bootstrap's answer in rows; an interval without an end within reach has none."""
-    p, statistic, draws = test
-    clusters = round(math.log(len(draws), len(WEBB_WEIGHTS)))
-    notes = [f"all {len(draws):,} draws of the weights; {clusters} clusters are few"]
-    if not np.isfinite(limits).all():
-        notes.append("its interval has no end within reach")
-        limits = (math.nan, math.nan)
-    low, high = limits
-    row = {
-        "term": TREATMENT,
-        "scale": scale,
-        "estimate": estimate,
-        "ci_low": low,
-        "ci_high": high,
-        "p_value": p,
-    }
-    score = {"term": "score", "scale": "p_only", "estimate": statistic, "p_value": p}
-    return Combined([*estimates.both_scales(row), score], warnings=tuple(notes))
-
-
-def _root(curve: CubicSpline) -> float:
-    """Find the effect at which the LAs' scores sum to zero: the estimate."""
-    fine = np.linspace(GRID[0], GRID[-1], 2001)
-    total = curve(fine).sum(axis=1)
-    changes = np.flatnonzero(np.sign(total[:-1]) != np.sign(total[1:]))
-    if not len(changes):
-        return float("nan")
-    i = int(changes[0])
-    return float(fine[i] - total[i] * (fine[i + 1] - fine[i]) / (total[i + 1] - total[i]))
 
 
 @dataclass(frozen=True, slots=True)
