@@ -50,9 +50,18 @@ class Pseudonyms:
         identifier = same_identifier(identifier)
         return "c" + self._digest("child", identifier) if identifier else ""
 
-    def referral(self, identifier: str, referral_date: str) -> str:
-        """Return the id of a child's referral of that day (the census has none of its own)."""
-        return "r" + self._digest("referral", referral_date, same_identifier(identifier))
+    def referral(self, identifier: str, referral_date: str, nth: int = 0) -> str:
+        """Return the id of a child's referral of that day (the census has none of its own).
+
+        Parameters
+        ----------
+        identifier, referral_date
+            Whose referral it is, and its day.
+        nth
+            0, or which further one of the day it is.
+        """
+        further = (str(nth),) if nth else ()
+        return "r" + self._digest("referral", referral_date, same_identifier(identifier), *further)
 
     def mark(self) -> str:
         """Return eight digits that tell one key from another, and nothing else about it."""

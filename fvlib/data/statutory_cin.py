@@ -138,6 +138,7 @@ class _CensusReader:
         self._need = CodeReader("referrals", REFERRALS.column("primary_need"), unfit)
         self._birth = MonthReader("PersonBirthDate", unfit)
         self._expected = self._unknown = 0  # children without a birth date, with and without a due
+        self._further = 0  # referrals of a day on which the child has another
         self._kinds: set[str] = set()
         self._dates = {
             element: DateReader(file.name, column, element, unfit)
@@ -178,8 +179,11 @@ class _CensusReader:
         )
         if "PersonDeathDate" in who:
             self._read.not_held["PersonDeathDate"] += 1
-        for group in groups.get("CINdetails", ()):
-            self._details(identifier, child, group)
+        cases = [self._details(child, group) for group in groups.get("CINdetails", ())]
+        for case, nth in zip(cases, _nth_of_day(cases), strict=True):
+            referral_id = self._ids.referral(identifier, case[0], nth)
+            self._referrals.append((child, referral_id, *case))
+            self._further += nth > 0
 
     def finish(self) -> None:
         """Hand over the rows."""
@@ -197,6 +201,11 @@ class _CensusReader:
         notes = self._read.notes
         if not len(self._read.children):
             notes.append("has no Child element with anything in it")
+        if self._further:
+            notes.append(
+                "second referrals of a child on one day, which differ from the first and have ids of "
+                f"their own: {self._further:,}"
+            )
         if self._expected:
             notes.append(f"children expected, but not born at the collection: {self._expected:,}")
         if self._unknown:
@@ -209,20 +218,15 @@ class _CensusReader:
         if "CPP" not in self._kinds:
             notes.append("has no child protection plans")
 
-    def _details(self, identifier: str, child: str, element: Any) -> None:
+    def _details(self, child: str, element: Any) -> tuple[str, str, str, str]:
+        """Add a case's plans; return its referral: day, no further action, closure, need."""
         texts, groups = parts(element)
         self._count_not_held(texts, groups)
-        referred = self._dates["CINreferralDate"](texts.get("CINreferralDate", ""))
-        nfa = texts.get("ReferralNFA", "")
-        self._referrals.append(
-            (
-                child,
-                self._ids.referral(identifier, referred),
-                referred,
-                read_flag("referrals", "referral_nfa", nfa, self._read.unfit),
-                self._dates["CINclosureDate"](texts.get("CINclosureDate", "")),
-                self._need(texts.get("PrimaryNeedCode", "")),
-            )
+        referral = (
+            self._dates["CINreferralDate"](texts.get("CINreferralDate", "")),
+            read_flag("referrals", "referral_nfa", texts.get("ReferralNFA", ""), self._read.unfit),
+            self._dates["CINclosureDate"](texts.get("CINclosureDate", "")),
+            self._need(texts.get("PrimaryNeedCode", "")),
         )
         for group in groups.get("CINPlanDates", ()):
             self._plan(child, "CIN", parts(group)[0], "CINPlanStartDate", "CINPlanEndDate")
@@ -230,6 +234,7 @@ class _CensusReader:
             plan, reviews = parts(group)
             self._count_not_held(plan, reviews)
             self._plan(child, "CPP", plan, "CPPstartDate", "CPPendDate")
+        return referral
 
     def _plan(self, child: str, kind: str, plan: dict[str, str], start: str, end: str) -> None:
         previous = read_count(
@@ -251,6 +256,24 @@ class _CensusReader:
     def _not_held(self, name: str, n: int) -> None:
         # A name that is not the census's may be anything, so it isn't told.
         self._read.not_held[name if name in _NOT_HELD else "elements not of the census"] += n
+
+
+def _nth_of_day(cases: list[tuple[str, str, str, str]]) -> list[int]:
+    """Tell apart a child's differing referrals of one day, from 0 on; equal ones share a number.
+
+    The one that was open longest comes first: it is the one that comes again in later returns.
+    """
+    if len({case[0] for case in cases}) == len(cases):
+        return [0] * len(cases)
+    of_day: dict[str, list[tuple[str, str, str, str]]] = {}
+    for case in sorted(set(cases), key=lambda case: (case[1], case[3])):
+        of_day.setdefault(case[0], []).append(case)
+    place = {
+        case: nth
+        for same in of_day.values()
+        for nth, case in enumerate(sorted(same, key=lambda case: case[2] or "9", reverse=True))
+    }
+    return [place[case] for case in cases]
 
 
 def _date(read: Return, header: dict[str, str]) -> None:

@@ -35,8 +35,9 @@ ORPHAN: Final = "child in no Header and no CIN census"
 # A return of the year to 31 March describes the children of the year before that day.
 DAYS_A_COLLECTION: Final = 366
 _CHARACTERISTICS: Final = ("birth_month", "sex", "ethnicity", "disability")
-# The census has no id of a referral; the contract's is made of these two.
-_REFERRAL_KEY: Final = ("child_id", "referral_date")
+# The census has no id of a referral; the contract's is made of the other two, and of which of the
+# day's it is.
+_REFERRAL_KEY: Final = ("child_id", "referral_date", "referral_id")
 _PREVIOUS: Final = "n_previous_cpp"
 _ORDER: Final = ("collected", "file", "age")
 
