@@ -203,8 +203,8 @@ class _CensusReader:
             notes.append("has no Child element with anything in it")
         if self._further:
             notes.append(
-                "second referrals of a child on one day, which differ from the first and have ids of "
-                f"their own: {self._further:,}"
+                "second referrals of a child on one day, which differ from the first and have ids "
+                f"of their own: {self._further:,}"
             )
         if self._expected:
             notes.append(f"children expected, but not born at the collection: {self._expected:,}")
