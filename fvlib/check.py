@@ -13,6 +13,7 @@ from rich.table import Table
 from fvlib import protocol
 from fvlib.check_page import LAS, OUTCOMES, Findings, findings_page, refusal_page
 from fvlib.data.files import BANNER_SHARE, FILES, SET_ASIDE_FOLDER
+from fvlib.data.intake import rows_of
 from fvlib.data.load import Extracts, extracts_of, screen_refresh, share_set_aside
 from fvlib.data.rules import RULES
 from fvlib.data.screening import Screened
@@ -144,7 +145,7 @@ def _headline(counts: pd.DataFrame) -> str:
     total = counts.groupby("outcome")["rows"].sum()
     aside, resolved = int(total.get("set aside", 0)), int(total.get("resolved", 0))
     if aside:
-        return f"{aside:,} row{'' if aside == 1 else 's'} set aside, {resolved:,} resolved"
+        return f"{rows_of(aside)} set aside, {resolved:,} resolved"
     return f"Clean: no row set aside, {resolved:,} resolved"
 
 

@@ -135,16 +135,21 @@ def _withdrawals(raw: RawFile, withdrawn: dict[str, set[str]]) -> list[str]:
     faults = []
     for name, bad in (("la", keys.isna()), ("child_id", child == "")):
         if bad.any():
-            rows = ", ".join(str(number) for number in raw.row_numbers[bad.to_numpy(bool)][:5])
+            first = ", ".join(str(number) for number in raw.row_numbers[bad.to_numpy(bool)][:5])
             faults.append(
-                f"{raw.source.shown}: column {name}: {int(bad.sum()):,} withdrawals are unclear "
-                f"(first rows: {rows}); expected a child_id and one of "
+                f"{raw.source.shown}: column {name}: unclear in {rows_of(int(bad.sum()))} "
+                f"(first rows: {first}); expected a child_id and one of "
                 f"{', '.join(protocol.LA_KEYS)}"
             )
     if not faults:
         for la, group in child.groupby(keys):
             withdrawn[str(la)] = set(group)
     return faults
+
+
+def rows_of(count: int) -> str:
+    """Write how many rows: `1 row`, `2 rows`."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _take_out(
@@ -243,7 +248,7 @@ def _row_years(raw: RawFile, refresh: Refresh) -> pd.Series:
 def _date_form_faults(text: pa.StringArray) -> list[str]:
     forms = values.date_forms(text)
     if len(forms) > 1:
-        told = ", ".join(f"{form} ({rows:,} rows)" for form, rows in forms.items())
+        told = ", ".join(f"{form} ({rows_of(rows)})" for form, rows in forms.items())
         return [f"mixes date forms: {told}; write them all as YYYY-MM-DD"]
     if "MM/DD/YYYY" in forms:
         return ["is written month first (MM/DD/YYYY); expected YYYY-MM-DD or DD/MM/YYYY"]

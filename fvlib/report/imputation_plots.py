@@ -64,7 +64,9 @@ def missing_over_time(bundle: Bundle) -> Any:
         + scale_y_continuous(expand=(0, 0, 0.1, 0))
         + labs(x="Period of referral", y="Not recorded, %")
         + house_theme(
-            0.85 * len(covariates) + 0.9, strip_text_y=element_text(rotation=0, ha="left", size=7)
+            0.9 * len(covariates) + 0.9,
+            strip_text_y=element_text(rotation=0, ha="left", size=7),
+            panel_spacing_y=0.03,  # or a scale's nought meets the next one's top
         )
     )
 

@@ -760,12 +760,12 @@ REFUSED: list[tuple[str, Edit, str]] = [
     ("broken rows", changed(PLANS, lambda t: t.replace("co5", "5" * 1_000_001)),
      r"plans\.csv: a row has more than 1,000,000 bytes"),
     ("mixed date forms", cell(EPISODES, 2, "DECOM", "2021-04-14"),
-     r"care_episodes\.csv: column DECOM mixes date forms: YYYY-MM-DD \(1 rows\), DD/MM/YYYY"),
+     r"care_episodes\.csv: column DECOM mixes date forms: YYYY-MM-DD \(1 row\), DD/MM/YYYY"),
     ("mixed date forms", cell(PLANS, 1, "end_date", "01/08/2020"),
      r"plans\.csv: column end_date mixes date forms"),
     ("mixed date forms",
      became(PLANS, PLANS_HEADER + b"co1,CIN,02/01/2020,\nco2,CIN,06/21/2020,\n"),
-     r"plans\.csv: column start_date mixes date forms: DD/MM/YYYY \(1 rows\), MM/DD/YYYY \(1 row"),
+     r"plans\.csv: column start_date mixes date forms: DD/MM/YYYY \(1 row\), MM/DD/YYYY \(1 row"),
     ("mixed date forms",
      became(PLANS, PLANS_HEADER + b"co1,CIN,06/21/2020,\n"),
      r"plans\.csv: column start_date is written month first"),
@@ -774,7 +774,7 @@ REFUSED: list[tuple[str, Edit, str]] = [
     ("identifier by content", cell(CHILDREN, 1, "birth_month", "2007-01-15"),
      r"children\.csv: column birth_month holds what looks like a full date of birth"),
     ("withdrawal unclear", became("withdrawals.csv", b"la,child_id\nLeeds,x1\n"),
-     r"withdrawals\.csv: column la: 1 withdrawals are unclear"),
+     r"withdrawals\.csv: column la: unclear in 1 row"),
 ]  # fmt: skip
 
 
