@@ -170,7 +170,8 @@ def read_xml(path: Path, name: str, ids: Pseudonyms) -> Return:
         reader.modules(groups)
         header = {_known(name): text for name, text in texts.items()}
         for group in element.iter("{*}EPISODE"):  # wherever in the child it stands
-            episodes.append({_known(name): text for name, text in parts(group)[0].items()})
+            if len(group):
+                episodes.append({_known(name): text for name, text in parts(group)[0].items()})
         if header.keys() & {"SEX", "DOB", "ETHNIC"}:
             read.lists_uasc |= "UASC" in header
             reader.child(header)

@@ -483,6 +483,7 @@ IN_XML = (
     ("where", "xml"),
     [
         ("in a group", IN_XML.replace("</HEADER>", "</HEADER><EPISODES>", 1)),
+        ("beside an empty one", IN_XML.replace("</CHILD>", "<EPISODE/></CHILD>")),
         ("in the HEADER", IN_XML.replace("</HEADER>", "").replace("</CHILD>", "</HEADER></CHILD>")),
     ],
 )
