@@ -177,8 +177,9 @@ h1 { line-height: 1.2; margin-bottom: 0; } h2 { margin-top: 2.5rem; } p { max-wi
 .wide .number { text-align: right; white-space: nowrap; }
 .wide td:last-child:not(.number) { min-width: 11rem; }
 .wide small { display: block; min-width: 14rem; color: #4a5565; font-size: .8125rem; }
-.wide code { color: #4a5565; font-size: .75rem; white-space: nowrap; }
+.wide code { color: #4a5565; font-size: .75rem; }
 details { margin: .5rem 0; overflow-x: auto; } summary { cursor: pointer; padding: .3rem 0; }
+details table * { font-family: system-ui, sans-serif !important; }
 pre { white-space: pre-wrap; background: #f1f3f6; padding: 1rem; }
 </style>
 </head>

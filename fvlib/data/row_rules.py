@@ -271,6 +271,6 @@ ROW_RULES: Final = (
         "child whose own row was set aside",
         "the child's row in the children file is not set aside",
         "a child comes into the trial whole or not at all",
-        "nothing here: correct the child's row in the children file",
+        "correct the child's row in the children file: this row comes back with it",
     ),
 )
