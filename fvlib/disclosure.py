@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from fvlib.refresh import Disclosure
-from fvlib.suppression import Equations, Masks, System
+from fvlib.suppression import Masks, System, mask_together
 
 SIGNIFICANT_DIGITS: Final = 10  # the last digits of a float differ between machines
 MEAN_DECIMALS: Final = 2
@@ -176,16 +176,14 @@ def safe_together(
 def _masks_together(
     tables: Mapping[str, CountTable], systems: Sequence[System], rule: Disclosure
 ) -> Masks:
-    """Mask each table by itself, then what gives a masked count away; masks only grow."""
-    masks = {name: _masks(table, rule, {}) for name, table in tables.items()}
+    """Mask each table by itself, then what gives a masked count away."""
+    masks = {name: _masks(table, rule) for name, table in tables.items()}
     frames = {name: table.frame for name, table in tables.items()}
     persons = {
         name: {count: _persons_behind(table, count) for count in table.counts}
         for name, table in tables.items()
     }
-    bound = [Equations(system, frames, persons, rule.threshold) for system in systems]
-    while any(equations.mask_further(masks) for equations in bound):
-        masks = {name: _masks(table, rule, masks[name]) for name, table in tables.items()}
+    mask_together(systems, frames, persons, masks, rule.threshold)
     return masks
 
 
@@ -223,16 +221,14 @@ def _written(table: CountTable, found: Mapping[str, np.ndarray], rule: Disclosur
 
 def masks_of(table: CountTable, rule: Disclosure) -> dict[str, pd.Series]:
     """Say which counts of a table are masked: small ones, and those that would give one back."""
-    masks = _masks(table, rule, {})
+    masks = _masks(table, rule)
     return {name: pd.Series(mask, index=table.frame.index) for name, mask in masks.items()}
 
 
-def _masks(
-    table: CountTable, rule: Disclosure, already: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Mask counts from those `already` masked on; masks only grow.
+def _masks(table: CountTable, rule: Disclosure) -> dict[str, np.ndarray]:
+    """Mask the small counts; then go over rests, running differences and margins.
 
-    Rests of a whole, running differences and margins are gone over until none asks for more.
+    Masks only grow, until none of these asks for more.
     """
     exact = table.frame
     counts = {name: exact[name].astype("Float64").reset_index(drop=True) for name in table.counts}
@@ -245,8 +241,6 @@ def _masks(
     }
     for name, column in table.hidden.items():
         masks[name] |= exact[column].to_numpy(bool)
-    for name, mask in already.items():
-        masks[name] |= mask
     series = _places(exact, table.running.by) if table.running else []
     steady = free.copy()
     if table.running is not None and table.running.where is not None:

@@ -7,6 +7,7 @@ the tables give away together.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,17 +15,29 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.disclosure import ESTIMATES, CountTable
-from fvlib.suppression import Summed, System, Unshown, texts
+from fvlib.suppression import ALL, NOWHERE, Summed, System, Unshown, texts
 from fvlib.trial import Trial
 from fvlib.trial.covariates import BELOW_SCHOOL_AGE, CHILD_COVARIATES, LA_COVARIATES
 from fvlib.trial.frames import CONDITIONS
 from fvlib.trial.outcomes import STATES
 
-EVENT, NO_EVENT, NOT_SAMPLED = "event", "no event", "not in the sample"
+EVENT, NO_EVENT = "event", "no event"
 MISSING, KNOWN, KEPT = "missing", "known", "kept"
 IDENTICAL: Final = "identical row"  # the one resolution that drops rows
-PLACE: Final = ("la", "period", "condition")
+CHILDREN: Final = "children"  # the file, and the flow's first step
+PLACE: Final = ("la", "period", "condition")  # of a cohort child: by it the systems are linked
 OPEN: Final = ("not_observable", MISSING)
+
+Levels = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A table that splits those analysed further, within what `by` tells apart."""
+
+    by: tuple[str, ...]
+    labels: tuple[str, ...]
+    table: pd.DataFrame
 
 
 def systems(tables: Mapping[str, CountTable], trial: Trial) -> tuple[System, ...]:
@@ -43,18 +56,21 @@ def systems(tables: Mapping[str, CountTable], trial: Trial) -> tuple[System, ...
         condition=np.array(CONDITIONS, dtype=object)[trial.cohort["treated"].to_numpy(np.int64)],
     )
     context = trial.refresh.context_columns
+    flow = frames["flow"]
+    terms = frames["s6_terms"]
+    parts = {
+        "S3": _Parts(("condition",), ("share_of_window", "first_day"), frames["s3_distribution"]),
+        "S6": _Parts(("la", "condition"), ("term",), terms[terms["la"] != ALL]),
+    }
     return (
+        _children(frames, cohort),
         _rows_sent(frames),
-        _exclusions(frames["flow"]),
         *(
-            _outcome(cohort, trial.outcomes[outcome], frames["flow"], outcome)
+            _outcome(cohort, trial.outcomes[outcome], flow, outcome, parts.get(outcome))
             for outcome in protocol.OUTCOMES
         ),
         *(_covariate(cohort, name) for name in (*CHILD_COVARIATES, *LA_COVARIATES, *context)),
-        _ages(cohort),
         _referrals(frames["volume"]),
-        _days_on_plans(frames["s3_distribution"]),
-        _terms(frames["s6_terms"]),
     )
 
 
@@ -64,16 +80,12 @@ def _cells(n: Any, **levels: Any) -> pd.DataFrame:
     return cells.assign(n=np.asarray(n, dtype=np.float64))
 
 
-def _in_places(rows: pd.DataFrame, places: pd.DataFrame, **levels: tuple[str, ...]) -> pd.DataFrame:
-    """Count rows by LA, period and condition, where the cohort has any, and one more column."""
-    ((name, names),) = levels.items()
-    columns = [*PLACE, name]
-    grid = pd.MultiIndex.from_tuples(
-        [(*place, level) for place in places.itertuples(index=False) for level in names],
-        names=columns,
-    )
-    n = rows.groupby(columns, observed=True).size().reindex(grid, fill_value=0)
-    return _cells(n, **{column: grid.get_level_values(column) for column in columns})
+def _in_places(rows: pd.DataFrame, cohort: pd.DataFrame, kinds: pd.DataFrame) -> pd.DataFrame:
+    """Count rows by the cohort's places and kinds: each kind is a cell in each place."""
+    places = cohort[list(PLACE)].drop_duplicates()
+    grid = pd.MultiIndex.from_frame(places.merge(kinds, how="cross"))
+    n = rows.groupby(list(grid.names)).size().reindex(grid, fill_value=0)
+    return _cells(n, **{str(name): grid.get_level_values(str(name)) for name in grid.names})
 
 
 def _by(*columns: str) -> dict[str, str]:
@@ -81,28 +93,58 @@ def _by(*columns: str) -> dict[str, str]:
     return {column: column for column in columns}
 
 
-def _whole_cohort(times: int = 1) -> tuple[Summed, ...]:
+def _whole_cohort(times: int = 1, **levels: tuple[str, ...]) -> tuple[Summed, ...]:
     """Return the counts that add up every cell of the cohort in a place."""
     recorded = {"covariate": "sex"}  # a covariate that every child could have recorded
     return (
-        Summed("flow", "n", _by("la"), where={"step": "cohort"}, times=times),
+        Summed("flow", "n", _by("la"), levels, {"step": "cohort"}, times),
         *(
-            Summed("flow", "n", _by("la"), {"condition": (name,)}, {"step": name}, times)
+            Summed("flow", "n", _by("la"), levels | {"condition": (name,)}, {"step": name}, times)
             for name in CONDITIONS
         ),
-        Summed("missingness", "n", _by("la", "condition"), where=recorded, times=times),
-        Summed("missingness_periods", "n", _by(*PLACE), where=recorded, times=times),
+        Summed("missingness", "n", _by("la", "condition"), levels, recorded, times),
+        Summed("missingness_periods", "n", _by(*PLACE), levels, recorded, times),
+    )
+
+
+def _children(frames: Mapping[str, pd.DataFrame], cohort: pd.DataFrame) -> System:
+    """Rows of the children's files by LA: set aside, excluded, or in the cohort at their place."""
+    flow, step = frames["flow"], frames["flow"]["step"].astype("str")
+    steps = list(dict.fromkeys(step))
+    boxes = tuple(steps[1 : steps.index("cohort") + 1])
+    aside, resolved = (frames[name] for name in ("set_aside", "resolved"))
+    dropped = pd.concat([aside, resolved[resolved["rule"] == IDENTICAL]])
+    dropped = dropped[dropped["file"] == CHILDREN].rename(columns={"rule": "step", "rows": "n"})
+    rest = pd.concat([dropped, flow[step.isin(boxes[:-1])]])
+    elsewhere = _cells(rest["n"], la=rest["la"], step=rest["step"]).assign(
+        period=NOWHERE, condition=NOWHERE
+    )
+    inside = _in_places(cohort.assign(step="cohort"), cohort, pd.DataFrame({"step": ["cohort"]}))
+    sent = {"file": CHILDREN}
+    of_rule = _by("la") | {"step": "rule"}
+    return System(
+        pd.concat([elsewhere, inside], ignore_index=True),
+        (
+            Summed("arrivals", "rows_read", _by("la"), where=sent),
+            Summed("arrivals", "rows_kept", _by("la"), {"step": boxes}, sent),
+            Summed("set_aside", "rows", of_rule, where=sent),
+            Summed("resolved", "rows", of_rule, where=sent | {"rule": IDENTICAL}),
+            Summed("flow", "n", _by("la"), {"step": boxes}, {"step": CHILDREN}),
+            *(Summed("flow", "n", _by("la", "step"), where={"step": box}) for box in boxes),
+            *_whole_cohort(step=("cohort",)),
+        ),
+        linked=PLACE,
     )
 
 
 def _rows_sent(frames: Mapping[str, pd.DataFrame]) -> System:
-    """Rows of the files by LA and what became of them."""
+    """Rows of the other files by LA and what became of them."""
     arrivals, aside, resolved = (frames[name] for name in ("arrivals", "set_aside", "resolved"))
     kept = arrivals.assign(rule=KEPT, rows=arrivals["rows_kept"])
     fates = pd.concat([kept, aside, resolved[resolved["rule"] == IDENTICAL]])
+    fates = fates[fates["file"] != CHILDREN]
     of_file = _by("la", "file")
     of_fate = of_file | {"fate": "rule"}
-    children = {"file": ("children",), "fate": (KEPT,)}
     return System(
         _cells(fates["rows"], la=fates["la"], file=fates["file"], fate=fates["rule"]),
         (
@@ -110,59 +152,77 @@ def _rows_sent(frames: Mapping[str, pd.DataFrame]) -> System:
             Summed("arrivals", "rows_kept", of_file, {"fate": (KEPT,)}),
             Summed("set_aside", "rows", of_fate),
             Summed("resolved", "rows", of_fate, where={"rule": IDENTICAL}),
-            Summed("flow", "n", _by("la"), children, {"step": "children"}),
         ),
     )
 
 
-def _exclusions(flow: pd.DataFrame) -> System:
-    """Children of the extracts by LA and exclusion box, the cohort being the last."""
-    steps = list(dict.fromkeys(flow["step"].astype("str")))
-    boxes = steps[1 : steps.index("cohort") + 1]
-    rows = flow[flow["step"].isin(boxes)]
-    return System(
-        _cells(rows["n"], la=rows["la"], step=rows["step"]),
-        (
-            Summed("flow", "n", _by("la"), where={"step": steps[0]}),
-            *(Summed("flow", "n", _by("la", "step"), where={"step": box}) for box in boxes),
-        ),
-    )
-
-
-def _outcome(cohort: pd.DataFrame, frame: pd.DataFrame, flow: pd.DataFrame, outcome: str) -> System:
-    """One outcome's sample by LA, period, condition and state; those analysed by event."""
-    event = frame["value"].to_numpy(np.float64) > 0
-    if outcome in protocol.LINEAR_OUTCOMES:
-        event[:] = False
+def _outcome(
+    cohort: pd.DataFrame,
+    frame: pd.DataFrame,
+    flow: pd.DataFrame,
+    outcome: str,
+    parts: _Parts | None,
+) -> System:
+    """One outcome's sample by LA, period, condition and state; those analysed by event or part."""
+    labels = () if parts is None else parts.labels
+    linear = outcome in protocol.LINEAR_OUTCOMES
     analysed = (frame["state"] == STATES[0]).to_numpy()
-    state = np.where(event, EVENT, NO_EVENT).astype(object)
-    state[~analysed] = frame["state"].astype(object).to_numpy()[~analysed]
-    sample = cohort.loc[frame["child"], list(PLACE)].assign(state=state)
+    event = analysed & (not linear) & (frame["value"].to_numpy(np.float64) > 0)
+    rows = cohort.loc[frame["child"], list(PLACE)].reset_index(drop=True)
+    rows["state"] = np.select([event, analysed], [EVENT, NO_EVENT], texts(frame["state"]))
+    rows[list(labels)] = NOWHERE
+    if parts is not None:
+        rows.loc[analysed, list(labels)] = _allotted(rows[analysed], parts)
     times = protocol.SCHOOL_TERMS_FOLLOWED if outcome == "S6" else 1
-    beyond, boxes = _beyond(cohort, frame, flow, outcome, times)
-    places = cohort[list(PLACE)].drop_duplicates()
-    cells = _in_places(pd.concat([sample, beyond]), places, state=(EVENT, NO_EVENT, *OPEN, *boxes))
+    beyond, boxes = _not_sampled(cohort, frame, flow, outcome, times)
+    beyond[list(labels)] = NOWHERE
+    events = () if linear else (EVENT,)
+    kinds = pd.DataFrame({"state": [*events, *OPEN, *boxes], **dict.fromkeys(labels, NOWHERE)})
+    split = pd.DataFrame({"state": [NO_EVENT]}) if parts is None else (
+        parts.table[list(labels)].map(str).drop_duplicates().assign(state=NO_EVENT)
+    )  # fmt: skip
     apart = ((NO_EVENT,), *((state,) for state in OPEN), boxes)
-    rests = tuple(Unshown(PLACE, {"state": states}) for states in apart)
-    return System(cells, _outcome_sums(outcome, boxes, times), rests)
+    return System(
+        _in_places(pd.concat([rows, beyond]), cohort, pd.concat([kinds, split])),
+        (*_outcome_sums(outcome, boxes, times), *_part_sums(outcome)),
+        tuple(Unshown(PLACE, {"state": states}) for states in apart),
+        linked=PLACE,
+        times=times,
+    )
 
 
-def _beyond(
+def _allotted(rows: pd.DataFrame, parts: _Parts) -> pd.DataFrame:
+    """Give rows a part each, as many as the table says.
+
+    The table tells by `by` alone, so which of the rows that it doesn't tell apart are in which
+    part doesn't matter.
+    """
+    by, labels = list(parts.by), list(parts.labels)
+    table = _cells(parts.table["n"], **{name: parts.table[name] for name in (*by, *labels)})
+    table = table.sort_values(by, kind="stable")
+    order = rows[by].map(str).astype(object).sort_values(by, kind="stable").index
+    each = table.loc[table.index.repeat(table["n"].astype(np.int64)), labels]
+    return each.set_axis(order).loc[rows.index]
+
+
+def _not_sampled(
     cohort: pd.DataFrame, frame: pd.DataFrame, flow: pd.DataFrame, outcome: str, times: int
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the cohort's rows beyond the outcome's sample, and the flow's boxes for them.
-
-    The boxes are told by LA alone, so which of an LA's rows is in which doesn't matter.
-    """
+    """Return the cohort's rows beyond the outcome's sample, and the flow's boxes for them."""
     rows = times - frame["child"].value_counts().reindex(cohort.index, fill_value=0)
-    beyond = cohort.loc[cohort.index.repeat(rows), list(PLACE)].sort_values("la", kind="stable")
+    beyond = cohort.loc[cohort.index.repeat(rows), list(PLACE)].reset_index(drop=True)
     states = {f"{outcome}_{state}" for state in STATES}
     step = flow["step"].astype("str")
-    boxes = flow[step.str.startswith(f"{outcome}_") & ~step.isin(states)].sort_values(
-        "la", key=lambda las: las.astype("str"), kind="stable"
-    )
-    labels = np.repeat(boxes["step"].astype(object).to_numpy(), boxes["n"].to_numpy())
-    return beyond.assign(state=labels), tuple(dict.fromkeys(boxes["step"].astype("str")))
+    boxes = flow[step.str.startswith(f"{outcome}_") & ~step.isin(states)]
+    parts = _Parts(("la",), ("step",), boxes)
+    beyond["state"] = _allotted(beyond, parts)["step"]
+    return beyond, tuple(dict.fromkeys(boxes["step"].astype("str")))
+
+
+def _part_sums(outcome: str) -> tuple[Summed, ...]:
+    if outcome == "S3":
+        return (Summed("s3_distribution", "n", _by("condition", "share_of_window", "first_day")),)
+    return (Summed("s6_terms", "n", _by("la", "condition", "term")),) if outcome == "S6" else ()
 
 
 def _outcome_sums(outcome: str, boxes: tuple[str, ...], times: int) -> tuple[Summed, ...]:
@@ -196,19 +256,31 @@ def _outcome_sums(outcome: str, boxes: tuple[str, ...], times: int) -> tuple[Sum
 
 
 def _covariate(cohort: pd.DataFrame, name: str) -> System:
-    """One covariate's levels by LA, period and condition; of a number only whether it's known."""
+    """One covariate's levels by LA, period and condition; of a number only whether it's known.
+
+    Age bands are split by year of age, which the profiles tell.
+    """
     values = cohort[name]
-    levels = [KNOWN]
+    levels: tuple[str, ...] = (KNOWN,)
+    level = values.isna().map({True: MISSING, False: KNOWN})
     if isinstance(values.dtype, pd.CategoricalDtype):
-        levels = [str(level) for level in values.cat.categories]
-        level = values.astype(object).where(values.notna(), MISSING).astype("str")
-    else:
-        level = values.isna().map({True: MISSING, False: KNOWN})
-    places = cohort[list(PLACE)].drop_duplicates()
-    cells = _in_places(cohort.assign(level=level), places, level=(*levels, MISSING))
-    known = tuple(levels)
+        levels = tuple(map(str, values.cat.categories))
+        level = values.astype(object).where(values.notna(), MISSING)
+    rows = cohort[list(PLACE)].assign(level=level.map(str))
+    kinds = pd.DataFrame({"level": [*levels, MISSING]})
+    if name == "age_band":
+        rows["age"] = cohort["age"].map(str)
+        kinds = pd.DataFrame(
+            [(band, str(age)) for band, first, last in protocol.AGE_BANDS
+             for age in range(first, last + 1)],
+            columns=["level", "age"],
+        )  # fmt: skip
     recordable = (*(level for level in levels if level != BELOW_SCHOOL_AGE), MISSING)
-    return System(cells, (*_covariate_sums(name, known, recordable), *_whole_cohort()))
+    return System(
+        _in_places(rows, cohort, kinds),
+        (*_covariate_sums(name, levels, recordable), *_whole_cohort()),
+        linked=PLACE,
+    )
 
 
 def _covariate_sums(
@@ -236,37 +308,19 @@ def _covariate_sums(
         Summed("imputed_shares", "observed_n", {}, {"level": recordable[:-1]}, imputed),
         Summed("imputed_shares", "observed_count", _by("level"), {"level": known}, imputed),
         Summed("imputed_shares", "missing_n", {}, missing, imputed),
-        Summed("profiles", "n", _by("la", "level"), where={"characteristic": name}),
+        Summed("profiles", "n", *_profile(name)),
     )
+
+
+def _profile(name: str) -> tuple[dict[str, str], Levels, dict[str, str]]:
+    """Say what the profiles' rows of a covariate add up: years of age, or its levels."""
+    if name == "age_band":
+        return _by("la") | {"age": "level"}, {}, {"characteristic": "age"}
+    return _by("la", "level"), {}, {"characteristic": name}
 
 
 def _of(levels: tuple[str, ...], condition: str) -> dict[str, tuple[str, ...]]:
     return {"level": levels, "condition": (condition,)}
-
-
-def _ages(cohort: pd.DataFrame) -> System:
-    """Years of age by LA and condition: the profile's, and the bands of the balance."""
-    columns = ["la", "condition", "age"]
-    ages = cohort.groupby(columns).size()
-    names = {
-        name: tuple(map(str, range(first, last + 1))) for name, first, last in protocol.AGE_BANDS
-    }
-    of = {column: ages.index.get_level_values(column) for column in columns}
-    return System(
-        _cells(ages, la=of["la"], condition=of["condition"], level=of["age"]),
-        (
-            Summed("profiles", "n", _by("la", "level"), where={"characteristic": "age"}),
-            *(
-                Summed(
-                    "balance", f"count_{group}", {}, _of(ages_of, group),
-                    {"covariate": "age_band", "level": band},
-                )
-                for group in CONDITIONS
-                for band, ages_of in names.items()
-            ),
-            *_whole_cohort()[:-1],
-        ),
-    )  # fmt: skip
 
 
 def _referrals(volume: pd.DataFrame) -> System:
@@ -278,31 +332,5 @@ def _referrals(volume: pd.DataFrame) -> System:
         (
             Summed("volume", "referrals", _by("la", "month")),
             Summed("stayed_open", "referrals", _by("la", "period")),
-        ),
-    )
-
-
-def _days_on_plans(distribution: pd.DataFrame) -> System:
-    """Days on plans by condition and class of days."""
-    keys = ("condition", "share_of_window", "first_day")
-    rows = {"outcome": "S3", "la": "all"}
-    return System(
-        _cells(distribution["n"], **{key: distribution[key] for key in keys}),
-        (
-            Summed("s3_distribution", "n", _by(*keys)),
-            Summed("crude", "n", _by("condition"), where=rows),
-        ),
-    )
-
-
-def _terms(terms: pd.DataFrame) -> System:
-    """Children with a term's attendance by LA, condition and the term's position."""
-    rows = terms[terms["la"] != "all"]
-    keys = ("la", "condition", "term")
-    return System(
-        _cells(rows["n"], **{key: rows[key] for key in keys}),
-        (
-            Summed("s6_terms", "n", _by(*keys)),
-            Summed("crude", "n", _by("la", "condition"), where={"outcome": "S6"}),
         ),
     )

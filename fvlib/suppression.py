@@ -10,7 +10,7 @@ follow from counts being whole and positive are not looked at; rounding widens t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,9 +19,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 ALL: Final = "all"  # the level of a total's row
+NOWHERE: Final = ""  # the level of a cell that has no place among the linked ones
 TOLERANCE: Final = 1e-7  # of a combination of zeros and ones; true residuals are near 1 / cells
 
-Masks = dict[str, dict[str, NDArray[np.bool_]]]  # table -> count -> one a row
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+Masks = dict[str, dict[str, Bools]]  # table -> count -> one a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,128 +83,257 @@ class System:
         The counts that are sums of them.
     unshown
         Sums of them that stand nowhere.
+    linked
+        Columns that say which persons of other systems these are: cells of the same levels add up
+        to the same persons in each system. Cells with an empty level are of other persons.
+    times
+        How many of what the cells count stand behind one such person.
     """
 
     cells: pd.DataFrame
     counts: tuple[Summed, ...]
     unshown: tuple[Unshown, ...] = ()
+    linked: tuple[str, ...] = ()
+    times: int = 1
+
+    @property
+    def links(self) -> list[tuple[str, ...]]:
+        """The linked levels of each cell."""
+        if not self.linked:
+            return [()] * len(self.cells)
+        return [
+            () if NOWHERE in levels else levels
+            for levels in self.cells[list(self.linked)].itertuples(index=False, name=None)
+        ]
 
 
-class Equations:
-    """One system over its tables: the counts as rows of zeros and ones over the cells.
+def mask_together(
+    systems: Sequence[System],
+    frames: Mapping[str, pd.DataFrame],
+    persons: Mapping[str, Mapping[str, Floats]],
+    masks: Masks,
+    threshold: int,
+) -> None:
+    """Mask what gives a masked count away, in place.
 
     Parameters
     ----------
-    system
-        The cells and how the counts add them up.
+    systems
+        How the tables' counts add up. Counts that stand in two systems have to be sums of linked
+        cells in both.
     frames
-        The exact tables.
+        The exact tables by name.
     persons
         Table -> count -> how many persons stand behind each row's count.
+    masks
+        What each table by itself masks: these are the secrets.
     threshold
         Of the refresh.
     """
+    links = sorted({link for system in systems for link in system.links if link})
+    tables = _Tables(frames, persons, masks, threshold)
+    bound = [_Equations(system, tables, links) for system in systems]
+    while True:
+        while any(equations.spread() for equations in bound):
+            pass  # a count that stands in two systems carries its mask over
+        for equations in bound:
+            equations.read()
+        shared = _span(np.concatenate([np.zeros((0, len(links))), *(e.known for e in bound)]))
+        grew = [equations.mask_further(shared, bound) for equations in bound]
+        if not any(grew):
+            break
+    for equations in bound:
+        equations.show_what_follows(shared)
 
-    def __init__(
-        self,
-        system: System,
-        frames: Mapping[str, pd.DataFrame],
-        persons: Mapping[str, Mapping[str, NDArray[np.float64]]],
-        threshold: int,
-    ) -> None:
-        self.threshold = threshold
+
+def _span(rows: Floats) -> Floats:
+    """Return an orthonormal basis of what the rows span."""
+    _, strength, basis = np.linalg.svd(rows, full_matrices=False)
+    out: Floats = basis[strength > TOLERANCE * max(1.0, strength.max(initial=0.0))]
+    return out
+
+
+def _beyond(rows: Floats, basis: Floats) -> Floats:
+    """Return what is left of the rows beside the space of an orthonormal basis."""
+    return rows - rows @ basis.T @ basis
+
+
+def _weights(known: Floats, wanted: Floats) -> Floats:
+    """Return, a row for each of the wanted, the combination of what is known that gives it."""
+    return np.asarray(np.linalg.lstsq(known.T, wanted.T)[0].T, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The tables that are released together, and their masks."""
+
+    frames: Mapping[str, pd.DataFrame]
+    persons: Mapping[str, Mapping[str, Floats]]
+    masks: Masks
+    threshold: int
+
+
+class _Equations:
+    """One system over its tables: the counts as rows of zeros and ones over the cells."""
+
+    def __init__(self, system: System, tables: _Tables, links: Sequence[tuple[str, ...]]) -> None:
+        self.tables = tables
+        n = system.cells["n"].to_numpy(np.float64)
         self.places: list[tuple[str, str, NDArray[np.intp]]] = []
-        blocks: list[NDArray[np.float64]] = []
+        blocks = [np.zeros((0, len(n)))]
         for summed in system.counts:
-            if summed.table in frames:
-                places, rows = _rows(summed, frames[summed.table], system.cells)
+            if summed.table in tables.frames:
+                places, rows = _rows(summed, tables.frames[summed.table], system.cells)
                 self.places.append((summed.table, summed.count, places))
                 blocks.append(rows)
-        width = len(system.cells)
-        stacked = np.concatenate([np.zeros((0, width)), *blocks])
         # The same sum in two places is one count: it is shown in both or in none.
-        self.rows, number = np.unique(stacked, axis=0, return_inverse=True)
-        self.number = np.split(number.ravel(), np.cumsum([len(block) for block in blocks]))[:-1]
-        self.size = self.rows @ system.cells["n"].to_numpy(np.float64)
-        self.persons = self.size.copy()
+        self.rows, number = np.unique(np.concatenate(blocks), axis=0, return_inverse=True)
+        self.number = np.split(number.ravel(), np.cumsum([len(block) for block in blocks[1:]]))[:-1]
+        self.size = self.rows @ n
+        persons = self.size.copy()
         for (table, count, places), at in zip(self.places, self.number, strict=True):
-            np.minimum.at(self.persons, at, persons[table][count][places])
-        self.unseen = np.concatenate(
-            [np.zeros((0, width)), *(_unshown(u, system.cells, threshold) for u in system.unshown)]
+            np.minimum.at(persons, at, tables.persons[table][count][places])
+        self.first = self._masked()
+        secret = self.first & (self.size > 0)
+        unseen = np.concatenate(
+            [
+                np.zeros((0, len(n))),
+                *(_unshown(u, system.cells, tables.threshold) for u in system.unshown),
+            ]
         )
-        self.unseen_persons = self.unseen @ system.cells["n"].to_numpy(np.float64)
-        self.own = np.zeros(len(self.rows), dtype=bool)  # masked for the sake of others alone
+        self.secrets = np.concatenate([self.rows[secret], unseen])
+        self.persons = np.concatenate([persons[secret], unseen @ n])
+        self.links = np.zeros((len(links), len(n)))
+        number_of = {link: place for place, link in enumerate(links)}
+        for cell, link in enumerate(system.links):
+            if link:
+                self.links[number_of[link], cell] = 1.0 / system.times
+        self.linked = self.links.any(axis=1)
+        self.masked: Bools | None = None
 
-    def _masked(self, masks: Masks) -> NDArray[np.bool_]:
+    def _masked(self) -> Bools:
         """Say which sums are masked: in one of their places is enough."""
         out = np.zeros(len(self.rows), dtype=bool)
         for (table, count, places), at in zip(self.places, self.number, strict=True):
-            np.logical_or.at(out, at, masks[table][count][places])
+            np.logical_or.at(out, at, self.tables.masks[table][count][places])
         return out
 
-    def mask_further(self, masks: Masks) -> bool:
-        """Mask what gives a count away, in place; say whether any mask grew.
-
-        To be given away are the counts masked elsewhere, and small ones that no table shows.
-        """
-        masked = self._masked(masks)
-        secret = masked & ~self.own & (self.size > 0)
-        secrets = np.concatenate([self.rows[secret], self.unseen])
-        persons = np.concatenate([self.persons[secret], self.unseen_persons])
-        while chosen := self._chosen(self._given_away(secrets, persons, masked), masked):
-            masked[list(chosen)] = True
-            self.own[list(chosen)] = True
-        grew = False
+    def _write(self, masked: Bools) -> bool:
+        """Mask each sum in all its places or in none; say whether that changes any."""
+        changed = False
         for (table, count, places), at in zip(self.places, self.number, strict=True):
-            mask = masks[table][count]
-            grew |= bool((masked[at] & ~mask[places]).any())
-            mask[places] |= masked[at]
-        return grew
+            mask = self.tables.masks[table][count]
+            changed |= bool((mask[places] != masked[at]).any())
+            mask[places] = masked[at]
+        return changed
 
-    def _unknown(self, masked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Cells that a count of zero doesn't show to be empty."""
+    def spread(self) -> bool:
+        """Mask a sum everywhere that is masked somewhere; say whether that changes any."""
+        return self._write(self._masked())
+
+    def read(self) -> None:
+        """Read the masks: what is shown of the cells, and what that tells of the linked ones."""
+        masked = self._masked()
+        if self.masked is not None and (masked == self.masked).all():
+            return
+        self.masked = masked
+        # A count of zero shows all of its cells to be empty.
         empty = ~masked & (self.size == 0)
-        unknown: NDArray[np.bool_] = ~(self.rows[empty] > 0).any(axis=0)
-        return unknown
+        self.unknown = ~(self.rows[empty] > 0).any(axis=0)
+        self.shown = np.flatnonzero(~masked)
+        self.basis = _span(self.rows[self.shown][:, self.unknown])
+        left = _beyond(self.links[self.linked][:, self.unknown], self.basis)
+        told, strength, _ = np.linalg.svd(left, full_matrices=True)
+        rank = int((strength > TOLERANCE).sum())
+        self.known = np.zeros((len(left) - rank, len(self.links)))
+        self.known[:, self.linked] = told[:, rank:].T
 
-    def _given_away(
-        self,
-        secrets: NDArray[np.float64],
-        persons: NDArray[np.float64],
-        masked: NDArray[np.bool_],
-    ) -> NDArray[np.float64]:
+    def mask_further(self, shared: Floats, bound: Iterable[_Equations]) -> bool:
+        """Mask the smallest count of each combination that gives a secret away.
+
+        Parameters
+        ----------
+        shared
+            What all systems tell of the linked cells together.
+        bound
+            All systems.
+        """
+        told = shared @ self.links[:, self.unknown]
+        given = self._given_away(told)
+        if not len(given):
+            return False
+        known = np.concatenate([self.rows[self.shown][:, self.unknown], told])
+        done: set[int] = set()
+        for weights in _weights(known, given[:, self.unknown]):
+            own = self._used(weights[: len(self.shown)])
+            if not len(own):
+                _mask_elsewhere(weights[len(self.shown) :] @ shared, bound)
+            elif not done & set(own.tolist()):
+                done.add(self._mask_smallest(own))
+        return True
+
+    def _used(self, weights: Floats) -> NDArray[np.intp]:
+        used: NDArray[np.intp] = self.shown[np.abs(weights) > TOLERANCE]
+        return used[np.flatnonzero(self.size[used] > 0)]
+
+    def _mask_smallest(self, used: NDArray[np.intp]) -> int:
+        smallest = int(used[np.argmin(self.size[used])])
+        masked = self._masked()
+        masked[smallest] = True
+        self._write(masked)
+        return smallest
+
+    def telling(self, links: Floats) -> NDArray[np.intp]:
+        """Return the shown counts that give a combination of linked cells."""
+        wanted = links @ self.links[:, self.unknown]
+        return self._used(_weights(self.rows[self.shown][:, self.unknown], wanted[None])[0])
+
+    def smallest(self, used: NDArray[np.intp]) -> float:
+        """Return the smallest of these counts."""
+        return float(self.size[used].min())
+
+    def mask_smallest(self, used: NDArray[np.intp]) -> None:
+        """Mask the smallest of these counts."""
+        self._mask_smallest(used)
+
+    def _given_away(self, told: Floats) -> Floats:
         """Return the secrets, and sums of two that are small together, that follow."""
+        secrets = self.secrets
         if not len(secrets):
             return secrets
-        unknown = self._unknown(masked)
-        _, strength, basis = np.linalg.svd(self.rows[~masked][:, unknown], full_matrices=False)
-        basis = basis[strength > TOLERANCE * max(1.0, strength.max(initial=0.0))]
-        left = secrets[:, unknown] - secrets[:, unknown] @ basis.T @ basis
+        left = _beyond(secrets[:, self.unknown], _span(np.concatenate([self.basis, told])))
         follows = (np.abs(left) < TOLERANCE).all(axis=1)
         gone = [secrets[follows]]
         kept = np.flatnonzero(~follows)
         for place, one in enumerate(kept):
             others = kept[place + 1 :]
-            small = persons[one] + persons[others] < self.threshold
+            small = self.persons[one] + self.persons[others] < self.tables.threshold
             apart = secrets[others] @ secrets[one] == 0
             cancel = (np.abs(left[others] + left[one]) < TOLERANCE).all(axis=1)
             gone.append(secrets[others[small & apart & cancel]] + secrets[one])
         return np.concatenate(gone)
 
-    def _chosen(self, given: NDArray[np.float64], masked: NDArray[np.bool_]) -> set[int]:
-        """Choose for each secret given away the smallest count of a combination that gives it."""
-        unknown = self._unknown(masked)
-        shown = np.flatnonzero(~masked)
-        chosen: set[int] = set()
-        if not len(given):
-            return chosen
-        combined = np.linalg.lstsq(self.rows[shown][:, unknown].T, given[:, unknown].T)[0]
-        for weights in combined.T:
-            used = shown[np.abs(weights) > TOLERANCE]
-            used = used[self.size[used] > 0]
-            if not chosen & set(used.tolist()):
-                chosen.add(int(used[np.argmin(self.size[used])]))
-        return chosen
+    def show_what_follows(self, shared: Floats) -> None:
+        """Show again what was masked on the way and follows from the rest all the same."""
+        told = shared @ self.links[:, self.unknown]
+        basis = _span(np.concatenate([self.basis, told]))
+        follows = (np.abs(_beyond(self.rows[:, self.unknown], basis)) < TOLERANCE).all(axis=1)
+        self._write(self._masked() & ~(follows & ~self.first))
+
+
+def _mask_elsewhere(links: Floats, bound: Iterable[_Equations]) -> None:
+    """Mask the smallest count of those that tell a combination of linked cells."""
+    telling = [(equations, equations.known) for equations in bound if len(equations.known)]
+    weights = _weights(np.concatenate([known for _, known in telling]), links[None])[0]
+    ends = np.cumsum([len(known) for _, known in telling])
+    candidates = []
+    for (equations, known), part in zip(telling, np.split(weights, ends[:-1]), strict=True):
+        if (np.abs(part) > TOLERANCE).any():
+            used = equations.telling(part @ known)
+            if len(used):
+                candidates.append((equations, used))
+    equations, used = min(candidates, key=lambda pair: pair[0].smallest(pair[1]))
+    equations.mask_smallest(used)
 
 
 def texts(column: Any) -> NDArray[np.object_]:
@@ -210,7 +343,7 @@ def texts(column: Any) -> NDArray[np.object_]:
 
 def _rows(
     summed: Summed, frame: pd.DataFrame, cells: pd.DataFrame
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+) -> tuple[NDArray[np.intp], Floats]:
     """Return the positions of the rows that are such sums, and what each adds up."""
     keep = frame[summed.count].notna().to_numpy(copy=True)
     for column, value in summed.where.items():
@@ -228,10 +361,10 @@ def _rows(
     return places[agrees], adds[agrees].astype(np.float64)
 
 
-def _unshown(unshown: Unshown, cells: pd.DataFrame, threshold: int) -> NDArray[np.float64]:
+def _unshown(unshown: Unshown, cells: pd.DataFrame, threshold: int) -> Floats:
     """Return the small sums that no table shows."""
-    return np.array([row for row in _sums(unshown, cells) if 0 < row @ cells["n"] < threshold]
-                    or np.zeros((0, len(cells))))  # fmt: skip
+    small = [row for row in _sums(unshown, cells) if 0 < row @ cells["n"] < threshold]
+    return np.array(small or np.zeros((0, len(cells))))
 
 
 def _sums(unshown: Unshown, cells: pd.DataFrame) -> Iterator[Any]:
