@@ -38,9 +38,10 @@ def profiles(bundle: Bundle, register: Register) -> gt.GT:
             part = mine[mine["level"].astype(str) == level]
             line = dict.fromkeys(las, ABSENT)
             for place, la in zip(part.index, part["la"].astype(str), strict=True):
-                known = pd.notna(share[place])
-                text = words.percent(float(share[place])) if known else ABSENT
-                line[la] = MASKED_TEXT if hidden[place] else text
+                if pd.notna(share[place]):
+                    line[la] = words.percent(float(share[place]))
+                elif hidden[place] or table["n"][place] > 0:  # the count, or the cohort's
+                    line[la] = MASKED_TEXT
             label = "Not recorded" if level == "missing" else words.level(name, level)
             rows.append({"group": words.COVARIATES[name], "level": label, **line})
     texts = pd.Series([row[la] for row in rows for la in las], dtype=object)

@@ -175,14 +175,19 @@ def plain(name: str) -> str:
 
 
 def readable(text: str) -> str:
-    """Put labels for machine names: `uasc[yes]` is unaccompanied ...: yes, CHNE Chinese."""
-    for name in sorted(COVARIATES, key=len, reverse=True):
-        shown = in_sentence(COVARIATES[name])
-        text = re.sub(rf"\b{name}\[([^\]]*)\]", rf"{shown}: \1", text)
-        text = re.sub(rf"\b{name}\b", shown, text)
+    """Put labels for machine names: `primary_need[7]` is main need: low income, CHNE Chinese."""
+    names = "|".join(sorted(COVARIATES, key=len, reverse=True))
+    text = re.sub(rf"\b({names})\[([^\]]*)\]", lambda term: _at_level(*term.groups()), text)
+    text = re.sub(rf"\b({names})\b", lambda name: in_sentence(COVARIATES[name[0]]), text)
     groups = LEVELS["ethnicity"]
     text = re.sub(r"\b[A-Z]{4}\b", lambda code: groups.get(code[0], code[0]), text)
     return re.sub(r"\bperiod\[(\d+)\]", r"period \1", text)
+
+
+def _at_level(name: str, value: str) -> str:
+    told = level(name, value)
+    told = told if name == "ethnicity" else in_sentence(told)  # groups begin with a capital
+    return f"{in_sentence(COVARIATES[name])}: {told}"
 
 
 def remarks(text: str) -> str:

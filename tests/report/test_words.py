@@ -136,8 +136,11 @@ def test_names_that_are_unknown_are_made_readable() -> None:
 
 def test_remarks_carry_labels_for_covariates() -> None:
     told = words.readable("primary_need[7]; la_fsm_share (collinear with treatment)")
-    assert (
-        told == "main need: 7; LA: share eligible for free school meals (collinear with treatment)"
+    assert told == (
+        "main need: low income; LA: share eligible for free school meals (collinear with treatment)"
+    )
+    assert words.readable("uasc[yes], ethnicity[APKN]") == (
+        "unaccompanied asylum seeker: yes, ethnicity: Pakistani"
     )
 
 
