@@ -24,6 +24,10 @@ BESIDE: Final = "\u2003LA \u00d7 period model"
 # What stands for an analysis of several effects: X5's average, X13's ratio of its two.
 SUMMARIES: Final = {"time_averaged": "average", "interaction": "high over low"}
 REMARKS: Final = ("dropped", "warnings")
+SPECIFICATION_WIDTHS: Final = {
+    "analysis": "16%", "outcome": "5%", "changes": "24%", "n": "9%", "events": "8%",
+    "estimate": "18%", "converged": "12%", "notes": "8%",
+}  # fmt: skip
 # Which codes were merged differs from row to row: `estimates.csv` lists them.
 MERGED_CODES: Final = re.compile(r"(merged into their main group): [A-Z, ]+")
 COUNTS_AS_ONE: Final = 1.0  # the p of an outcome that can't be estimated (analysis plan)
@@ -141,7 +145,7 @@ def specification(bundle: Bundle, register: Register) -> gt.GT:
     ]
     return house(
         rows, "specification", labels=labels, group="group", numbers=["n", "events", "estimate"],
-        notes=notes,
+        notes=notes, widths=SPECIFICATION_WIDTHS,
     )  # fmt: skip
 
 
@@ -180,6 +184,8 @@ def _estimate(bundle: Bundle, name: str, mine: pd.DataFrame) -> str:
         told = with_interval(bundle.effect(name, scale), scale, str(mine["outcome"].iloc[0]))
         # The interval may stand on a line of its own: there are many columns.
         told = told.replace(f"{words.NO_BREAK}million", "m").replace(f"{words.NO_BREAK}(", " (")
+        if scale == "pounds":  # longer than a line
+            told = told.replace(words.NO_BREAK, " ")
         return f"{told} pp" if scale == "risk_difference" else told
     for term, what in SUMMARIES.items():
         summary = bundle.ratio(name, term)
