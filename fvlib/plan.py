@@ -280,14 +280,14 @@ LA_PERIOD: Final = tuple(
         id=f"la-period-{row.outcome.lower()}",
         section=NOT_PRE_SPECIFIED,
         role="ours",
-        changes="with an LA x period intercept",
+        changes="with an LA \u00d7 period intercept",
         method=_beside_linear.get(row.outcome, LogisticNested()),
     )
     for row in SECONDARY
 )
 
 OURS: Final = (
-    _ours(id="la-period", changes="with an LA x period intercept", method=LogisticNested()),
+    _ours(id="la-period", changes="with an LA \u00d7 period intercept", method=LogisticNested()),
     *LA_PERIOD,
     _ours(
         id="complete-cases", changes="complete cases only, no imputation", imputed=COMPLETE_CASES

@@ -214,7 +214,7 @@ def cell_df(design: Design, kept: Sequence[str]) -> float:
     periods = sum(name.startswith("period[") for name in kept)
     covariates = sum(name in LA_COVARIATES for name in kept)
     if (df := float(cells - las - periods - 1 - covariates)) < 1:
-        raise FitFailed("too few LAs and periods for an LA x period intercept")
+        raise FitFailed("too few LAs and periods for an LA \u00d7 period intercept")
     return df
 
 
