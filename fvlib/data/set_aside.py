@@ -35,7 +35,7 @@ _ABANDONED_SECONDS: Final = 3600
 _EXPLANATION: Final = """\
 Rows that were set aside: none of them is in the analysis. Each was left as it came.
 
-One folder an authority, one file a file of the contract. The first four columns are ours:
+One file here for each file of the contract that has such rows. The first four columns are ours:
   rule        the rule that the row breaks (the first, where it breaks several)
   column      the column in which the fault shows
   source_row  the row's number in the file that was sent, the header being row 1
@@ -50,7 +50,7 @@ cut. The files are UTF-8 with a byte-order mark, which spreadsheets need to show
 
 These are children's data: send them by the agreed way only, and delete them when done.
 
-Rules:
+Rules that these rows break:
 """
 
 
@@ -96,8 +96,8 @@ def _replace(target: Path, tables: list[tuple[str, str, pa.Table]]) -> None:
         for la, file, table in tables:
             (fresh / "new" / la).mkdir(parents=True, exist_ok=True, mode=0o700)
             _write(fresh / "new" / la / f"{file}.csv", table)
-        if tables:
-            _create(fresh / "new" / _README, _explained().encode("utf-8"))
+        for la, met in _rules_by_la(tables).items():  # each folder goes out by itself
+            _create(fresh / "new" / la / _README, _explained(met).encode("utf-8"))
         if target.exists():
             target.rename(fresh / "old")
         if tables:
@@ -106,8 +106,15 @@ def _replace(target: Path, tables: list[tuple[str, str, pa.Table]]) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _explained() -> str:
-    rules = [rule for rule in RULES.values() if rule.outcome == "set aside"]
+def _rules_by_la(tables: list[tuple[str, str, pa.Table]]) -> dict[str, set[str]]:
+    met: dict[str, set[str]] = {}
+    for la, _, table in tables:
+        met.setdefault(la, set()).update(pc.unique(table["rule"]).to_pylist())
+    return met
+
+
+def _explained(met: set[str]) -> str:
+    rules = [rule for rule in RULES.values() if rule.id in met]
     return _EXPLANATION + "".join(
         f"  {rule.id}\n    what holds: {rule.checks}\n    why: {rule.why}\n"
         f"    what to do: {rule.remedy}\n"

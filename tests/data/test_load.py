@@ -958,7 +958,9 @@ def test_set_aside_rows_are_as_they_came_and_only_the_owners(sender: Sender) -> 
         "child_id": " co1",
         "plan_type": "cin", "start_date": "2020-13-01", "end_date": "2020-08-01", "wave": "n",
     }  # fmt: skip
-    assert "apostrophe" in (folder / "README.txt").read_text(encoding="utf-8")
+    told = (folder / LA / "README.txt").read_text(encoding="utf-8")
+    assert "apostrophe" in told
+    assert re.findall(r"(?m)^  (\w.*)\n    what holds", told) == ["not a date"]
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) & 0o077 == 0
