@@ -187,7 +187,6 @@ def _outcome(
         (*_outcome_sums(outcome, boxes, times), *_part_sums(outcome)),
         tuple(Unshown(PLACE, {"state": states}) for states in apart),
         linked=PLACE,
-        times=times,
     )
 
 

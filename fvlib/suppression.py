@@ -85,16 +85,14 @@ class System:
         Sums of them that stand nowhere.
     linked
         Columns that say which persons of other systems these are: cells of the same levels add up
-        to the same persons in each system. Cells with an empty level are of other persons.
-    times
-        How many of what the cells count stand behind one such person.
+        to the same persons in each system (or to the same multiple of them in every cell). Cells
+        with an empty level are of other persons.
     """
 
     cells: pd.DataFrame
     counts: tuple[Summed, ...]
     unshown: tuple[Unshown, ...] = ()
     linked: tuple[str, ...] = ()
-    times: int = 1
 
     @property
     def links(self) -> list[tuple[str, ...]]:
@@ -207,7 +205,7 @@ class _Equations:
         number_of = {link: place for place, link in enumerate(links)}
         for cell, link in enumerate(system.links):
             if link:
-                self.links[number_of[link], cell] = 1.0 / system.times
+                self.links[number_of[link], cell] = 1.0
         self.linked = self.links.any(axis=1)
         self.masked: Bools | None = None
 

@@ -15,10 +15,10 @@ from fvlib.suppression import Summed, System, Unshown
 RULE = Disclosure(threshold=10, round_to=1)
 
 
-def shown(system: System, **frames: pd.DataFrame) -> dict[str, list[int | None]]:
+def shown(*systems: System, **frames: pd.DataFrame) -> dict[str, list[int | None]]:
     """Return each table's released counts, None where masked."""
     tables = {name: CountTable(frame, counts=("n",)) for name, frame in frames.items()}
-    out = safe_together(tables, (system,), RULE)
+    out = safe_together(tables, systems, RULE)
     return {
         name: [None if pd.isna(n) else int(n) for n in frame["n"]] for name, frame in out.items()
     }
@@ -100,6 +100,59 @@ def test_a_small_rest_that_no_table_shows_is_kept() -> None:
     assert shown(System(cells, counts), everyone=everyone, known=known)["known"] == [30]
     hidden = shown(System(cells, counts, rests), everyone=everyone, known=known)
     assert hidden == {"everyone": [36], "known": [None]}
+
+
+def by_place(*n: int) -> pd.DataFrame:
+    return pd.DataFrame({"place": list("abcdef"[: len(n)]), "n": n}, dtype=object)
+
+
+BY_PLACE = {"place": "place"}
+
+
+def test_a_rest_of_another_system_s_persons_is_kept() -> None:
+    # Forty live in a, says one table; 34 of them were seen, says another: six weren't.
+    everybody, seen = by_place(40, 50), by_place(34, 50)
+    cells = pd.DataFrame(
+        {"place": list("aabb"), "seen": ["yes", "no"] * 2, "n": [34, 6, 50, 0]}, dtype=object
+    )
+    by_seen = System(
+        cells,
+        (Summed("seen", "n", BY_PLACE, {"seen": ("yes",)}),),
+        (Unshown(("place",), {"seen": ("no",)}),),
+        linked=("place",),
+    )
+    people = System(everybody, (Summed("everybody", "n", BY_PLACE),), linked=("place",))
+    apart = shown(by_seen, seen=seen)
+    assert apart == {"seen": [34, 50]}
+    together = shown(by_seen, people, seen=seen, everybody=everybody)
+    assert together == {"seen": [None, 50], "everybody": [40, 50]}
+
+
+def test_what_only_another_system_gives_away_is_masked_there() -> None:
+    # The four of a are masked where they stand; the total less b would tell them elsewhere.
+    cells = by_place(4, 30)
+    total = pd.DataFrame({"place": ["b", "all"], "n": [30, 34]})
+    first = System(cells, (Summed("first", "n", BY_PLACE),), linked=("place",))
+    second = System(cells, (Summed("second", "n", BY_PLACE),), linked=("place",))
+    assert shown(first, second, first=cells[:1], second=total) == {
+        "first": [None],
+        "second": [None, 34],
+    }
+
+
+def test_a_count_in_two_systems_carries_its_mask_over() -> None:
+    cells, table = by_place(4, 30), pd.DataFrame({"place": ["a", "b", "all"], "n": [4, 30, 34]})
+    again = cells[1:].reset_index(drop=True)
+    first = System(cells, (Summed("first", "n", BY_PLACE),), linked=("place",))
+    second = System(
+        cells,
+        (Summed("first", "n", BY_PLACE), Summed("again", "n", BY_PLACE)),
+        linked=("place",),
+    )
+    assert shown(first, second, first=table, again=again) == {
+        "first": [None, None, 34],
+        "again": [None],
+    }
 
 
 def test_rows_that_are_no_such_sum_are_left_alone() -> None:
