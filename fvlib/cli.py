@@ -37,6 +37,16 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The refresh, such as 2024-04.")]
 
 
+def _workers(jobs: int) -> int:
+    """Check a number of workers; more than the machine has cores would only take its memory."""
+    if jobs == 0 or jobs < -1:
+        raise typer.BadParameter(f"{jobs}; expected 1 or more, or -1 for all cores")
+    return min(jobs, os.cpu_count() or 1)
+
+
+Jobs = Annotated[int, typer.Option(callback=_workers, help="Worker processes; -1 for all cores.")]
+
+
 class Dirt(StrEnum):
     """How much of real extracts' dirt the synthetic ones have."""
 
@@ -156,7 +166,7 @@ def import_(
 def run(
     name: Name,
     only: Annotated[str | None, typer.Option(help="Analyses by id, such as P1,X4.")] = None,
-    jobs: Annotated[int, typer.Option(help="Worker processes; -1 for all cores.")] = -1,
+    jobs: Jobs = -1,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler that takes the fits.")
     ] = None,
@@ -171,7 +181,9 @@ def run(
         for line in why_stale(name, root) or ["fresh: nothing to run"]:
             _say(line)
         return
-    ids = [entry.strip() for entry in only.split(",") if entry.strip()] if only else None
+    ids = None if only is None else [entry.strip() for entry in only.split(",") if entry.strip()]
+    if ids == []:
+        raise Refusal("--only: names no analysis. Expected ids with commas between, such as P1,X4")
     with _workers_of(scheduler):
         to = run_plan(name, root, only=ids, jobs=jobs, stage=_timings(root, name))
     _say(_shown(to, root))
@@ -187,7 +199,7 @@ def render(
     chapter: Annotated[
         str | None, typer.Option(help="One chapter alone, such as primary, for a quick look.")
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Worker processes; -1 for all cores.")] = -1,
+    jobs: Jobs = -1,
 ) -> None:
     """Run what is stale, render the chapters, and print the paths of the report."""
     from fvlib.render import render as render_book  # noqa: PLC0415
@@ -243,7 +255,7 @@ def purge(
 def power(
     replicates: Annotated[int, typer.Option(min=2, help="Simulated trials a scenario.")] = 1000,
     seed: Annotated[int, typer.Option(min=0)] = 20200401,
-    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+    jobs: Jobs = 2,
     sizes: Annotated[
         Path | None,
         typer.Option(

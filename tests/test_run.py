@@ -207,6 +207,37 @@ def test_an_output_that_cannot_be_written_is_told_in_one_message(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [(("--jobs", "0"), "1 or more"), (("--jobs", "-5"), "1 or more"), (("--only", ","), "--only")],
+)
+def test_options_that_ask_for_nothing_are_refused(
+    project: Path, options: tuple[str, ...], word: str
+) -> None:
+    done = fv("run", "small", *options, root=project)
+    assert done.returncode == 2
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project / "results").exists()
+
+
+def test_no_more_workers_start_than_there_are_cores(
+    small_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def noted(*_: object, jobs: int, **__: object) -> Path:
+        asked.append(jobs)
+        return small_project
+
+    monkeypatch.setattr("fvlib.run.run", noted)
+    monkeypatch.chdir(small_project)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    for jobs in ("999", "3", "-1"):
+        assert CliRunner().invoke(app, ["run", "small", "--jobs", jobs]).exit_code == 0
+    assert asked == [4, 3, -1]
+
+
 def test_ctrl_c_stops_a_run_with_a_word_and_leaves_what_was_there(project: Path) -> None:
     kept = bundle_bytes(run("small", project, only=["no-covariates"]))
     asked = "from fvlib import compute; from fvlib.cli import main\n"
