@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 
+import great_tables._locale
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -92,6 +93,14 @@ def test_a_header_alone_is_an_empty_file_and_fine(sender: Sender) -> None:
     outcome = checked(sender)
     assert (outcome.exit_code, outcome.message) == (0, "")
     assert all(f"{path.rpartition('/')[2][:-4]}" in outcome.html for path in sender.files)
+
+
+def test_the_reports_locale_files_are_read_once_each(sender: Sender) -> None:
+    """They were read for each number of the report: more than half of a check's time."""
+    checked(sender)
+    reads = great_tables._locale.read_csv.cache_info()
+    assert reads.misses == reads.currsize <= 5  # as many as there are such files
+    assert reads.hits > 100
 
 
 def test_rows_set_aside(sender: Sender) -> None:
