@@ -12,8 +12,8 @@ from scipy.stats import chi2
 
 from fvlib import protocol
 from fvlib.analysis import estimates
-from fvlib.analysis.design import TREATMENT, Codes, Design, Floats
-from fvlib.analysis.fit import Alike, Combined, Fit, FitFailed, Quantity
+from fvlib.analysis.design import TREATMENT, Codes, Design, Floats, NotEstimable
+from fvlib.analysis.fit import Alike, Combined, Fit, Quantity
 from fvlib.analysis.methods import Pooled, clustering, fitted, icc_probability, told
 from fvlib.models.power import exposure_weights
 from fvlib.models.records import LogisticFit
@@ -41,7 +41,7 @@ class ByExposure:
         treated = design.frame["treated"].to_numpy() == 1
         times = np.unique(since[treated])
         if len(times) < 2:
-            raise FitFailed("children were referred in one period after go-live only")
+            raise NotEstimable("children were referred in one period after go-live only, so far")
         columns = {f"{_AFTER}{m}": (treated & (since == m)).astype(float) for m in times}
         wide = design.with_columns(columns, without=[TREATMENT])
         fit = fitted(wide, start=start)
@@ -144,6 +144,11 @@ class ByReadiness(Alike, Pooled):
         high = readiness[design.la].astype(float)
         treated = design.X[:, design.names.index(TREATMENT)]
         columns = {"treatment_high": treated * high, "treatment_low": treated * (1.0 - high)}
+        if lacking := [name for name, values in columns.items() if not values.any()]:
+            stratum = lacking[0].removeprefix("treatment_")
+            raise NotEstimable(
+                f"no child in an LA of {stratum} readiness was referred after go-live, so far"
+            )
         wide = design.with_columns({"high": high, **columns}, without=[TREATMENT])
         fit = fitted(wide, start=start)
         at = [fit.names.index(name) for name in columns]

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from fvlib.analysis import estimates
-from fvlib.analysis.design import TREATMENT, Design, Floats, in_words
+from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable, in_words
 from fvlib.analysis.fit import Alike, Combined, EachRow, Fit, FitFailed, Quantity
 from fvlib.models.mixed import (
     LinearFit,
@@ -207,14 +207,14 @@ def cell_df(design: Design, kept: Sequence[str]) -> float:
 
     Raises
     ------
-    FitFailed
+    NotEstimable
         None are left.
     """
     cells, las = len(np.unique(design.cell)), len(np.unique(design.la))
     periods = sum(name.startswith("period[") for name in kept)
     covariates = sum(name in LA_COVARIATES for name in kept)
     if (df := float(cells - las - periods - 1 - covariates)) < 1:
-        raise FitFailed("too few LAs and periods for an LA \u00d7 period intercept")
+        raise NotEstimable("too few LAs and periods, so far, for an LA \u00d7 period intercept")
     return df
 
 

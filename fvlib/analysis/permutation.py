@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.analysis.design import TREATMENT, Codes, Design, Floats
+from fvlib.analysis.design import TREATMENT, Codes, Design, Floats, NotEstimable
 from fvlib.analysis.fit import Combined, EachRow, Fit, FitFailed
 from fvlib.analysis.methods import fitted, reasons
 from fvlib.analysis.null_scores import BENDING_COPIES, GRID, bent, linear_scores, logistic_scores
@@ -242,7 +242,7 @@ class WithinPeriod(EachRow):
         )
         cells, share = tables["value"], tables["treated"]
         if cells.isna().to_numpy().any():
-            raise FitFailed("an LA has nobody in some period")
+            raise NotEstimable("an LA has nobody in some period, so far")
         las = np.unique(design.la)
         return Fit((), converged=True, draws=(las, cells.to_numpy(), (share >= 0.5).to_numpy()))
 
@@ -281,7 +281,7 @@ def _coefficients(treated: np.ndarray) -> Floats:
     ones, zeros = treated.sum(axis=0), (~treated).sum(axis=0)
     both = (ones > 0) & (zeros > 0)
     if not both.any():
-        raise FitFailed("no period has LAs in both conditions")
+        raise NotEstimable("no period has LAs in both conditions, so far")
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = np.where(both, ones * zeros / (ones + zeros), 0.0)
         cell = np.where(treated, 1.0 / ones, -1.0 / zeros)

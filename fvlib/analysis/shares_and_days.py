@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import expit, ndtr
 from scipy.stats import norm
 
-from fvlib.analysis.design import TREATMENT, Design, Floats, in_words
+from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable, in_words
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
 from fvlib.analysis.methods import (
     Pooled,
@@ -41,7 +41,7 @@ class Hurdle(Pooled):
         """Fit both parts."""
         some = design.y > 0
         if some.all() or not some.any():
-            raise FitFailed("all children, or none, had any day on a plan")
+            raise NotEstimable("all children, or none, had any day on a plan, so far")
         first = fitted(replace(design, y=some.astype(float)), start=start)
         second = fitted_linear(_rows(design, some))
         effect, error = _hurdle_effect(design, first, second)
@@ -110,7 +110,7 @@ def with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
         if gram[at, at] - explained > COLLINEAR:
             kept.append(name)
     if TREATMENT not in kept:
-        raise FitFailed("treatment can't be told apart from LA and period")
+        raise NotEstimable("treatment can't be told apart from LA and period, so far")
     dropped = tuple(name for name in wide.names if name not in kept)
     full = wide.with_columns({}, without=dropped)
     left_out = tuple(f"{in_words(name)} (collinear)" for name in dropped)

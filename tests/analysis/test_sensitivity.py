@@ -92,6 +92,31 @@ def test_rows_that_are_alike_stand_as_one(name: str) -> None:
         np.testing.assert_allclose(*tables, atol=1e-9)
 
 
+def test_what_more_data_would_tell_is_not_yet_estimable() -> None:
+    # Periods 0 and 1 of a trial in which the first LA alone has gone live.
+    trial = toy_trial(3000, seed=3)
+    early = trial.cohort["period"].to_numpy() < 2
+    trial.outcomes["P1"] = trial.outcomes["P1"][early]
+    told = {name: analyse(bare(name), trial).rows[0] for name in ("P1", "X5", "X13", "la-period")}
+    assert {name: row["status"] for name, row in told.items()} == {
+        "P1": "estimated",
+        "X5": "not_yet_estimable",
+        "X13": "not_yet_estimable",
+        "la-period": "estimated",
+    }
+    assert told["X5"]["reason"] == "children were referred in one period after go-live only, so far"
+    assert told["X13"]["reason"] == (
+        "no child in an LA of low readiness was referred after go-live, so far"
+    )
+    # Two LAs in two periods: four cells, and none is left for a t.
+    trial.outcomes["P1"] = trial.outcomes["P1"][trial.cohort["la"].cat.codes[early] < 2]
+    row = analyse(bare("la-period"), trial).rows[0]
+    assert (row["status"], row["reason"]) == (
+        "not_yet_estimable",
+        "too few LAs and periods, so far, for an LA \u00d7 period intercept",
+    )
+
+
 def test_kinds_are_counted_when_their_combinations_pass_the_largest_integer() -> None:
     # 12 columns of 1,000 values: 10^36 combinations. Twins differ in the last column alone.
     wide = pd.DataFrame({f"c{k}": np.arange(1000.0) + k for k in range(12)})
