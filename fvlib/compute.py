@@ -58,8 +58,7 @@ def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
         near = get_close_matches(unknown[0], known, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise Refusal(
-            f"no analysis called {', '.join(unknown)}.{hint} "
-            f"The plan has: {', '.join(known)}"
+            f"no analysis called {', '.join(unknown)}.{hint} The plan has: {', '.join(known)}"
         )
     wanted = {needed for name in only for needed in known[name]}
     return tuple(row for row in PLAN if row.id in wanted)
