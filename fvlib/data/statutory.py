@@ -63,7 +63,8 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
     source
         A folder with CIN census XML and SSDA903 files (CSV or XML) of any number of years, or one
         such file; beside them attendance and free school meals as CSV in the contract's columns,
-        under the authority's own child ids. Names and folders mean nothing.
+        under the authority's own child ids. Names mean nothing, and folders only where two years
+        have the same children: then a Header belongs with the Episodes in its folder.
     la
         Key of the local authority.
     to

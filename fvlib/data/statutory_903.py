@@ -330,13 +330,15 @@ def _date_episodes(read: Return) -> None:
 def date_headers(returns: list[Return]) -> None:
     """Date Header files by the Episodes file that has the most children in common with each.
 
+    Where several have as many, the one in the Header's own folder counts.
+
     Parameters
     ----------
     returns
         All returns; those of Header files are changed.
     """
     dated = [
-        (set(other.episodes["CHILD"]), other.collected)
+        (set(other.episodes["CHILD"]), other.collected, _folder(other))
         for other in returns
         if other.kind == "SSDA903 Episodes" and other.collected and len(other.episodes)
     ]
@@ -344,15 +346,22 @@ def date_headers(returns: list[Return]) -> None:
         if header.kind != "SSDA903 Header":
             continue
         children = set(header.children["child_id"])
-        shares = [(_overlap(children, others), day) for others, day in dated]
-        best = max((share for share, _ in shares), default=0.0)
-        days = {day for share, day in shares if share == best}
+        shares = [(_overlap(children, others), day, folder) for others, day, folder in dated]
+        best = max((share for share, *_ in shares), default=0.0)
+        days = {day for share, day, _ in shares if share == best}
+        beside = {day for share, day, at in shares if share == best and at == _folder(header)}
         if best > 0 and len(days) == 1:
             header.collected, header.dated_by = days.pop(), "the Episodes file with its children"
+        elif best > 0 and len(beside) == 1:
+            header.collected, header.dated_by = beside.pop(), "the Episodes file in its folder"
         else:
             header.notes.append(
                 "no Episodes file tells its year; taken as older than every dated return"
             )
+
+
+def _folder(read: Return) -> str:
+    return read.file.rpartition("/")[0]
 
 
 def _overlap(one: set[str], other: set[str]) -> float:

@@ -172,7 +172,9 @@ def test_no_identifier_and_no_key_stands_in_an_output_or_the_report(
     assert {value for value in identifiers if value in out} == set()
 
 
-def test_names_and_folders_of_files_mean_nothing(desk: Desk, tmp_path: Path) -> None:
+def test_names_and_folders_of_files_mean_nothing_where_the_content_tells(
+    desk: Desk, tmp_path: Path
+) -> None:
     desk.put_two_years()
     desk.run()
     before = desk.written()
@@ -523,6 +525,25 @@ def test_lines_of_spaces_are_no_rows(desk: Desk) -> None:
     report = desk.run()
     assert [row["DECOM"] for row in desk.rows("care_episodes")] == ["2019-05-01"]
     assert report.returns[0].notes == ("rows without any value, passed over: 1",)
+
+
+def test_of_two_years_with_the_same_children_a_header_is_of_the_year_it_lies_beside(
+    desk: Desk,
+) -> None:
+    header = "CHILD,SEX,DOB,ETHNIC\nK-1,1,{},{}\n"
+    episode = "K-1,01/05/2020,S,C1,N1,{},PR1,{},,,\n"
+    desk.put("z/e.csv", EPISODES_HEADER + episode.format("U6", ",") + "\n")
+    desk.put("z/h.csv", header.format("02/03/2010", "REFU"))
+    desk.put("a/e.csv", EPISODES_HEADER + episode.format("U1", "07/06/2021,E4A"))
+    desk.put("a/h.csv", header.format("02/03/2011", "AIND"))
+    report = desk.run()
+    assert [(row["birth_month"], row["ethnicity"]) for row in desk.rows("children")] == [
+        ("2011-03", "AIND")
+    ]
+    assert [(row["PLACE"], row["DEC"]) for row in desk.rows("care_episodes")] == [
+        ("U1", "2021-06-07")
+    ]
+    assert report.to_look_at == ()
 
 
 def test_a_stray_later_date_does_not_make_an_ssda903_return_later(desk: Desk) -> None:
