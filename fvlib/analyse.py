@@ -126,6 +126,13 @@ def analyse(
     )
 
 
+def analyse_each(
+    rows: Sequence[Analysis], trial: Trial, imputations: Mapping[str, Imputations]
+) -> list[Result]:
+    """Fit rows of one cohort, one after the other; see :func:`analyse`."""
+    return [analyse(row, trial, imputations) for row in rows]
+
+
 def derive(row: Derived, results: Mapping[str, Result], trial: Trial) -> Result:
     """Make one derived row of the plan from the results that it needs."""
     combined = Combined([{"term": "treatment"}])

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib.metadata import version
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fvlib import __version__, disclosure, protocol
-from fvlib.analyse import Result, analyse, derive
+from fvlib.analyse import Result, analyse_each, derive
 from fvlib.analysis import estimates
 from fvlib.changes import Previous, changes, read_previous
 from fvlib.data.load import load_extracts
@@ -42,6 +44,8 @@ from fvlib.shared_margins import systems
 from fvlib.side_tables import analysis_tables, la_intercepts, trial_tables
 from fvlib.trial import Trial, build_trial
 
+# Batches that a worker would still be given if all to come were as long as the next.
+BATCHES_LEFT: Final = 3
 TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
 
 
@@ -244,12 +248,41 @@ def _fits(
     jobs: int,
 ) -> Iterator[Result]:
     """Fit every row, in the plan's order whatever the number of workers."""
-    calls = (delayed(analyse)(row, trials[row.cohort], imputations[row.cohort]) for row in plan)
+    calls = (
+        delayed(analyse_each)(
+            batch,
+            trials[batch[0].cohort],
+            {name: imputations[batch[0].cohort][name] for name in _sets_of(batch)},
+        )
+        for batch in batches(plan, effective_n_jobs(jobs))
+    )
     with _progress(len(plan)) as advance:
         # max_nbytes: rows go to the workers through pipes; joblib would put large ones in files.
-        for result in Parallel(n_jobs=jobs, return_as="generator", max_nbytes=None)(calls):
-            advance(result.analysis)
-            yield result
+        for results in Parallel(n_jobs=jobs, return_as="generator", max_nbytes=None)(calls):
+            for result in results:
+                advance(result.analysis)
+                yield result
+
+
+def batches(plan: Sequence[Analysis], workers: int) -> list[list[Analysis]]:
+    """Cut the plan, in its order, into what a worker fits at a time.
+
+    A batch takes its trial along to the worker, so there are few; they get shorter, down to single
+    rows, so that no worker is left with many at the end. A batch is of one cohort.
+    """
+    out: list[list[Analysis]] = []
+    left = list(plan)
+    while left:
+        size = 1 if workers == 1 else max(1, len(left) // (BATCHES_LEFT * workers))
+        batch = list(next(groupby(left[:size], key=attrgetter("cohort")))[1])
+        out.append(batch)
+        left = left[len(batch) :]
+    return out
+
+
+def _sets_of(batch: Sequence[Analysis]) -> list[str]:
+    """Name the sets of imputations that a batch asks for."""
+    return [name for name in IMPUTATIONS if name in {row.imputed for row in batch}]
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from filelock import FileLock
 from joblib import parallel_config
 from typer.testing import CliRunner
 
+from fvlib import analyse as analysis
 from fvlib import compute, disclosure
 from fvlib.analyse import Result
 from fvlib.analysis.design import Terms
@@ -188,6 +189,17 @@ def test_no_row_of_a_child_is_put_in_a_file_for_the_workers(project: Path, tmp_p
         run("small", project, only=["no-covariates", "linear-probability"], jobs=2)
 
 
+def test_batches_keep_the_plan_s_order_and_end_in_single_rows() -> None:
+    cut = compute.batches(PLAN, 2)
+    assert [row for batch in cut for row in batch] == list(PLAN)
+    assert all(len({row.cohort for row in batch}) == 1 for batch in cut)
+    assert len(cut[0]) == len(PLAN) // 6
+    assert len(cut) < len(PLAN) / 2
+    assert [len(batch) for batch in cut[-6:]] == [1] * 6
+    # One process passes nothing on, and shows each row as it comes.
+    assert [len(batch) for batch in compute.batches(PLAN, 1)] == [1] * len(PLAN)
+
+
 @pytest.mark.parametrize(
     ("blocked", "command"),
     [
@@ -256,13 +268,13 @@ def test_one_changed_row_of_the_plan_refits_that_row_alone(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted: list[str] = []
-    real = compute.analyse
+    real = analysis.analyse
 
     def watched(row: Analysis, *rest: object) -> Result:
         fitted.append(row.id)
         return real(row, *rest)
 
-    monkeypatch.setattr(compute, "analyse", watched)
+    monkeypatch.setattr(analysis, "analyse", watched)
     two = tuple(row for row in PLAN if row.id in ("S3", "no-covariates"))
     monkeypatch.setattr(compute, "PLAN", two)
     monkeypatch.setattr(compute, "DERIVED", ())
