@@ -41,7 +41,7 @@ from fvlib.plan import (
 from fvlib.refresh import Refresh
 from fvlib.result_cache import ResultCache
 from fvlib.shared_margins import systems
-from fvlib.side_tables import analysis_tables, la_intercepts, trial_tables
+from fvlib.side_tables import analysis_tables, estimate_table, la_intercepts, trial_tables
 from fvlib.trial import Trial, build_trial
 
 # Batches that a worker would still be given if all to come were as long as the next.
@@ -120,14 +120,7 @@ def bundle_of(
     frame = estimates.adjust_family(estimates.frame_of(rows))
     if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
         frame[["p_value", "p_adjusted"]] = float("nan")
-    main = disclosure.CountTable(
-        frame,
-        counts=("n", "events"),
-        parts={"events": "n"},
-        persons={"n": estimates.PERSONS},
-        # Whom one analysis leaves out of another's children would be told by subtraction.
-        running=disclosure.Running(by=("outcome",), counts=("n", "events")),
-    )
+    main = estimate_table(frame)
     shared_margins = systems(tables, trial)
     previous = _previous(refresh, root)
     # What is compared has passed the gate on both sides.

@@ -63,11 +63,14 @@ class Running:
         The columns that run on.
     where
         A column, not released, of the rows that run on; None for all.
+    unreleased
+        Those of `by` that are not released.
     """
 
     by: tuple[str, ...]
     counts: tuple[str, ...]
     where: str | None = None
+    unreleased: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +279,9 @@ def _persons(exact: pd.DataFrame, column: str | None, count: pd.Series) -> pd.Se
 
 
 def _unreleased(table: CountTable) -> set[str]:
-    running = table.running.where if table.running else None
+    running = (table.running.where, *table.running.unreleased) if table.running else ()
     behind = {*table.persons.values(), *table.rests.values()}
-    return {*behind, *table.hidden.values(), *(name for name in (table.exempt, running) if name)}
+    return {*behind, *table.hidden.values(), *(name for name in (table.exempt, *running) if name)}
 
 
 def _places(frame: pd.DataFrame, by: tuple[str, ...]) -> list[np.ndarray]:

@@ -156,6 +156,7 @@ class Derived:
 
 
 NOT_PRE_SPECIFIED: Final = "not pre-specified"
+LEAVE_OUT: Final = "leave-out-"  # how the ids of the primary analysis without one LA begin
 # X1 to X3 follow the referral, and depend on what happens after it (analysis plan).
 UNPROTECTED: Final = "(not protected by randomisation)"
 
@@ -364,7 +365,7 @@ OURS: Final = (
     ),
     *(
         _ours(
-            id=f"leave-out-{la.key}",
+            id=f"{LEAVE_OUT}{la.key}",
             changes=f"{la.name} left out",
             sample=partial(without_la, la.key),
         )

@@ -15,11 +15,13 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.disclosure import ESTIMATES, CountTable
+from fvlib.plan import LEAVE_OUT
 from fvlib.suppression import ALL, NOWHERE, Summed, System, Unshown, texts
 from fvlib.trial import Trial
 from fvlib.trial.covariates import BELOW_SCHOOL_AGE, CHILD_COVARIATES, LA_COVARIATES
 from fvlib.trial.frames import CONDITIONS
 from fvlib.trial.outcomes import STATES
+from fvlib.trial.variants import KINSHIP_COMPOSITE
 
 EVENT, NO_EVENT = "event", "no event"
 MISSING, KNOWN, KEPT = "missing", "known", "kept"
@@ -27,6 +29,8 @@ IDENTICAL: Final = "identical row"  # the one resolution that drops rows
 CHILDREN: Final = "children"  # the file, and the flow's first step
 PLACE: Final = ("la", "period", "condition")  # of a cohort child: by it the systems are linked
 OPEN: Final = ("not_observable", MISSING)
+PLACEMENT: Final = "S4"  # of those who became looked after
+NOT_IN_CARE: Final = "S4_not_in_care"  # the flow's box of the others
 
 Levels = dict[str, tuple[str, ...]]
 
@@ -65,9 +69,11 @@ def systems(tables: Mapping[str, CountTable], trial: Trial) -> tuple[System, ...
     return (
         _children(frames, cohort),
         _rows_sent(frames),
+        _entries(cohort, trial),
         *(
             _outcome(cohort, trial.outcomes[outcome], flow, outcome, parts.get(outcome))
             for outcome in protocol.OUTCOMES
+            if outcome not in (protocol.PRIMARY_OUTCOME, PLACEMENT)
         ),
         *(_covariate(cohort, name) for name in (*CHILD_COVARIATES, *LA_COVARIATES, *context)),
         _referrals(frames["volume"]),
@@ -156,6 +162,73 @@ def _rows_sent(frames: Mapping[str, pd.DataFrame]) -> System:
     )
 
 
+def _entries(cohort: pd.DataFrame, trial: Trial) -> System:
+    """Who became looked after, and in which placement: the events of P1 are the sample of S4.
+
+    A cell has a state of P1 and one of S4, those that can go together.
+    """
+    primary, placed = (
+        trial.outcomes[name].set_index("child") for name in (protocol.PRIMARY_OUTCOME, PLACEMENT)
+    )
+    rows = cohort[list(PLACE)].assign(
+        state=_states(primary),
+        placed=_states(placed).reindex(cohort.index, fill_value=NOT_IN_CARE),
+    )
+    possible = [
+        *((EVENT, state) for state in (EVENT, NO_EVENT, MISSING)),
+        *((state, NOT_IN_CARE) for state in (NO_EVENT, *OPEN)),
+        *((state, OPEN[0]) for state in OPEN),
+    ]
+    states = ["state", "placed"]
+    kinds = pd.concat([pd.DataFrame(possible, columns=states), rows[states]]).drop_duplicates()
+    return System(
+        _in_places(rows, cohort, kinds),
+        (
+            *_outcome_sums(protocol.PRIMARY_OUTCOME, (), 1),
+            *_outcome_sums(PLACEMENT, (NOT_IN_CARE,), 1, "placed"),
+            *_leave_one_out(),
+            *_kinship_composite(),
+        ),
+        (
+            *(Unshown(PLACE, {"state": (state,)}) for state in (NO_EVENT, *OPEN)),
+            *(Unshown(PLACE, {"placed": (state,)}) for state in (NO_EVENT, *OPEN, NOT_IN_CARE)),
+        ),
+        linked=PLACE,
+    )
+
+
+def _states(frame: pd.DataFrame) -> pd.Series:
+    """Say event or no event of those analysed, and the state of the others."""
+    analysed = (frame["state"] == STATES[0]).to_numpy()
+    event = analysed & (frame["value"].to_numpy(np.float64) > 0)
+    state = np.select([event, analysed], [EVENT, NO_EVENT], texts(frame["state"]))
+    return pd.Series(state, index=frame.index, dtype=object)
+
+
+def _leave_one_out() -> tuple[Summed, ...]:
+    """Return the counts of the primary analysis without one LA: they tell that LA's."""
+    return tuple(
+        Summed(
+            ESTIMATES,
+            count,
+            levels={"la": tuple(la for la in protocol.LA_KEYS if la != out), "state": states},
+            where={"analysis": f"{LEAVE_OUT}{out}"},
+        )
+        for out in protocol.LA_KEYS
+        for count, states in (("n", (EVENT, NO_EVENT)), ("events", (EVENT,)))
+    )
+
+
+def _kinship_composite() -> tuple[Summed, ...]:
+    """Return the counts of S4 over the whole cohort: its events are those of S4."""
+    known: Levels = {"state": (EVENT, NO_EVENT), "placed": (EVENT, NO_EVENT, NOT_IN_CARE)}
+    where = {"outcome": KINSHIP_COMPOSITE}
+    return (
+        Summed(ESTIMATES, "n", levels=known, where=where),
+        Summed(ESTIMATES, "events", levels={"placed": (EVENT,)}, where=where),
+    )
+
+
 def _outcome(
     cohort: pd.DataFrame,
     frame: pd.DataFrame,
@@ -224,10 +297,13 @@ def _part_sums(outcome: str) -> tuple[Summed, ...]:
     return (Summed("s6_terms", "n", _by("la", "condition", "term")),) if outcome == "S6" else ()
 
 
-def _outcome_sums(outcome: str, boxes: tuple[str, ...], times: int) -> tuple[Summed, ...]:
+def _outcome_sums(
+    outcome: str, boxes: tuple[str, ...], times: int, column: str = "state"
+) -> tuple[Summed, ...]:
+    """Return an outcome's counts; `column` of the cells has its states."""
     where = {"outcome": outcome}
-    analysed, events = {"state": (EVENT, NO_EVENT)}, {"state": (EVENT,)}
-    observed, sampled = {"state": (EVENT, NO_EVENT, MISSING)}, {"state": (EVENT, NO_EVENT, *OPEN)}
+    analysed, events = {column: (EVENT, NO_EVENT)}, {column: (EVENT,)}
+    observed, sampled = {column: (EVENT, NO_EVENT, MISSING)}, {column: (EVENT, NO_EVENT, *OPEN)}
     by_period: tuple[tuple[str, dict[str, str]], ...] = (("outcome_periods", where),)
     if outcome == protocol.PRIMARY_OUTCOME:
         by_period = (*by_period, ("periods", {}))
@@ -235,21 +311,21 @@ def _outcome_sums(outcome: str, boxes: tuple[str, ...], times: int) -> tuple[Sum
     cells = _by("la", "condition")
     return (
         *(Summed("crude", count, cells, levels, where) for count, levels in counted),
-        *(Summed("crude", state, cells, {"state": (state,)}, where) for state in OPEN),
+        *(Summed("crude", state, cells, {column: (state,)}, where) for state in OPEN),
         *(
             Summed(table, count, _by(*PLACE), levels, rows)
             for table, rows in by_period
             for count, levels in counted
         ),
-        *(Summed(ESTIMATES, count, {}, levels, where) for count, levels in counted),
+        *(Summed(ESTIMATES, count, {}, levels, where, spared=True) for count, levels in counted),
         Summed("calendar", "n", _by("condition"), sampled, where),
         Summed("calendar", "observed", _by("condition"), observed, where),
         Summed("flow", "n", _by("la"), analysed, {"step": f"{outcome}_{STATES[0]}"}),
         *(
-            Summed("flow", "n", _by("la"), {"state": (state,)}, {"step": f"{outcome}_{state}"})
+            Summed("flow", "n", _by("la"), {column: (state,)}, {"step": f"{outcome}_{state}"})
             for state in OPEN
         ),
-        *(Summed("flow", "n", _by("la"), {"state": (box,)}, {"step": box}) for box in boxes),
+        *(Summed("flow", "n", _by("la"), {column: (box,)}, {"step": box}) for box in boxes),
         *_whole_cohort(times),
     )
 

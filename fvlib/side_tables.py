@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 
 from fvlib import imputation_tables, protocol
+from fvlib.analysis.estimates import PERSONS
 from fvlib.data.files import BANNER_SHARE
 from fvlib.data.load import Extracts, share_set_aside
-from fvlib.disclosure import CountTable
+from fvlib.disclosure import CountTable, Running
 from fvlib.imputations import Imputations
 from fvlib.ipe import ipe_tables
 from fvlib.missing_patterns import missing_patterns
+from fvlib.plan import LEAVE_OUT
 from fvlib.trial import Trial, describe, outcome_tables
 from fvlib.trial.covariates import missingness, missingness_by_period
 from fvlib.trial.exposure import control_window_share
 from fvlib.trial.outcomes import crude_counts, period_counts
+from fvlib.trial.variants import NESTED
 
 
 def trial_tables(
@@ -175,6 +178,26 @@ def _imputed(imputations: Imputations) -> dict[str, CountTable]:
             means={"percent": ("missing",)},
         ),
     }
+
+
+def estimate_table(frame: pd.DataFrame) -> CountTable:
+    """Say what the gate must know of the estimates.
+
+    Whom one analysis leaves out of another's children would be told by subtraction. What the
+    primary analysis without one LA tells is declared in `fvlib.shared_margins`.
+    """
+    analysis = frame["analysis"].astype("str")
+    return CountTable(
+        frame.assign(
+            family=frame["outcome"].replace(NESTED), runs=~analysis.str.startswith(LEAVE_OUT)
+        ),
+        counts=("n", "events"),
+        parts={"events": "n"},
+        persons={"n": PERSONS},
+        running=Running(
+            by=("family",), counts=("n", "events"), where="runs", unreleased=("family",)
+        ),
+    )
 
 
 def la_intercepts(by_analysis: Mapping[str, Sequence[tuple[str, float, float]]]) -> CountTable:

@@ -45,6 +45,8 @@ class Summed:
         `{column of the table: value}` of the rows that are such sums; the others aren't.
     times
         How many of what the cells count stand behind one of the table's.
+    spared
+        Masked only where no count that isn't spared will do.
     """
 
     table: str
@@ -53,6 +55,7 @@ class Summed:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     where: Mapping[str, str] = field(default_factory=dict)
     times: int = 1
+    spared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +182,18 @@ class _Equations:
         n = system.cells["n"].to_numpy(np.float64)
         self.places: list[tuple[str, str, NDArray[np.intp]]] = []
         blocks = [np.zeros((0, len(n)))]
+        spared: list[bool] = []
         for summed in system.counts:
             if summed.table in tables.frames:
                 places, rows = _rows(summed, tables.frames[summed.table], system.cells)
+                spared += [summed.spared] * len(rows)
                 self.places.append((summed.table, summed.count, places))
                 blocks.append(rows)
         # The same sum in two places is one count: it is shown in both or in none.
         self.rows, number = np.unique(np.concatenate(blocks), axis=0, return_inverse=True)
         self.number = np.split(number.ravel(), np.cumsum([len(block) for block in blocks[1:]]))[:-1]
+        self.spared = np.zeros(len(self.rows), dtype=bool)
+        np.logical_or.at(self.spared, number.ravel(), spared)
         self.size = self.rows @ n
         persons = self.size.copy()
         for (table, count, places), at in zip(self.places, self.number, strict=True):
@@ -275,7 +282,7 @@ class _Equations:
         return used[np.flatnonzero(self.size[used] > 0)]
 
     def _mask_smallest(self, used: NDArray[np.intp]) -> int:
-        smallest = int(used[np.argmin(self.size[used])])
+        smallest = int(used[np.lexsort((self.size[used], self.spared[used]))[0]])
         masked = self._masked()
         masked[smallest] = True
         self._write(masked)
@@ -286,9 +293,9 @@ class _Equations:
         wanted = links @ self.links[:, self.unknown]
         return self._used(_weights(self.rows[self.shown][:, self.unknown], wanted[None])[0])
 
-    def smallest(self, used: NDArray[np.intp]) -> float:
-        """Return the smallest of these counts."""
-        return float(self.size[used].min())
+    def smallest(self, used: NDArray[np.intp]) -> tuple[bool, float]:
+        """Return the smallest of these counts, after whether it is one to spare."""
+        return min(zip(self.spared[used].tolist(), self.size[used].tolist(), strict=True))
 
     def mask_smallest(self, used: NDArray[np.intp]) -> None:
         """Mask the smallest of these counts."""

@@ -46,6 +46,24 @@ def test_two_masked_counts_that_are_small_together_take_a_third() -> None:
     assert shown(System(cells, BY_GROUP), t=table) == {"t": [None, None, 20, 50, 80]}
 
 
+@pytest.mark.parametrize("spared", ["b", "both"])
+def test_a_spared_count_is_masked_last(spared: str) -> None:
+    # All less b would tell of a. b is the smaller, and goes only where all is spared too.
+    cells, _ = one_way(4, 30)
+    counts = (
+        Summed("of_a", "n", {}, {"group": ("a",)}),
+        Summed("of_b", "n", {}, {"group": ("b",)}, spared=True),
+        Summed("of_all", "n", spared=spared == "both"),
+    )
+    frames = {
+        f"of_{name}": pd.DataFrame({"n": [n]})
+        for name, n in zip(("a", "b", "all"), (4, 30, 34), strict=True)
+    }
+    wanted = {"b": [30], "all": [None]} if spared == "b" else {"b": [None], "all": [34]}
+    out = shown(System(cells, counts), **frames)
+    assert out == {"of_a": [None]} | {f"of_{name}": n for name, n in wanted.items()}
+
+
 def test_a_group_without_anybody_hides_nothing() -> None:
     cells, table = one_way(4, 0, 20)
     assert shown(System(cells, BY_GROUP), t=table) == {"t": [None, 0, None, 24]}

@@ -84,11 +84,15 @@ def entered_care_and_stayed(histories: Histories, refresh: Refresh) -> pd.DataFr
     )
 
 
+KINSHIP_COMPOSITE: Final = "S4-composite"
 VARIANTS: Final[dict[str, Callable[[Histories, Refresh], pd.DataFrame]]] = {
     "S1-care-on-plan": returned_or_entered_care,
-    "S4-composite": entered_kinship_care,
+    KINSHIP_COMPOSITE: entered_kinship_care,
     "S5-composite": entered_care_and_stayed,
 }
+
+# Whose events are among another outcome's, or the other way round: the difference counts children.
+NESTED: Final = {"S1-care-on-plan": "S1", KINSHIP_COMPOSITE: "P1", "S5-composite": "P1"}
 
 
 def measure(histories: Histories, refresh: Refresh) -> dict[str, pd.DataFrame]:
