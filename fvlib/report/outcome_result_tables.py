@@ -58,6 +58,7 @@ def secondary(bundle: Bundle, register: Register) -> gt.GT:
     notes = [
         f"In brackets: {words.confidence_level()} confidence interval. S3: days; S6: percentage of "
         "sessions, and child-terms in place of children.",
+        sentences.NOT_PRE_SPECIFIED,
     ]
     if not bundle.interim:
         labels |= {"p": "raw", "adjusted": "Hochberg", "permutation": "permutation"}

@@ -69,6 +69,7 @@ def primary(bundle: Bundle, register: Register) -> gt.GT:
         f"In brackets: {words.confidence_level()} confidence interval (CI). LA: local authority. "
         "ICC: intracluster correlation; the protocol assumed "
         f"{words.number(protocol.INTRACLUSTER_CORRELATION, 5)} on the probability scale.",
+        sentences.NOT_PRE_SPECIFIED,
         *_absent(bundle, list(models)),
         *count_notes(bundle, pd.Series([row.get(m, "") for row in rows for m in models])),
         *register.notes(list(models)),
@@ -135,6 +136,7 @@ def analyses(bundle: Bundle, register: Register) -> gt.GT:
     notes = [
         f"In brackets: {words.confidence_level()} confidence interval. The analyses share their "
         "children, so that agreement among them is no repeated evidence.",
+        sentences.NOT_PRE_SPECIFIED,
         *_elsewhere(bundle),
         *count_notes(bundle, pd.Series([row[c] for row in rows for c in ("n", "events")])),
         *register.notes(names),
@@ -198,6 +200,7 @@ def _fits(bundle: Bundle, register: Register, table: str, estimates: pd.DataFram
         marks = [letters.setdefault(text, _letter(len(letters))) for text in texts]
         rows.append(
             {
+                "group": words.label(words.ROLES, str(first["role"])),
                 "analysis": bundle.label(str(name)) + register.marks(str(name)),
                 "status": words.label(words.STATUSES, status),
                 "fit": fit,
@@ -207,7 +210,7 @@ def _fits(bundle: Bundle, register: Register, table: str, estimates: pd.DataFram
     labels = {"analysis": "", "status": "Status", "fit": "Fit", "remark": "Remarks"}
     notes = [f"{letter}: {words.sentence_case(text)}." for text, letter in letters.items()]
     names = [str(name) for name in estimates["analysis"].unique()]
-    return house(rows, table, labels=labels, notes=[*notes, *register.notes(names)])
+    return house(rows, table, labels=labels, group="group", notes=[*notes, *register.notes(names)])
 
 
 def _letter(place: int) -> str:

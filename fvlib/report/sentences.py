@@ -27,6 +27,7 @@ CONTRAST: Final = "referral after rather than before go-live"
 CONDITION: Final = "if the effect does not change with time since go-live"
 NO_EFFECT: Final = 0.0  # on the scale that an analysis is judged on: log-odds or a difference
 
+NOT_PRE_SPECIFIED: Final = "The model with an LA \u00d7 period intercept was not pre-specified."
 # All orders of roll-out within the readiness strata: 2! x 3! (Randomisation).
 ORDERS: Final = prod(
     factorial(size) for size in Counter(la.readiness for la in protocol.LOCAL_AUTHORITIES).values()

@@ -126,6 +126,16 @@ def test_the_adherence_table_holds_every_analysis(opened: Open) -> None:
     assert not any(r[0].startswith("S5") for r in cells(report, "diary"))
 
 
+def test_what_was_not_pre_specified_is_so_in_every_table_of_analyses(opened: Open) -> None:
+    report = opened(Contents(rows=first_slice() + guards() + fitted("girls-only", -0.1, 0.1)))
+    for name in ("diary", "adherence", "analyses", "specification"):
+        body = [r[0] for r in cells(report, name) if r]
+        assert body.index("Not pre-specified") < body.index("Girls only")
+    for name in ("primary", "analyses", "secondary"):
+        told = [r[0] for r in cells(report, name) if r]
+        assert "The model with an LA \u00d7 period intercept was not pre-specified." in told
+
+
 def test_changed_dates_print_with_what_is_not_recorded(opened: Open) -> None:
     coventry = row(opened(), "live_dates", "Coventry")
     assert [text.replace("\u00a0", " ") for text in coventry[2:]] == [
