@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 import pandas as pd
 
 from fvlib.imputations import FIXED_LEVELS, Imputations
 from fvlib.models.imputation import too_few
 from fvlib.models.inference import pool_rubin
-
-PERCENT: Final = 100.0
 
 
 def account(imputations: Imputations) -> pd.DataFrame:
@@ -83,24 +79,26 @@ def trace(imputations: Imputations) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        variable, level, chain, iteration, percent (of the imputed cells), missing (cells).
+        variable, level, chain, iteration, imputed (cells drawn at the level), missing (cells),
+        share (of the one in the other).
     """
     drawn = imputations.drawn.trace
     if drawn.empty:
-        columns = ["variable", "level", "chain", "iteration", "percent", "missing"]
+        columns = ["variable", "level", "chain", "iteration", "imputed", "missing", "share"]
         return pd.DataFrame(columns=columns)
     mean = drawn.groupby(["variable", "level"], observed=True, sort=False)["share"].mean()
     commonest = mean.groupby("variable", sort=False).idxmax()
     kept = drawn[pd.MultiIndex.from_frame(drawn[["variable", "level"]]).isin(list(commonest))]
-    missing = imputations.drawn.diary.set_index("variable")["missing"]
+    missing = kept["variable"].map(imputations.drawn.diary.set_index("variable")["missing"])
     return pd.DataFrame(
         {
             "variable": kept["variable"],
             "level": kept["level"],
             "chain": kept["chain"],
             "iteration": kept["iteration"],
-            "percent": PERCENT * kept["share"],
-            "missing": kept["variable"].map(missing).astype(np.int64),
+            "imputed": (kept["share"] * missing).round().astype(np.int64),
+            "missing": missing.astype(np.int64),
+            "share": kept["share"],
         }
     ).reset_index(drop=True)
 

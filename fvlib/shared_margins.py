@@ -318,6 +318,7 @@ def _outcome_sums(
             for count, levels in counted
         ),
         *(Summed(ESTIMATES, count, {}, levels, where, spared=True) for count, levels in counted),
+        Summed("control_window", "n", {}, analysed | {"condition": CONDITIONS[:1]}, where),
         Summed("calendar", "n", _by("condition"), sampled, where),
         Summed("calendar", "observed", _by("condition"), observed, where),
         Summed("flow", "n", _by("la"), analysed, {"step": f"{outcome}_{STATES[0]}"}),

@@ -18,7 +18,7 @@ from fvlib.missing_patterns import missing_patterns
 from fvlib.plan import LEAVE_OUT
 from fvlib.trial import Trial, describe, outcome_tables
 from fvlib.trial.covariates import missingness, missingness_by_period
-from fvlib.trial.exposure import control_window_share
+from fvlib.trial.exposure import control_windows
 from fvlib.trial.outcomes import crude_counts, period_counts
 from fvlib.trial.variants import NESTED
 
@@ -50,6 +50,8 @@ def _arrived(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
             ),
             counts=("rows_read", "rows_kept"),
             parts={"rows_kept": "rows_read"},
+            # Of a handful of rows the first and the last date would be two of theirs.
+            follows={"first_date": "rows_kept", "last_date": "rows_kept"},
         ),
         "set_aside": CountTable(extracts.set_aside, counts=("rows",)),
         "resolved": CountTable(extracts.resolved, counts=("rows",)),
@@ -102,10 +104,10 @@ def _outcomes(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
             shares={"share": ("observed", "n")},
         ),
         "control_window": CountTable(
-            pd.DataFrame.from_records(
-                [(o, control_window_share(trial, o)) for o in protocol.OUTCOMES],
-                columns=["outcome", "share"],
-            )
+            control_windows(trial),
+            counts=("n",),
+            persons={"n": "children"},
+            means={"share": ("n",)},
         ),
     }
 
@@ -174,8 +176,9 @@ def _imputed(imputations: Imputations) -> dict[str, CountTable]:
         ),
         "imputation_trace": CountTable(
             imputation_tables.trace(imputations),
-            counts=("missing",),
-            means={"percent": ("missing",)},
+            counts=("imputed", "missing"),
+            parts={"imputed": "missing"},
+            shares={"share": ("imputed", "missing")},
         ),
     }
 

@@ -18,7 +18,7 @@ def imputations() -> Imputations:
     frame = pd.DataFrame({"fsm": pd.Categorical(values, levels)})
     trace = pd.DataFrame(
         [(1, step, "fsm", level, share) for step in (1, 2) for level, share in
-         (("no", 0.75), ("yes", 0.25))],
+         (("no", 1.0), ("yes", 0.0))],
         columns=["chain", "iteration", "variable", "level", "share"],
     )  # fmt: skip
     diary = pd.DataFrame(
@@ -47,7 +47,7 @@ def test_a_level_never_imputed_is_not_compared(imputations: Imputations) -> None
 def test_the_chains_are_followed_at_the_level_imputed_most(imputations: Imputations) -> None:
     table = imputation_tables.trace(imputations)
     assert table["level"].unique().tolist() == ["no"]
-    assert table["percent"].tolist() == [75.0, 75.0]
+    assert table["imputed"].tolist() == [2, 2]
     assert (table["missing"] == 2).all()
 
 

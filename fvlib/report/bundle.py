@@ -88,7 +88,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "imputation": ("variable", "observed", "missing", "r_hat", "converged", "fmi", "notes"),
     "imputed_shares": ("variable", "level", "observed", "imputed"),
-    "imputation_trace": ("variable", "level", "chain", "iteration", "percent", "missing"),
+    "imputation_trace": ("variable", "level", "chain", "iteration", "share", "missing"),
     "permutation": ("analysis", "scheme", "order", "statistic", "observed"),
     "triangulation": (
         "analysis", "source", "correlation", "estimate", "std_error", "ci_low", "ci_high",

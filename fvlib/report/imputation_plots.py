@@ -109,9 +109,10 @@ def imputed_shares(bundle: Bundle) -> Any:
 def trace(bundle: Bundle) -> Any:
     """Draw the chains: share of the level imputed most, by iteration."""
     table = bundle.table("imputation_trace").copy()
-    table = table[table["percent"].notna()]
+    table = table[table["share"].notna()]
     if table.empty:
         return words_only("No chain can be shown")
+    table["percent"] = 100 * table["share"].astype(float)
     variables = words.in_order(table["variable"].astype(str), words.COVARIATES)
     levels = table.drop_duplicates("variable").set_index("variable")["level"]
     labels = {

@@ -168,6 +168,22 @@ def _dates(trial: Trial, *names: str) -> tuple[Days, ...]:
     return tuple(of_child.T)
 
 
+def control_windows(trial: Trial) -> pd.DataFrame:
+    """Set side by side, by outcome, how much of the control group's window lay after go-live.
+
+    Returns
+    -------
+    pandas.DataFrame
+        outcome, n (control children analysed; S6: child-terms), children (who stand behind n),
+        share (`control_window_share`).
+    """
+    rows = []
+    for outcome in protocol.OUTCOMES:
+        child = _control(trial, outcome)["child"]
+        rows.append((outcome, len(child), child.nunique(), control_window_share(trial, outcome)))
+    return pd.DataFrame.from_records(rows, columns=["outcome", "n", "children", "share"])
+
+
 def control_window_share(trial: Trial, outcome: str) -> float:
     """Share of the control children's window that lay on or after their LA's go-live.
 
@@ -182,9 +198,7 @@ def control_window_share(trial: Trial, outcome: str) -> float:
     outcome
         P1 and S1 to S5: the window that starts at `index_date`. S6: the days of each child-term.
     """
-    frame = trial.outcomes[outcome]
-    condition = trial.cohort["treated"].loc[frame["child"]].to_numpy()
-    control = frame[(frame["state"] == "analysed").to_numpy() & (condition == 0)]
+    control = _control(trial, outcome)
     if control.empty:
         return float("nan")
     if outcome in protocol.WINDOW_MONTHS:
@@ -196,3 +210,11 @@ def control_window_share(trial: Trial, outcome: str) -> float:
     live = days(trial.cohort["live_date"].loc[control["child"]])
     exposed = np.maximum((end - np.maximum(start, live)).astype(np.int64) + 1, 0)
     return float((exposed / ((end - start).astype(np.int64) + 1)).mean())
+
+
+def _control(trial: Trial, outcome: str) -> pd.DataFrame:
+    """Return an outcome's analysed rows of control children."""
+    frame = trial.outcomes[outcome]
+    treated = trial.cohort["treated"].loc[frame["child"]].to_numpy()
+    rows: pd.DataFrame = frame[(frame["state"] == "analysed").to_numpy() & (treated == 0)]
+    return rows

@@ -101,11 +101,11 @@ def described(periods: pd.DataFrame) -> dict[str, pd.DataFrame]:
         ),
         "imputation_trace": pd.DataFrame(
             [
-                ("ethnicity", "WBRI", chain, step, 70.0 + chain + step % 3, 900)
+                ("ethnicity", "WBRI", chain, step, 0.7 + 0.01 * (chain + step % 3), 900)
                 for chain in (1, 2)
                 for step in (1, 2, 3, 4)
             ],
-            columns=["variable", "level", "chain", "iteration", "percent", "missing"],
+            columns=["variable", "level", "chain", "iteration", "share", "missing"],
         ),
         "permutation": pd.DataFrame(
             [

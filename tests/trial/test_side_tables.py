@@ -195,3 +195,39 @@ def test_events_of_a_composite_are_no_small_step_from_the_events_they_are_among(
     out = safe(side_tables.estimate_table(frame.assign(children=frame["n"])), RULE)
     assert list(out["events_masked"]) == [False, False, False, True, True]
     assert {"family", "runs", "children"}.isdisjoint(out.columns)
+
+
+def test_the_chains_tell_no_more_of_the_missing_than_their_rounded_number() -> None:
+    # The exact percentages would be fractions of the exact number.
+    rule = Disclosure(threshold=10, round_to=5)
+    trial = build_trial(random_extracts(2000, seed=3), refresh_of(imputations=2))
+    table = side_tables._imputed(draw(trial))["imputation_trace"]
+    out = safe(table, rule)
+    out = out[~out["share_masked"]]
+    assert (table.frame["missing"] % 5 != 0).any() and len(out) > 20
+    imputed = (out["share"] * out["missing"]).astype(float)
+    assert ((imputed / 5).round() * 5 - imputed).abs().max() < 1e-9
+
+
+def test_control_windows_of_few_children_are_not_told() -> None:
+    few = tables_of(random_extracts(40, seed=2))["control_window"].set_index("outcome")
+    assert few.loc["S4", "share_masked"] and pd.isna(few.loc["S4", "share"])
+    many = tables_of(random_extracts(900, seed=2))["control_window"].set_index("outcome")
+    told = many.loc["P1", "share"]
+    assert told == round(told, 2) and 0 < told < 1
+
+
+def test_the_dates_of_a_handful_of_rows_are_not_told() -> None:
+    day = pd.Timestamp("2020-03-05")
+    extracts = random_extracts(300, seed=2)
+    trial = build_trial(extracts, refresh_of(imputations=2))
+    for name, columns in SENT.items():
+        setattr(extracts, name, pd.DataFrame(columns=columns))
+    extracts.arrivals = pd.DataFrame(
+        [("sefton", "referrals", True, 40, 40, day, day, 0),
+         ("solihull", "referrals", True, 4, 4, day, day, 0)],
+        columns=SENT["arrivals"],
+    )  # fmt: skip
+    arrivals = safe(side_tables._arrived(extracts, trial)["arrivals"], RULE)
+    assert list(arrivals["first_date"].notna()) == [True, False]
+    assert list(arrivals["last_date"].notna()) == [True, False]
