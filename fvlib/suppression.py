@@ -223,18 +223,22 @@ class _Equations:
             np.logical_or.at(out, at, self.tables.masks[table][count][places])
         return out
 
-    def _write(self, masked: Bools) -> bool:
-        """Mask each sum in all its places or in none; say whether that changes any."""
+    def _mask(self, masked: Bools) -> bool:
+        """Mask sums in all their places; say whether that changes any.
+
+        Masks only grow here: a place may be of two sums, where what one adds beyond the other is
+        empty.
+        """
         changed = False
         for (table, count, places), at in zip(self.places, self.number, strict=True):
             mask = self.tables.masks[table][count]
-            changed |= bool((mask[places] != masked[at]).any())
-            mask[places] = masked[at]
+            changed |= bool((masked[at] & ~mask[places]).any())
+            mask[places] |= masked[at]
         return changed
 
     def spread(self) -> bool:
         """Mask a sum everywhere that is masked somewhere; say whether that changes any."""
-        return self._write(self._masked())
+        return self._mask(self._masked())
 
     def read(self) -> None:
         """Read the masks: what is shown of the cells, and what that tells of the linked ones."""
@@ -283,9 +287,7 @@ class _Equations:
 
     def _mask_smallest(self, used: NDArray[np.intp]) -> int:
         smallest = int(used[np.lexsort((self.size[used], self.spared[used]))[0]])
-        masked = self._masked()
-        masked[smallest] = True
-        self._write(masked)
+        self._mask(np.arange(len(self.rows)) == smallest)
         return smallest
 
     def telling(self, links: Floats) -> NDArray[np.intp]:
@@ -323,7 +325,9 @@ class _Equations:
         told = shared @ self.links[:, self.unknown]
         basis = _span(np.concatenate([self.basis, told]))
         follows = (np.abs(_beyond(self.rows[:, self.unknown], basis)) < TOLERANCE).all(axis=1)
-        self._write(self._masked() & ~(follows & ~self.first))
+        again = follows & ~self.first
+        for (table, count, places), at in zip(self.places, self.number, strict=True):
+            self.tables.masks[table][count][places[again[at]]] = False
 
 
 def _mask_elsewhere(links: Floats, bound: Iterable[_Equations]) -> None:

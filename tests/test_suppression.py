@@ -173,6 +173,22 @@ def test_a_count_in_two_systems_carries_its_mask_over() -> None:
     }
 
 
+def test_a_count_may_be_of_two_sums_that_differ_by_nobody() -> None:
+    # b is empty, so what is said of all is also true of all but b. All less c would tell of a.
+    cells, _ = one_way(4, 0, 30)
+    counts = (
+        Summed("of_a", "n", levels={"group": ("a",)}),
+        Summed("of_c", "n", levels={"group": ("c",)}, spared=True),
+        Summed("total", "n"),
+        Summed("again", "n", levels={"group": ("a", "c")}),
+        Summed("again", "n"),
+    )
+    numbers = {"of_a": 4, "of_c": 30, "total": 34, "again": 34}
+    frames = {name: pd.DataFrame({"n": [n]}) for name, n in numbers.items()}
+    out = shown(System(cells, counts), **frames)
+    assert out == {"of_a": [None], "of_c": [30], "total": [None], "again": [None]}
+
+
 def test_rows_that_are_no_such_sum_are_left_alone() -> None:
     # An analysis of fewer children isn't the table's total, whatever it is called.
     cells, table = one_way(4, 30)
