@@ -25,7 +25,8 @@ from fvlib.trial import Trial
 from fvlib.trial.covariates import CHILD_COVARIATES, ETHNICITIES, LA_COVARIATES, missing_too_often
 
 COLUMNS: Final = (
-    "covariate", "term", "odds_ratio", "ci_low", "ci_high", "p_value", "n", "missing", "notes",
+    "covariate", "term", "odds_ratio", "ci_low", "ci_high", "p_value", "n", "missing", "left_out",
+    "notes",
 )  # fmt: skip
 # Below this many missing or known values a regression of thirty terms says nothing.
 FEWEST: Final = 50
@@ -42,7 +43,8 @@ def missing_patterns(trial: Trial) -> pd.DataFrame:
     -------
     pandas.DataFrame
         covariate, term (as in a design matrix), odds_ratio, ci_low, ci_high, p_value, n, missing
-        (rows of the fit), notes. A covariate that can't be regressed is one row with the reason in
+        (rows of the fit), left_out (children whom the covariate concerns and who are not among
+        these rows), notes. A covariate that can't be regressed is one row with the reason in
         `notes`; one without missing values has none.
     """
     cohort = trial.cohort.assign(
@@ -62,13 +64,17 @@ def missing_patterns(trial: Trial) -> pd.DataFrame:
 
 def _pattern(cohort: pd.DataFrame, name: str, others: list[str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of one covariate."""
-    rows = cohort[cohort[others].notna().all(axis=1)]
+    concerned = cohort
     if name == "fsm":  # below school age it can't be missing
-        rows = rows[rows[name].isna() | rows[name].isin(("yes", "no"))]
+        concerned = cohort[cohort[name].isna() | cohort[name].isin(("yes", "no"))]
+    rows = concerned[concerned[others].notna().all(axis=1)]
     wholly = rows[name].isna().groupby(rows["la"], observed=True).transform("mean") == 1
     rows = rows[~wholly]
     missing = rows[name].isna().to_numpy()
-    facts = {"covariate": name, "n": len(rows), "missing": int(missing.sum()), "notes": ""}
+    facts = {
+        "covariate": name, "n": len(rows), "missing": int(missing.sum()),
+        "left_out": len(concerned) - len(rows), "notes": "",
+    }  # fmt: skip
     if min(missing.sum(), len(rows) - missing.sum()) < FEWEST:
         yield facts | {"notes": "too few missing or too few known values to tell"}
         return

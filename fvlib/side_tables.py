@@ -143,6 +143,7 @@ def _missing(trial: Trial) -> dict[str, CountTable]:
     patterns = missing_patterns(trial)
     if trial.refresh.look == "interim":
         patterns["p_value"] = np.nan
+    smaller = patterns[["n", "left_out"]].min(axis=1)
     return {
         "missingness": CountTable(
             missingness(trial),
@@ -156,7 +157,13 @@ def _missing(trial: Trial) -> dict[str, CountTable]:
             parts={"missing": "n"},
             shares={"share": ("missing", "n")},
         ),
-        "missing_patterns": CountTable(patterns, counts=("n", "missing"), parts={"missing": "n"}),
+        # Those left out are whom another covariate is missing for: told by subtraction.
+        "missing_patterns": CountTable(
+            patterns.assign(left_out=smaller.where(patterns["left_out"] > 0, patterns["n"])),
+            counts=("n", "missing"),
+            parts={"missing": "n"},
+            persons={"n": "left_out"},
+        ),
     }
 
 

@@ -231,3 +231,23 @@ def test_the_dates_of_a_handful_of_rows_are_not_told() -> None:
     arrivals = safe(side_tables._arrived(extracts, trial)["arrivals"], RULE)
     assert list(arrivals["first_date"].notna()) == [True, False]
     assert list(arrivals["last_date"].notna()) == [True, False]
+
+
+@pytest.mark.parametrize(("lacking", "masked"), [(6, True), (60, False)])
+def test_whom_a_regression_of_missingness_leaves_out_is_not_told(
+    lacking: int, masked: bool
+) -> None:
+    # Ethnicity is regressed on those whose sex is known: the cohort less these lack a sex.
+    extracts = random_extracts(2500, seed=4)
+    children = extracts.children
+    children["sex"] = children["sex"].fillna(children["sex"].mode()[0])
+    for flag in ("disabled", "fsm_ever", "pupil_premium", "uasc"):
+        children[flag] = children[flag].fillna(value=False)
+    referrals = extracts.referrals
+    referrals["n_previous_cpp"] = referrals["n_previous_cpp"].fillna(0)
+    cohort = build_trial(extracts, refresh_of(imputations=2)).cohort.index
+    children.loc[cohort[:lacking], "sex"] = None
+    patterns = tables_of(extracts)["missing_patterns"].set_index("covariate")
+    row = patterns.loc[["ethnicity"]].iloc[0]
+    assert not row["missing_masked"] or masked
+    assert bool(row["n_masked"]) == masked
