@@ -233,6 +233,11 @@ def export(
     from fvlib.export import export_rows  # noqa: PLC0415
 
     _say(str(export_rows(name, _root(), analysis, imputation, to)))
+    typer.echo(
+        "It holds a row for each child and has not passed the disclosure gate: keep it where the "
+        "extracts may be kept, and delete it when done.",
+        err=True,
+    )
 
 
 @app.command()

@@ -74,11 +74,18 @@ def _write(
     out = complete[["child", "la", "period", "treated", "value", *own, *terms]].copy()
     out["child"] = pd.factorize(out["child"])[0] + 1
     path = target / f"{analysis}-{imputation}.csv"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-        out.to_csv(stream, index=False, encoding="utf-8", lineterminator="\n")
+    _write_own(path, out.to_csv(index=False, lineterminator="\n"))
     # Codes that look like numbers (main need) are levels: the reader has to be told.
     levels = [name for name in terms if isinstance(out[name].dtype, pd.CategoricalDtype)]
     facts = {"analysis": analysis, "imputation": imputation, "rows": len(out), "terms": terms}
     facts["categorical"] = ["la", "period", *(c for c in own if c == "term"), *levels]
-    (target / f"{analysis}.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    _write_own(target / f"{analysis}.json", json.dumps(facts, indent=2))
     return path
+
+
+def _write_own(path: Path, text: str) -> None:
+    """Write a file that its owner alone reads, also where one was there that others could."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+        path.chmod(0o600)
+        stream.write(text)

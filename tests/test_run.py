@@ -419,17 +419,21 @@ class TestCommandLine:
     def test_export_writes_the_rows_of_an_analysis_outside(
         self, small_project: Path, tmp_path: Path
     ) -> None:
+        (tmp_path / "rows").mkdir()
+        (tmp_path / "rows" / "P1-2.csv").touch(mode=0o644)  # of an earlier export, open to others
         told = fv(
             "export", "small", "--analysis", "P1", "--imputation", "2", "--to",
             str(tmp_path / "rows"), root=small_project,
         )  # fmt: skip
         assert told.returncode == 0, told.stderr
+        assert "has not passed the disclosure gate" in told.stderr.replace("\n", " ")
         rows = pd.read_csv(tmp_path / "rows" / "P1-2.csv")
         assert len(rows) == CHILDREN
         assert rows.notna().all(axis=None)
         assert set(rows["value"]) == {0.0, 1.0}
         if os.name == "posix":
-            assert (tmp_path / "rows" / "P1-2.csv").stat().st_mode & 0o077 == 0
+            for name in ("P1-2.csv", "P1.json"):
+                assert (tmp_path / "rows" / name).stat().st_mode & 0o077 == 0
 
     def test_simulate_never_overwrites_real_data(self, project: Path) -> None:
         (project / "data" / "real").mkdir()
