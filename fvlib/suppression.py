@@ -134,15 +134,20 @@ def mask_together(
     links = sorted({link for system in systems for link in system.links if link})
     tables = _Tables(frames, persons, masks, threshold)
     bound = [_Equations(system, tables, links) for system in systems]
+    hidden = -1
     while True:
         while any(equations.spread() for equations in bound):
             pass  # a count that stands in two systems carries its mask over
         for equations in bound:
             equations.read()
         shared = _span(np.concatenate([np.zeros((0, len(links))), *(e.known for e in bound)]))
-        grew = [equations.mask_further(shared, bound) for equations in bound]
-        if not any(grew):
+        leaking = [equations for equations in bound if equations.mask_further(shared, bound)]
+        if not leaking:
             break
+        before, hidden = hidden, sum(int(m.sum()) for of in masks.values() for m in of.values())
+        if hidden == before:  # digits have run out: nothing of these systems is shown
+            for equations in leaking:
+                equations.mask_all()
     for equations in bound:
         equations.show_what_follows(shared)
 
@@ -290,6 +295,10 @@ class _Equations:
         self._mask(np.arange(len(self.rows)) == smallest)
         return smallest
 
+    def mask_all(self) -> None:
+        """Mask every count of the system that isn't zero."""
+        self._mask(self.size > 0)
+
     def telling(self, links: Floats) -> NDArray[np.intp]:
         """Return the shown counts that give a combination of linked cells."""
         wanted = links @ self.links[:, self.unknown]
@@ -341,8 +350,9 @@ def _mask_elsewhere(links: Floats, bound: Iterable[_Equations]) -> None:
             used = equations.telling(part @ known)
             if len(used):
                 candidates.append((equations, used))
-    equations, used = min(candidates, key=lambda pair: pair[0].smallest(pair[1]))
-    equations.mask_smallest(used)
+    if candidates:
+        equations, used = min(candidates, key=lambda pair: pair[0].smallest(pair[1]))
+        equations.mask_smallest(used)
 
 
 def texts(column: Any) -> NDArray[np.object_]:

@@ -189,6 +189,13 @@ def test_a_count_may_be_of_two_sums_that_differ_by_nobody() -> None:
     assert out == {"of_a": [None], "of_c": [30], "total": [None], "again": [None]}
 
 
+def test_where_no_mask_helps_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if a combination were found whose counts are masked already: it must end, and not leak.
+    monkeypatch.setattr("fvlib.suppression._Equations._mask_smallest", lambda self, used: 0)
+    cells, table = one_way(4, 30, 20)
+    assert shown(System(cells, BY_GROUP), t=table) == {"t": [None] * 4}
+
+
 def test_rows_that_are_no_such_sum_are_left_alone() -> None:
     # An analysis of fewer children isn't the table's total, whatever it is called.
     cells, table = one_way(4, 30)
