@@ -42,6 +42,7 @@ def design_of(frame: pd.DataFrame) -> Design:
         la=la,
         cell=la * protocol.PERIODS + period,
         child=np.asarray(child, dtype=np.int64),
+        frame=frame,
     )
 
 
@@ -52,6 +53,13 @@ def estimates(seed: int, **truth: object) -> Iterator[tuple[str, float, float, f
         fit = ROWS[outcome].method.fit(design_of(frame))
         effect = fit.quantities[0]
         yield outcome, trial.effects[outcome], effect.estimate, effect.std_error, effect.df
+
+
+def test_one_trial_s_estimates_lie_near_what_was_planted() -> None:
+    # Seven standard normal errors: one beyond four would come once in two thousand trials.
+    z = {outcome: (estimate - truth) / error for outcome, truth, estimate, error, _ in estimates(1)}
+    assert list(z) == list(ROWS)
+    assert max(map(abs, z.values())) < 4, z
 
 
 @pytest.mark.slow
