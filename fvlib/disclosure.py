@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from fvlib.refresh import Disclosure
-from fvlib.suppression import Masks, System, mask_together
+from fvlib.suppression import ALL, Masks, System, mask_together
 
 SIGNIFICANT_DIGITS: Final = 10  # the last digits of a float differ between machines
 MEAN_DECIMALS: Final = 2
@@ -48,7 +48,7 @@ class Margin:
 
     by: tuple[str, ...]
     split: str
-    total: str = "all"
+    total: str = ALL
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fvlib import protocol
+from fvlib.data.rules import IDENTICAL_ROW
 from fvlib.disclosure import ESTIMATES, CountTable
 from fvlib.plan import LEAVE_OUT
 from fvlib.suppression import ALL, NOWHERE, Summed, System, Unshown, texts
@@ -25,7 +26,6 @@ from fvlib.trial.variants import KINSHIP_COMPOSITE
 
 EVENT, NO_EVENT = "event", "no event"
 MISSING, KNOWN, KEPT = "missing", "known", "kept"
-IDENTICAL: Final = "identical row"  # the one resolution that drops rows
 CHILDREN: Final = "children"  # the file, and the flow's first step
 PLACE: Final = ("la", "period", "condition")  # of a cohort child: by it the systems are linked
 OPEN: Final = ("not_observable", MISSING)
@@ -37,8 +37,9 @@ Levels = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """A table that splits those analysed further, within what `by` tells apart."""
+    """A table that splits children further, within what `by` tells apart."""
 
+    name: str
     by: tuple[str, ...]
     labels: tuple[str, ...]
     table: pd.DataFrame
@@ -63,8 +64,13 @@ def systems(tables: Mapping[str, CountTable], trial: Trial) -> tuple[System, ...
     flow = frames["flow"]
     terms = frames["s6_terms"]
     parts = {
-        "S3": _Parts(("condition",), ("share_of_window", "first_day"), frames["s3_distribution"]),
-        "S6": _Parts(("la", "condition"), ("term",), terms[terms["la"] != ALL]),
+        "S3": _Parts(
+            "s3_distribution",
+            ("condition",),
+            ("share_of_window", "first_day"),
+            frames["s3_distribution"],
+        ),
+        "S6": _Parts("s6_terms", ("la", "condition"), ("term",), terms[terms["la"] != ALL]),
     }
     return (
         _children(frames, cohort),
@@ -118,8 +124,7 @@ def _children(frames: Mapping[str, pd.DataFrame], cohort: pd.DataFrame) -> Syste
     flow, step = frames["flow"], frames["flow"]["step"].astype("str")
     steps = list(dict.fromkeys(step))
     boxes = tuple(steps[1 : steps.index("cohort") + 1])
-    aside, resolved = (frames[name] for name in ("set_aside", "resolved"))
-    dropped = pd.concat([aside, resolved[resolved["rule"] == IDENTICAL]])
+    dropped = _dropped(frames)
     dropped = dropped[dropped["file"] == CHILDREN].rename(columns={"rule": "step", "rows": "n"})
     rest = pd.concat([dropped, flow[step.isin(boxes[:-1])]])
     elsewhere = _cells(rest["n"], la=rest["la"], step=rest["step"]).assign(
@@ -134,7 +139,7 @@ def _children(frames: Mapping[str, pd.DataFrame], cohort: pd.DataFrame) -> Syste
             Summed("arrivals", "rows_read", _by("la"), where=sent),
             Summed("arrivals", "rows_kept", _by("la"), {"step": boxes}, sent),
             Summed("set_aside", "rows", of_rule, where=sent),
-            Summed("resolved", "rows", of_rule, where=sent | {"rule": IDENTICAL}),
+            Summed("resolved", "rows", of_rule, where=sent | {"rule": IDENTICAL_ROW}),
             Summed("flow", "n", _by("la"), {"step": boxes}, {"step": CHILDREN}),
             *(Summed("flow", "n", _by("la", "step"), where={"step": box}) for box in boxes),
             *_whole_cohort(step=("cohort",)),
@@ -143,11 +148,17 @@ def _children(frames: Mapping[str, pd.DataFrame], cohort: pd.DataFrame) -> Syste
     )
 
 
+def _dropped(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Count the rows read that were not kept: la, file, rule, rows."""
+    resolved = frames["resolved"]
+    return pd.concat([frames["set_aside"], resolved[resolved["rule"] == IDENTICAL_ROW]])
+
+
 def _rows_sent(frames: Mapping[str, pd.DataFrame]) -> System:
     """Rows of the other files by LA and what became of them."""
-    arrivals, aside, resolved = (frames[name] for name in ("arrivals", "set_aside", "resolved"))
+    arrivals = frames["arrivals"]
     kept = arrivals.assign(rule=KEPT, rows=arrivals["rows_kept"])
-    fates = pd.concat([kept, aside, resolved[resolved["rule"] == IDENTICAL]])
+    fates = pd.concat([kept, _dropped(frames)])
     fates = fates[fates["file"] != CHILDREN]
     of_file = _by("la", "file")
     of_fate = of_file | {"fate": "rule"}
@@ -157,7 +168,7 @@ def _rows_sent(frames: Mapping[str, pd.DataFrame]) -> System:
             Summed("arrivals", "rows_read", of_file),
             Summed("arrivals", "rows_kept", of_file, {"fate": (KEPT,)}),
             Summed("set_aside", "rows", of_fate),
-            Summed("resolved", "rows", of_fate, where={"rule": IDENTICAL}),
+            Summed("resolved", "rows", of_fate, where={"rule": IDENTICAL_ROW}),
         ),
     )
 
@@ -171,8 +182,8 @@ def _entries(cohort: pd.DataFrame, trial: Trial) -> System:
         trial.outcomes[name].set_index("child") for name in (protocol.PRIMARY_OUTCOME, PLACEMENT)
     )
     rows = cohort[list(PLACE)].assign(
-        state=_states(primary),
-        placed=_states(placed).reindex(cohort.index, fill_value=NOT_IN_CARE),
+        state=_states(primary, protocol.PRIMARY_OUTCOME),
+        placed=_states(placed, PLACEMENT).reindex(cohort.index, fill_value=NOT_IN_CARE),
     )
     possible = [
         *((EVENT, state) for state in (EVENT, NO_EVENT, MISSING)),
@@ -197,10 +208,14 @@ def _entries(cohort: pd.DataFrame, trial: Trial) -> System:
     )
 
 
-def _states(frame: pd.DataFrame) -> pd.Series:
-    """Say event or no event of those analysed, and the state of the others."""
+def _states(frame: pd.DataFrame, outcome: str) -> pd.Series:
+    """Say event or no event of those analysed, and the state of the others.
+
+    A linear outcome has no events.
+    """
     analysed = (frame["state"] == STATES[0]).to_numpy()
     event = analysed & (frame["value"].to_numpy(np.float64) > 0)
+    event &= outcome not in protocol.LINEAR_OUTCOMES
     state = np.select([event, analysed], [EVENT, NO_EVENT], texts(frame["state"]))
     return pd.Series(state, index=frame.index, dtype=object)
 
@@ -238,26 +253,25 @@ def _outcome(
 ) -> System:
     """One outcome's sample by LA, period, condition and state; those analysed by event or part."""
     labels = () if parts is None else parts.labels
-    linear = outcome in protocol.LINEAR_OUTCOMES
-    analysed = (frame["state"] == STATES[0]).to_numpy()
-    event = analysed & (not linear) & (frame["value"].to_numpy(np.float64) > 0)
+    events = () if outcome in protocol.LINEAR_OUTCOMES else (EVENT,)
     rows = cohort.loc[frame["child"], list(PLACE)].reset_index(drop=True)
-    rows["state"] = np.select([event, analysed], [EVENT, NO_EVENT], texts(frame["state"]))
+    rows["state"] = _states(frame, outcome).to_numpy()
     rows[list(labels)] = NOWHERE
-    if parts is not None:
+    split = pd.DataFrame({"state": [NO_EVENT]})
+    further: tuple[Summed, ...] = ()
+    if parts is not None:  # those of a linear outcome: none has an event
+        analysed = rows["state"] == NO_EVENT
         rows.loc[analysed, list(labels)] = _allotted(rows[analysed], parts)
+        split = parts.table[list(labels)].map(str).drop_duplicates().assign(state=NO_EVENT)
+        further = (Summed(parts.name, "n", _by(*parts.by, *labels)),)
     times = protocol.SCHOOL_TERMS_FOLLOWED if outcome == "S6" else 1
     beyond, boxes = _not_sampled(cohort, frame, flow, outcome, times)
     beyond[list(labels)] = NOWHERE
-    events = () if linear else (EVENT,)
     kinds = pd.DataFrame({"state": [*events, *OPEN, *boxes], **dict.fromkeys(labels, NOWHERE)})
-    split = pd.DataFrame({"state": [NO_EVENT]}) if parts is None else (
-        parts.table[list(labels)].map(str).drop_duplicates().assign(state=NO_EVENT)
-    )  # fmt: skip
     apart = ((NO_EVENT,), *((state,) for state in OPEN), boxes)
     return System(
         _in_places(pd.concat([rows, beyond]), cohort, pd.concat([kinds, split])),
-        (*_outcome_sums(outcome, boxes, times), *_part_sums(outcome)),
+        (*_outcome_sums(outcome, boxes, times), *further),
         tuple(Unshown(PLACE, {"state": states}) for states in apart),
         linked=PLACE,
     )
@@ -286,15 +300,9 @@ def _not_sampled(
     states = {f"{outcome}_{state}" for state in STATES}
     step = flow["step"].astype("str")
     boxes = flow[step.str.startswith(f"{outcome}_") & ~step.isin(states)]
-    parts = _Parts(("la",), ("step",), boxes)
+    parts = _Parts("flow", ("la",), ("step",), boxes)
     beyond["state"] = _allotted(beyond, parts)["step"]
     return beyond, tuple(dict.fromkeys(boxes["step"].astype("str")))
-
-
-def _part_sums(outcome: str) -> tuple[Summed, ...]:
-    if outcome == "S3":
-        return (Summed("s3_distribution", "n", _by("condition", "share_of_window", "first_day")),)
-    return (Summed("s6_terms", "n", _by("la", "condition", "term")),) if outcome == "S6" else ()
 
 
 def _outcome_sums(

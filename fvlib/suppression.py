@@ -283,14 +283,15 @@ class _Equations:
             if not len(own):
                 _mask_elsewhere(weights[len(self.shown) :] @ shared, bound)
             elif not done & set(own.tolist()):
-                done.add(self._mask_smallest(own))
+                done.add(self.mask_smallest(own))
         return True
 
     def _used(self, weights: Floats) -> NDArray[np.intp]:
         used: NDArray[np.intp] = self.shown[np.abs(weights) > TOLERANCE]
         return used[np.flatnonzero(self.size[used] > 0)]
 
-    def _mask_smallest(self, used: NDArray[np.intp]) -> int:
+    def mask_smallest(self, used: NDArray[np.intp]) -> int:
+        """Mask the smallest of these counts, one to spare last; say which it was."""
         smallest = int(used[np.lexsort((self.size[used], self.spared[used]))[0]])
         self._mask(np.arange(len(self.rows)) == smallest)
         return smallest
@@ -308,16 +309,16 @@ class _Equations:
         """Return the smallest of these counts, after whether it is one to spare."""
         return min(zip(self.spared[used].tolist(), self.size[used].tolist(), strict=True))
 
-    def mask_smallest(self, used: NDArray[np.intp]) -> None:
-        """Mask the smallest of these counts."""
-        self._mask_smallest(used)
+    def _left(self, sums: Floats, told: Floats) -> Floats:
+        """Return what is left of sums beside what is shown and what the linked cells tell."""
+        return _beyond(sums[:, self.unknown], _span(np.concatenate([self.basis, told])))
 
     def _given_away(self, told: Floats) -> Floats:
         """Return the secrets, and sums of two that are small together, that follow."""
         secrets = self.secrets
         if not len(secrets):
             return secrets
-        left = _beyond(secrets[:, self.unknown], _span(np.concatenate([self.basis, told])))
+        left = self._left(secrets, told)
         follows = (np.abs(left) < TOLERANCE).all(axis=1)
         gone = [secrets[follows]]
         kept = np.flatnonzero(~follows)
@@ -331,9 +332,8 @@ class _Equations:
 
     def show_what_follows(self, shared: Floats) -> None:
         """Show again what was masked on the way and follows from the rest all the same."""
-        told = shared @ self.links[:, self.unknown]
-        basis = _span(np.concatenate([self.basis, told]))
-        follows = (np.abs(_beyond(self.rows[:, self.unknown], basis)) < TOLERANCE).all(axis=1)
+        left = self._left(self.rows, shared @ self.links[:, self.unknown])
+        follows = (np.abs(left) < TOLERANCE).all(axis=1)
         again = follows & ~self.first
         for (table, count, places), at in zip(self.places, self.number, strict=True):
             self.tables.masks[table][count][places[again[at]]] = False

@@ -191,7 +191,7 @@ def test_a_count_may_be_of_two_sums_that_differ_by_nobody() -> None:
 
 def test_where_no_mask_helps_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     # As if a combination were found whose counts are masked already: it must end, and not leak.
-    monkeypatch.setattr("fvlib.suppression._Equations._mask_smallest", lambda self, used: 0)
+    monkeypatch.setattr("fvlib.suppression._Equations.mask_smallest", lambda self, used: 0)
     cells, table = one_way(4, 30, 20)
     assert shown(System(cells, BY_GROUP), t=table) == {"t": [None] * 4}
 

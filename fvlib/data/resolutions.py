@@ -7,9 +7,11 @@ from typing import Final
 from fvlib.data.files import CARE_EPISODES, PLANS, WITHDRAWALS
 from fvlib.data.rule import EVERY, JUDGED, WITH_KEY, WITH_SPAN, Rule, having
 
+IDENTICAL_ROW: Final = "identical row"  # the one resolution that drops rows
+
 RESOLUTIONS: Final = (
     Rule(
-        "identical row",
+        IDENTICAL_ROW,
         "resolved",
         WITH_KEY,
         "row sent more than once",

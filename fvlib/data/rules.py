@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import Final
 
 from fvlib.data.refusals import REFUSALS
-from fvlib.data.resolutions import DECIDED, RESOLUTIONS
+from fvlib.data.resolutions import DECIDED, IDENTICAL_ROW, RESOLUTIONS
 from fvlib.data.row_rules import ROW_RULES, VALUE_RULES
 from fvlib.data.rule import Rule, part_rule
 
-__all__ = ["DECISIONS", "RULES", "Rule", "part_rule"]
+__all__ = ["DECISIONS", "IDENTICAL_ROW", "RULES", "Rule", "part_rule"]
 
 _ALL: Final = (*REFUSALS, *VALUE_RULES, *ROW_RULES, *RESOLUTIONS, *DECIDED)
 RULES: Final = MappingProxyType({rule.id: rule for rule in _ALL})

@@ -27,7 +27,7 @@ from fvlib.data.files import (
 )
 from fvlib.data.intake import columns_of
 from fvlib.data.reading import RawFile
-from fvlib.data.rules import RULES, part_rule
+from fvlib.data.rules import IDENTICAL_ROW, RULES, part_rule
 from fvlib.data.values import Bools, Parsed, parse
 from fvlib.refresh import Refresh
 
@@ -144,7 +144,7 @@ def screen(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> Scre
         verdicts.set_aside(position < 0, "child set aside", spec.child)
     verdicts.rule[copies] = 0
     kept = (verdicts.rule == 0) & ~copies
-    resolved = {"identical row": copies} | _resolutions(columns, kept)
+    resolved = {IDENTICAL_ROW: copies} | _resolutions(columns, kept)
     resolved |= _open_ends(spec, columns, through, kept)
     if raw.unfinished and rows:
         resolved["unfinished last row"] = np.arange(rows) == rows - 1

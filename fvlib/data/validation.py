@@ -32,7 +32,7 @@ from fvlib.data.files import (
     Column,
     FileSpec,
 )
-from fvlib.data.rules import RULES, part_rule
+from fvlib.data.rules import IDENTICAL_ROW, RULES, part_rule
 from fvlib.data.screening import Screened
 from fvlib.refresh import Refresh
 
@@ -119,7 +119,7 @@ def _texts(parts: list[Screened], columns: dict[str, Column], refresh: Refresh) 
     ends = [refresh.data_through[la] for la in protocol.LA_KEYS]
     through = np.array([*ends, max(ends)], dtype="datetime64[D]")
     for part in parts:
-        rows = ~part.resolved["identical row"]
+        rows = ~part.resolved[IDENTICAL_ROW]
         text = {
             name: parsed.texts[parsed.text[rows]]
             for name, parsed in part.columns.items()
