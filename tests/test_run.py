@@ -47,6 +47,16 @@ def released(small_project: Path) -> Path:
     return run("small", small_project)
 
 
+@pytest.fixture
+def nothing_computed(released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail whoever computes a bundle once the module's own is there."""
+
+    def no(*_: object, **__: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(compute, "bundle_of", no)
+
+
 def fv(*arguments: str, root: Path) -> subprocess.CompletedProcess[str]:
     """Run the command as a user would, in the project's folder."""
     return subprocess.run(
@@ -77,13 +87,8 @@ def test_the_same_inputs_give_the_same_bytes_whatever_the_workers(
     assert bundle_bytes(again) == bundle_bytes(released)
 
 
-def test_a_fresh_bundle_is_not_computed_again(
-    released: Path, small_project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no(*_: object, **__: object) -> None:
-        raise AssertionError("computed again")
-
-    monkeypatch.setattr(compute, "bundle_of", no)
+@pytest.mark.usefixtures("nothing_computed")
+def test_a_fresh_bundle_is_not_computed_again(released: Path, small_project: Path) -> None:
     assert run("small", small_project) == released
     assert ensure_results("small", small_project) == (released, True)
 
@@ -169,13 +174,10 @@ def test_an_id_that_covers_several_outcomes_names_them_all(project: Path) -> Non
     assert set(table["analysis"]) == {"X3-S4", "X3-S5", "X11"}
 
 
+@pytest.mark.usefixtures("nothing_computed")
 def test_an_id_that_covers_several_is_fresh_in_a_whole_bundle(
-    released: Path, small_project: Path, monkeypatch: pytest.MonkeyPatch
+    released: Path, small_project: Path
 ) -> None:
-    def no(*_: object, **__: object) -> None:
-        raise AssertionError("computed again")
-
-    monkeypatch.setattr(compute, "bundle_of", no)
     assert run("small", small_project, only=["P1", "X4", "X3", "tipping-point"]) == released
     with pytest.raises(AssertionError, match="computed again"):  # where it is refused by name
         run("small", small_project, only=["leave"])

@@ -19,6 +19,11 @@ from fvlib.data.synthetic_design import IndexReferrals, choose
 from fvlib.data.synthetic_outcomes import DrawnOutcomes
 
 _LONGEST_CHAIN: Final = 10
+# Shares: of disabled children without a period of care, those with an agreed series of short
+# breaks, and those with any; of all old enough, those in care at some time before the referral.
+_AGREED: Final = 0.05
+_ON_BREAKS: Final = 0.23
+_CARED_FOR_BEFORE: Final = 0.05
 _DAYS_AN_EPISODE: Final = 110.0
 
 _KINSHIP: Final = {"U1": 25, "U2": 5, "U3": 70}
@@ -91,8 +96,10 @@ def lay_out_care(
     disabled = quiet & (covariates.disability > 0)
     breaks = [
         _breaks_before(rng, first),
-        _agreements(rng, referrals, np.flatnonzero(disabled & (kind < 0.05))),
-        _single_breaks(rng, referrals, np.flatnonzero(disabled & (kind >= 0.05) & (kind < 0.23))),
+        _agreements(rng, referrals, np.flatnonzero(disabled & (kind < _AGREED))),
+        _single_breaks(
+            rng, referrals, np.flatnonzero(disabled & (kind >= _AGREED) & (kind < _ON_BREAKS))
+        ),
     ]
     return _join(*chains, *breaks)
 
@@ -151,7 +158,7 @@ def _earlier_periods(
 ) -> _Periods:
     """Periods that began before the referral; some run on past it, and are no new start."""
     age = (referrals.day - first_day(referrals.birth_month)) // 365
-    eligible = (age >= 2) & (covariates.uasc == 0) & (rng.random(len(age)) < 0.05)
+    eligible = (age >= 2) & (covariates.uasc == 0) & (rng.random(len(age)) < _CARED_FOR_BEFORE)
     child = np.flatnonzero(eligible)
     size = len(child)
     start = referrals.day[child] - 40 - np.floor(rng.exponential(400.0, size)).astype(np.int64)
