@@ -12,8 +12,8 @@ refuses the rest by name:
   mathematics, raw HTML tables, raw typst, ``.unnumbered`` and ``.unlisted``, ``pagebreak``
 """
 
-from fvlib.render.edition import TitlePage
 from fvlib.render.engine import RenderOutcome, render
 from fvlib.render.files import record_timing, timed
+from fvlib.report.title_page import TitlePage
 
 __all__ = ["RenderOutcome", "TitlePage", "record_timing", "render", "timed"]

@@ -14,13 +14,14 @@ from typing import Any, Final
 
 from fvlib.errors import Refusal
 from fvlib.render.book import Book, Part
-from fvlib.render.edition import TitlePage
 from fvlib.render.notebook import Executed
 from fvlib.render.pandoc import pandoc, pandoc_path
 from fvlib.render.tables import clean_tables
+from fvlib.report.title_page import TitlePage
 
 READER: Final = "markdown+table_attributes"
 FILTER: Final = ("report.lua", "typst_tables.lua")
+LOOK: Final = "look.typ"
 FIGURES: Final = "figures"
 TOC_DEPTH: Final = 3
 CSS_PIXELS_PER_POINT: Final = 96 / 72
@@ -108,6 +109,7 @@ def to_typst(book: Book, document: Json, title_page: TitlePage, scratch: Path) -
         "date": [title_page.data_date.year, title_page.data_date.month, title_page.data_date.day],
     }
     (scratch / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    (scratch / LOOK).write_text(_data(LOOK), encoding="utf-8")
     return _data("template.typ") + "\n" + body
 
 

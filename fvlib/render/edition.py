@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Final
 
 import fvlib.report
 from fvlib.freshness import hash_sources
 from fvlib.report.bundle import read_bundle
-from fvlib.report.words import dates_by_la
+from fvlib.report.title_page import TitlePage, title_page
 
 RESULTS: Final = "results"
 REGISTER: Final = Path("chapters") / "register.yml"
-INTERIM: Final = (
-    "Interim look: outcome windows are still open. No test of significance, no conclusion."
-)
-SYNTHETIC: Final = "Synthetic data: nothing here says anything about any child, family or LA."
-
-
-@dataclass(frozen=True, slots=True)
-class TitlePage:
-    """What the report says of itself: which refresh, data until when, made by which version.
-
-    `data_date` dates the PDF's metadata, so that the same results give the same bytes.
-    """
-
-    refresh: str
-    data_through: str
-    data_date: date
-    version: str
-    notice: str = ""
 
 
 def read_title_page(root: Path, refresh: str) -> TitlePage:
@@ -44,18 +23,7 @@ def read_title_page(root: Path, refresh: str) -> TitlePage:
     Refusal
         There are no results of that refresh.
     """
-    bundle = read_bundle(root / RESULTS / refresh)
-    through: Mapping[str, str] = bundle.manifest["data_through"]
-    notices = [SYNTHETIC] if bundle.synthetic else []
-    if bundle.interim:
-        notices.append(INTERIM)
-    return TitlePage(
-        refresh=refresh,
-        data_through=dates_by_la(through),
-        data_date=max(date.fromisoformat(day) for day in through.values()),
-        version=f"fvlib {bundle.manifest.get('versions', {}).get('fvlib', '')}".strip(),
-        notice=" ".join(notices),
-    )
+    return title_page(read_bundle(root / RESULTS / refresh))
 
 
 def results_key(root: Path, refresh: str) -> str:

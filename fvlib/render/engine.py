@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,14 +20,16 @@ from fvlib.errors import Refusal
 from fvlib.render import quarto
 from fvlib.render.assemble import merge, to_html, to_typst
 from fvlib.render.book import Book, Part, read_book
-from fvlib.render.edition import TitlePage, read_title_page, results_key
+from fvlib.render.edition import read_title_page, results_key
 from fvlib.render.execute import execute
 from fvlib.render.files import replace_folder, timed, write_atomically
 from fvlib.render.notebook import skeleton, to_markdown
+from fvlib.report.title_page import TitlePage
 
 REPORTS: Final = "_report"
 NOTEBOOKS: Final = "notebooks"
 CHAPTERS: Final = "chapters"
+QUARTO: Final = "quarto"
 FORMATS: Final = ("html", "pdf")
 ACCESSIBLE: Final = "ua-1"  # PDF/UA-1: typst refuses a picture or an equation without alt text
 ENGINES: Final = ("auto", "quarto", "portable")
@@ -67,7 +71,8 @@ def render(
     formats
         `html`, `pdf` or both.
     engine
-        `portable`; `quarto`, which must then be on the PATH; or `auto`: Quarto where it is there.
+        `portable`; `quarto`, which must then be on the PATH; or `auto`: Quarto where it is there
+        and a PDF is asked for, and the portable renderer where Quarto fails, which is told.
         `report.html` is always the portable renderer's: one file to send.
     chapter
         One chapter alone (its file's stem), to `_report/REFRESH/chapters/`, always portable.
@@ -91,40 +96,48 @@ def render(
     """
     _check(formats, engine)
     book = read_book(root)
-    with_quarto = engine == "quarto" or (engine == "auto" and quarto.found())
+    with_quarto = engine == "quarto" or (engine == "auto" and "pdf" in formats and quarto.found())
     if engine == "quarto":
         quarto.require()
     cache_key = results_key(root, refresh) if cache_key is None else cache_key
     title_page = read_title_page(root, refresh) if title_page is None else title_page
     folder = root / REPORTS / refresh
-    base = folder / "report"
-    portable = tuple(f for f in formats if f == "html" or not with_quarto)
     alone = None if chapter is None else book.chosen(chapter)
-    if alone is not None:
-        with_quarto, portable = False, formats
-        base = folder / CHAPTERS / alone.chapter.stem
+    base = folder / "report" if alone is None else folder / CHAPTERS / alone.chapter.stem
+    with_quarto = with_quarto and alone is None
+
+    def portable(chosen: Sequence[str]) -> RenderOutcome:
+        return _portable(
+            book,
+            alone,
+            folder=folder,
+            base=base,
+            refresh=refresh,
+            formats=chosen,
+            cache_key=cache_key,
+            title_page=title_page,
+        )
+
+    if not with_quarto:
+        return portable(formats)
     # Run even where Quarto makes all that is asked for: to it, a cross-reference that leads nowhere
     # is only a warning.
-    outcome = _portable(
-        book,
-        alone,
-        folder=folder,
-        base=base,
-        refresh=refresh,
-        formats=portable,
-        cache_key=cache_key,
-        title_page=title_page,
-    )
-    if not with_quarto:
-        return outcome
-    with timed(folder, "render: quarto"):
-        made = quarto.render(root, refresh, root / book.output_dir)
-    replace_folder(made.folder, folder / "quarto")
+    outcome = portable([name for name in formats if name == "html"])
+    try:
+        with timed(folder, "render: quarto"):
+            made = quarto.render(root, refresh, root / book.output_dir)
+    except Refusal as refusal:
+        if engine == "quarto":
+            raise
+        print(f"{refusal}\nThe PDF is the portable renderer's instead.", file=sys.stderr)
+        shutil.rmtree(folder / QUARTO, ignore_errors=True)
+        return portable(formats)
+    replace_folder(made.folder, folder / QUARTO)
     pdf = None
     if "pdf" in formats:
         pdf = folder / "report.pdf"
         write_atomically(pdf, made.pdf.read_bytes())
-    return RenderOutcome(outcome.html, pdf, outcome.notebooks, folder / "quarto")
+    return RenderOutcome(outcome.html, pdf, outcome.notebooks, folder / QUARTO)
 
 
 def _check(formats: Sequence[str], engine: str) -> None:

@@ -1,22 +1,15 @@
-"""The tables of the HTML page: great-tables' markup kept, its look replaced by the page's own.
-
-A great-tables table carries its style in every cell. The page's stylesheet gives all tables one
-look, so what stays here is what means something: alignment, emphasis, indent, shading, width.
-"""
+"""The tables of the HTML page: lean markup, in a box that scrolls, with the notes under it."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any, Final
+from typing import Any
 
 from lxml import html
 
-Json = Any
+from fvlib.report.markup import lean_table
 
-ALIGNED: Final = ("left", "right", "center")
-PLAIN_COLOURS: Final = ("#333333", "#ffffff", "transparent", "white", "inherit", "initial")
-DEFAULT_PADDING: Final = "5px"
-BOLD_FROM: Final = 600
+Json = Any
 
 
 def clean_tables(document: Json) -> Json:
@@ -39,22 +32,8 @@ def _walk(node: Json) -> None:
 
 def clean_table(source: str) -> str:
     """Give the table alone, in a box that scrolls, without styles that only dress it."""
-    tree = html.fragment_fromstring(source, create_parent="div")
-    for style in tree.iter("style", "script"):
-        style.getparent().remove(style)
-    table = next(tree.iter("table"))
-    for element in list(table.iter()):
-        if not isinstance(element.tag, str):
-            continue
-        kept = _meaningful(element)
-        for name in [n for n in element.attrib if n.startswith("data-")] + ["style"]:
-            element.attrib.pop(name, None)
-        if kept:
-            element.set("style", kept)
-    for head in table.iter("thead"):
-        _name_empty_corner(head)
+    table = html.fragment_fromstring(lean_table(source))
     notes = _take_notes(table)
-    table.tail = None
     written: str = html.tostring(table, encoding="unicode")
     return f'<div class="scroll">{written}</div>{notes}'
 
@@ -69,36 +48,3 @@ def _take_notes(table: Any) -> str:
             notes.append(html.tostring(cell, encoding="unicode"))
         foot.getparent().remove(foot)
     return f'<div class="table-notes">{"".join(notes)}</div>' if notes else ""
-
-
-def _meaningful(element: Any) -> str:
-    pairs = (part.split(":", 1) for part in (element.get("style") or "").split(";") if ":" in part)
-    style = {name.strip().lower(): value.strip() for name, value in pairs}
-    kept: dict[str, str] = {}
-    if style.get("text-align") in ALIGNED and element.tag in ("td", "th"):
-        kept["text-align"] = style["text-align"]
-    weight = style.get("font-weight", "")
-    if weight in ("bold", "bolder") or (weight.isdigit() and int(weight) >= BOLD_FROM):
-        kept["font-weight"] = "bold"
-    if style.get("font-style") == "italic" and "gt_footnote_marks" not in element.get("class", ""):
-        kept["font-style"] = "italic"
-    for name in ("color", "background-color"):
-        colour = style.get(name, "").lower()
-        if colour and colour not in PLAIN_COLOURS and "(" not in colour and element.tag != "table":
-            kept[name] = colour
-    indent = style.get("padding-left", DEFAULT_PADDING)
-    if "gt_stub" in element.get("class", "") and indent != DEFAULT_PADDING:
-        kept["padding-left"] = indent
-    if element.tag == "col" and "width" in style:
-        kept["width"] = style["width"]
-    if style.get("white-space") == "nowrap":
-        kept["white-space"] = "nowrap"
-    return "; ".join(f"{name}: {value}" for name, value in kept.items())
-
-
-def _name_empty_corner(head: Any) -> None:
-    """Make an empty heading a cell: it heads nothing, and screen readers would say so."""
-    for cell in head.iter("th"):
-        if not "".join(cell.itertext()).strip():
-            cell.tag = "td"
-            cell.attrib.pop("scope", None)

@@ -1,19 +1,25 @@
 """How a table, a figure or a notice shows itself: in a render, and in JupyterLab.
 
 In a render a table is a raw `{=html}` block, because any `text/html` output makes Quarto load
-scripts from a CDN, and because pandoc turns the block into a real table in the PDF. In JupyterLab
-the same block would show as code, so that there it is plain HTML.
+scripts from a CDN, and because pandoc turns the block into a real table in the PDF; and its markup
+is lean, because each renderer has one look for all tables. In JupyterLab the same block would show
+as code, so that there it is plain HTML with its styles.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any, Final
+
+from fvlib.report.markup import lean_table
+from fvlib.report.title_page import TitlePage
 
 SVG_SALT: Final = "fvlib"  # element ids are hashes: the same salt gives the same bytes
 # https://quarto.org/docs/advanced/environment-vars.html: the first since 1.8, the second before.
@@ -46,7 +52,7 @@ class Table:
         return re.sub(r"\n\s*\n+", "\n", text).strip()
 
     def _repr_markdown_(self) -> str | None:
-        return f"\n```{{=html}}\n{self.html}\n```\n" if rendering() else None
+        return f"\n```{{=html}}\n{lean_table(self.html)}\n```\n" if rendering() else None
 
     def _repr_html_(self) -> str | None:
         # The portable renderer takes the markdown; its notebooks, kept for JupyterLab, show this.
@@ -121,12 +127,61 @@ class Picture:
 
 @dataclass(frozen=True)
 class Notice:
-    """Callouts at the head of a chapter: what kind of look and of data this is. May be empty."""
+    """Callouts at the head of a chapter: what kind of look and of data this is. May be empty.
+
+    Attributes
+    ----------
+    parts
+        Kind, title and text of each callout.
+    stamp
+        The line that names the refresh. Quarto renders each chapter on its own, so that there each
+        says which results it was made from, and a book of two refreshes can be refused.
+    title_page
+        The same as data, for the title page and for that comparison.
+    """
 
     parts: tuple[tuple[str, str, str], ...]
+    stamp: str
+    title_page: TitlePage
 
-    def _repr_markdown_(self) -> str:
-        return "\n\n".join(
+    def _repr_markdown_(self) -> str | None:
+        if not rendering():
+            return None
+        blocks = [
             f"::: {{.callout-{kind}}}\n## {title}\n\n{text}\n:::"
             for kind, title, text in self.parts
+        ]
+        if in_quarto():
+            blocks += [self._stamped_page, self._stamped_pdf]
+        return "\n\n".join(blocks)
+
+    def _repr_html_(self) -> str | None:
+        # The portable renderer takes the markdown; its notebooks, kept for JupyterLab, show this.
+        if in_quarto():
+            return None
+        return "\n".join(
+            f"<blockquote><strong>{escape(title)}</strong><br>{escape(text)}</blockquote>"
+            for _, title, text in self.parts
         )
+
+    @property
+    def _stamped_page(self) -> str:
+        made_from = escape(f"{self.title_page.refresh} {self.title_page.results}", quote=True)
+        return (
+            f'```{{=html}}\n<p class="refresh-stamp" data-made-from="{made_from}">'
+            f"{escape(self.stamp)}</p>\n```"
+        )
+
+    @property
+    def _stamped_pdf(self) -> str:
+        facts = {
+            "refresh": self.title_page.refresh,
+            "data_through": self.title_page.data_through,
+            "version": self.title_page.version,
+            "notice": self.title_page.notice,
+            "results": self.title_page.results,
+        }
+        written = ", ".join(
+            f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items()
+        )
+        return f"```{{=typst}}\n#refresh-stamp(({written}))\n```"

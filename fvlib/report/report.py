@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -17,6 +18,7 @@ from fvlib.report.bundle import Bundle, read_bundle
 from fvlib.report.output import Notice, Passage, Picture, Table
 from fvlib.report.quantities import Quantities, quantities, stamp
 from fvlib.report.register import Register, read_register
+from fvlib.report.title_page import title_page
 from fvlib.run import ensure_results
 
 Entry = TypeVar("Entry")
@@ -93,7 +95,7 @@ class Report:
     @property
     def notice(self) -> Notice:
         """What a reader must know before anything else, as callouts; none is fine."""
-        return Notice(accounts.notices(self.bundle))
+        return Notice(accounts.notices(self.bundle), self.stamp, title_page(self.bundle))
 
     @property
     def stamp(self) -> str:
@@ -124,12 +126,25 @@ def open_report(refresh: object) -> Report:
     Refusal
         The name isn't one, there is no project here, or its data can't be used.
     """
+    _tell_refusals_plainly()
     name = name_of(refresh)
     root = project_root(Path.cwd())
     folder, verified = ensure_results(name, root)
     if not verified:  # a render shows no warnings: the same results print the same report
         warnings.warn(f"results/{name}: not verified against data", stacklevel=2)
     return Report(read_bundle(folder), read_register(root / "chapters" / "register.yml"))
+
+
+def _tell_refusals_plainly() -> None:
+    """In a notebook a refusal is its message alone: Quarto prints what the kernel prints."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None:
+        shell.set_custom_exc((Refusal,), _refusal_alone)
+
+
+def _refusal_alone(shell: Any, kind: type, refusal: Refusal, trace: Any, **_: Any) -> list[str]:
+    return [f"Refused: {refusal}"]
 
 
 def _named(known: Mapping[str, Entry], name: str, kind: str) -> Entry:

@@ -1,0 +1,51 @@
+"""What a rendered report says of itself: which refresh, data until when, made by which version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from fvlib.report.bundle import Bundle
+from fvlib.report.words import dates_by_la
+
+INTERIM: Final = (
+    "Interim look: outcome windows are still open. No test of significance, no conclusion."
+)
+SYNTHETIC: Final = "Synthetic data: nothing here says anything about any child, family or LA."
+
+
+@dataclass(frozen=True, slots=True)
+class TitlePage:
+    """What the report says of itself: which refresh, data until when, made by which version.
+
+    `data_date` dates the PDF's metadata, so that the same results give the same bytes. `results`
+    is the beginning of the results' hash: it tells two runs of one refresh apart.
+    """
+
+    refresh: str
+    data_through: str
+    data_date: date
+    version: str
+    notice: str = ""
+    results: str = ""
+
+
+def title_page(bundle: Bundle) -> TitlePage:
+    """Give the title page of released results."""
+    through: Mapping[str, str] = bundle.manifest["data_through"]
+    notices = [SYNTHETIC] if bundle.synthetic else []
+    if bundle.interim:
+        notices.append(INTERIM)
+    canonical = json.dumps(bundle.manifest, sort_keys=True)
+    return TitlePage(
+        refresh=str(bundle.manifest["refresh"]),
+        data_through=dates_by_la(through),
+        data_date=max(date.fromisoformat(day) for day in through.values()),
+        version=f"fvlib {bundle.manifest.get('versions', {}).get('fvlib', '')}".strip(),
+        notice=" ".join(notices),
+        results=hashlib.sha256(canonical.encode("utf-8")).hexdigest()[:12],
+    )
