@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from joblib import Parallel, delayed, effective_n_jobs
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fvlib import __version__, disclosure, protocol
 from fvlib.analyse import Result, analyse_each, derive
@@ -38,6 +36,7 @@ from fvlib.plan import (
     Derived,
     Imputing,
 )
+from fvlib.progress import show_count, show_stage
 from fvlib.refresh import Refresh
 from fvlib.result_cache import ResultCache
 from fvlib.shared_margins import systems
@@ -89,13 +88,13 @@ def bundle_of(
     """
     cache = ResultCache(root / refresh.data, now)
     plan = with_kept(chosen(only), cache)
-    with _timed("load", stage):
+    with show_stage("load"), _timed("load", stage):
         extracts = load_extracts(refresh, root)
-    with _timed("derive", stage):
+    with show_stage("derive"), _timed("derive", stage):
         trial = build_trial(extracts, refresh)
-    with _timed("impute", stage):
+    with show_stage("impute"), _timed("impute", stage):
         shared = draw(trial, jobs=effective_n_jobs(jobs))
-    with _timed("describe", stage):
+    with show_stage("describe"), _timed("describe", stage):
         tables = trial_tables(extracts, trial, shared)
     known = {row.id: kept for row in plan if (kept := cache.get(row)) is not None}
     stale = [row for row in plan if row.id not in known]
@@ -104,7 +103,7 @@ def bundle_of(
             cohort: build_trial(extracts, refresh, COHORTS[cohort])
             for cohort in {row.cohort for row in stale} - {ELIGIBLE}
         }
-        with _timed("impute", stage):
+        with show_stage("impute"), _timed("impute", stage):
             imputations = _imputations(stale, trials, shared, effective_n_jobs(jobs))
         with _timed("fit", stage):
             for row, result in zip(stale, _fits(stale, trials, imputations, jobs), strict=True):
@@ -249,7 +248,7 @@ def _fits(
         )
         for batch in batches(plan, effective_n_jobs(jobs))
     )
-    with _progress(len(plan)) as advance:
+    with show_count("analyses", len(plan)) as advance:
         # max_nbytes: rows go to the workers through pipes; joblib would put large ones in files.
         for results in Parallel(n_jobs=jobs, return_as="generator", max_nbytes=None)(calls):
             for result in results:
@@ -276,19 +275,6 @@ def batches(plan: Sequence[Analysis], workers: int) -> list[list[Analysis]]:
 def _sets_of(batch: Sequence[Analysis]) -> list[str]:
     """Name the sets of imputations that a batch asks for."""
     return [name for name in IMPUTATIONS if name in {row.imputed for row in batch}]
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on a terminal, and nowhere else."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda name: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
-        task = bar.add_task("analyses", total=total)
-        yield lambda name: bar.update(task, advance=1, description=name)
 
 
 @contextmanager

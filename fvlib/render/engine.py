@@ -5,18 +5,16 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import typst
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fvlib.errors import Refusal
+from fvlib.progress import show_count
 from fvlib.render import quarto
 from fvlib.render.assemble import merge, to_html, to_typst
 from fvlib.render.book import Book, Part, read_book
@@ -160,7 +158,7 @@ def _portable(
     title_page: TitlePage,
 ) -> RenderOutcome:
     chapters = [part.chapter for part in book.parts if alone in (None, part)]
-    with _progress(len(chapters)) as advance, timed(folder, "render: execute"):
+    with show_count("chapters", len(chapters)) as advance, timed(folder, "render: execute"):
         notebooks = execute(
             chapters,
             book.root,
@@ -215,15 +213,3 @@ def _typeset(source: str, scratch: Path, title_page: TitlePage) -> bytes:
     if not isinstance(content, bytes):
         raise TypeError("typst gives one PDF as bytes")
     return content
-
-
-@contextmanager
-def _progress(chapters: int) -> Iterator[Callable[[str], None]]:
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Chapters", total=chapters)
-        yield lambda name: bar.update(task, advance=1, description=name)

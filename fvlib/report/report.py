@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -126,25 +125,12 @@ def open_report(refresh: object) -> Report:
     Refusal
         The name isn't one, there is no project here, or its data can't be used.
     """
-    _tell_refusals_plainly()
     name = name_of(refresh)
     root = project_root(Path.cwd())
     folder, verified = ensure_results(name, root)
     if not verified:  # a render shows no warnings: the same results print the same report
         warnings.warn(f"results/{name}: not verified against data", stacklevel=2)
     return Report(read_bundle(folder), read_register(root / "chapters" / "register.yml"))
-
-
-def _tell_refusals_plainly() -> None:
-    """In a notebook a refusal is its message alone: Quarto prints what the kernel prints."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    if shell is not None:
-        shell.set_custom_exc((Refusal,), _refusal_alone)
-
-
-def _refusal_alone(shell: Any, kind: type, refusal: Refusal, trace: Any, **_: Any) -> list[str]:
-    return [f"Refused: {refusal}"]
 
 
 def _named(known: Mapping[str, Entry], name: str, kind: str) -> Entry:
