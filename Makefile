@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help report test test-all bench lint preview
+.PHONY: help report test test-all bench lint preview quarto
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: $(READY) ## check style and types
 
 preview: $(READY) ## render the HTML alone and say where it is
 	$(BIN)/fv render $(REFRESH) --to html
+
+quarto: $(READY) ## render with the Quarto on the PATH too, and compare it with the portable render
+	$(BIN)/python -m tests.quarto $(REFRESH)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \

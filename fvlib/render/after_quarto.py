@@ -14,13 +14,18 @@ from pathlib import Path
 from typing import Final
 
 from fvlib.errors import Refusal
+from fvlib.render.files import replace_folder
 
 STAMP: Final = re.compile(r'class="refresh-stamp" data-made-from="([^"]*)"')
 UNFINISHED: Final = re.compile(r'<div id="unfinished-book".*?</div>\s*', re.DOTALL)
 
 
-def finish_book(folder: Path) -> None:
+def finish_book(folder: Path) -> str | None:
     """Take the mark off every page of a book, if all its chapters tell of the same results.
+
+    Returns
+    -------
+    The refresh; None where no page names one.
 
     Raises
     ------
@@ -43,11 +48,20 @@ def finish_book(folder: Path) -> None:
         finished = UNFINISHED.sub("", text)
         if finished != text:
             page.write_text(finished, encoding="utf-8")
+    return next((results.split(" ")[0] for results in made_from), None)
+
+
+def keep_book(folder: Path, refresh: str) -> None:
+    """Copy a whole book to its refresh's folder: the next render, of any refresh, replaces it."""
+    replace_folder(folder, folder.parent / refresh / folder.name)
 
 
 if __name__ == "__main__":
+    book = Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"])
     try:
-        finish_book(Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"]))
+        finished = finish_book(book)
+        if finished is not None and os.environ.get("QUARTO_PROJECT_RENDER_ALL") == "1":
+            keep_book(book, finished)
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         sys.exit(2)

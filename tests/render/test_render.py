@@ -15,7 +15,7 @@ import pytest
 from pypdf import PdfReader
 
 from fvlib.errors import Refusal
-from fvlib.render import RenderOutcome, book, engine, execute, files
+from fvlib.render import RenderOutcome, book, execute, files
 from tests.render.conftest import TITLE_PAGE, make_book, render_at
 
 SETUP = '```{python}\n#| tags: [parameters]\nrefresh = "none"\n```\n\n'
@@ -444,6 +444,33 @@ def test_quartos_failure_is_told(tmp_path: Path, stand_in: Callable[[int], None]
         render_at(make_book(tmp_path, {"a.qmd": "# A\n"}), engine="quarto")
 
 
+def test_where_quarto_fails_the_portable_pdf_stands_in_and_it_is_told(
+    tmp_path: Path, stand_in: Callable[[int], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = make_book(tmp_path, {"a.qmd": "# A\n"})
+    folder = root / "_report" / "fixture"
+    (folder / "quarto").mkdir(parents=True)
+    (folder / "quarto" / "index.html").write_text("an older book", encoding="utf-8")
+    (folder / "report.pdf").write_bytes(b"an older pdf")
+    stand_in(3)
+    outcome = render_at(root, engine="auto")
+    assert outcome.paths == (folder / "report.html", folder / "report.pdf")
+    assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert not (folder / "quarto").exists()
+    told = capfd.readouterr().err
+    assert "quarto render failed (exit 3)" in told
+    assert "The PDF is the portable renderer's instead." in told
+
+
+def test_the_page_alone_is_quick_though_quarto_is_there(
+    tmp_path: Path, stand_in: Callable[[int], None]
+) -> None:
+    stand_in(3)  # it would fail, were it called
+    root = make_book(tmp_path, {"a.qmd": "# A\n"})
+    outcome = render_at(root, engine="auto", formats=("html",))
+    assert outcome.paths == (root / "_report" / "fixture" / "report.html",)
+
+
 def test_without_quarto_it_is_asked_for_by_name_or_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -452,9 +479,3 @@ def test_without_quarto_it_is_asked_for_by_name_or_done_without(
     with pytest.raises(Refusal, match=r"Install Quarto 1\.9"):
         render_at(root, engine="quarto")
     assert render_at(root, engine="auto").pdf == root / "_report" / "fixture" / "report.pdf"
-
-
-def test_the_progress_bar_is_for_terminals_only(capfd: pytest.CaptureFixture[str]) -> None:
-    with engine._progress(1) as advance:
-        advance("a.qmd")
-    assert capfd.readouterr() == ("", "")
