@@ -160,6 +160,8 @@ def import_(
     with _working("reading the returns"):
         report = import_returns(source, la, to, key_file=key)
     _out().print(report)
+    if report.warnings:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -188,6 +188,10 @@ PLACEMENT: Final = _list(
     U5="foster care, other carer, may adopt",
     U6="foster care, other carer, other",
     Z1="other",
+    Z11="other, 2025-26 on",
+    Z12="other, 2025-26 on",
+    Z13="other, 2025-26 on",
+    Z14="other, 2025-26 on",
 )
 
 EPISODE_END: Final = _list(

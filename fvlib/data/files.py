@@ -20,6 +20,9 @@ LONGEST_IDENTIFIER: Final = 128
 LONGEST_TEXT: Final = 200
 BANNER_SHARE: Final = 0.05  # more of a file's rows set aside than this: a banner in the report
 SET_ASIDE_FOLDER: Final = "set-aside"
+# A column that the import adds: the last day on which something is known of a row that is open in
+# one collection of a return and gone from the next.
+UNKNOWN_AFTER: Final = "unknown_after"
 UNKNOWN_LA: Final = "unknown"  # a row of a whole-trial file that names none of the five
 
 Kind = Literal[
@@ -118,6 +121,14 @@ CHILDREN: Final = FileSpec(
     child="child_id",
 )
 
+_UNKNOWN_AFTER: Final = Column(
+    UNKNOWN_AFTER,
+    "date",
+    "written by the import: the row was open on this day and the next return no longer has it, so "
+    "that nothing is known of the child after it; else empty",
+    may_be_absent=True,
+)
+
 REFERRALS: Final = FileSpec(
     "referrals",
     "la",
@@ -142,6 +153,7 @@ REFERRALS: Final = FileSpec(
             "number of earlier child protection plans",
             maximum=99,
         ),
+        _UNKNOWN_AFTER,
     ),
     key=("referral_id",),
     child="child_id",
@@ -158,6 +170,7 @@ PLANS: Final = FileSpec(
         Column("plan_type", "code", "kind of plan", codes.PLAN_TYPE, may_be_empty=False),
         Column("start_date", "date", "first day of the plan", may_be_empty=False),
         Column("end_date", "date", "day the plan ended; empty = open"),
+        _UNKNOWN_AFTER,
     ),
     key=("child_id", "plan_type", "start_date"),
     child="child_id",
@@ -194,6 +207,7 @@ CARE_EPISODES: Final = FileSpec(
             may_be_absent=True,
             checked=False,
         ),
+        _UNKNOWN_AFTER,
     ),
     key=("CHILD", "DECOM"),
     child="CHILD",

@@ -20,6 +20,7 @@ from fvlib.data.files import (
     FILES,
     PLANS,
     REFERRALS,
+    UNKNOWN_AFTER,
     WITHDRAWALS,
     FileSpec,
 )
@@ -30,7 +31,7 @@ from fvlib.data.values import parse
 from fvlib.refresh import Refresh
 
 # The SSDA903 columns that the trial uses.
-_EPISODE_COLUMNS: Final = ("DECOM", "RNE", "LS", "PLACE", "DEC", "REC")
+_EPISODE_COLUMNS: Final = ("DECOM", "RNE", "LS", "PLACE", "DEC", "REC", UNKNOWN_AFTER)
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,16 @@ def _children(parts: list[Screened]) -> pd.DataFrame:
 def _frame(part: Screened, names: Iterable[str]) -> pd.DataFrame:
     """Return a file's kept rows, the LA first."""
     la = pd.Categorical(np.array(LAS, object)[part.la[part.kept]], categories=protocol.LA_KEYS)
-    columns = {name: part.typed(name) for name in names if name != "la"}
+    columns = {name: _typed(part, name) for name in names if name != "la"}
     return pd.DataFrame({"la": pd.Series(la), **columns})
+
+
+def _typed(part: Screened, name: str) -> Any:
+    """Return a column's typed values; all missing where the file lacks one that it may lack."""
+    if name in part.columns:
+        return part.typed(name)
+    nothing = pa.array([""] * int(part.kept.sum()), pa.string())
+    return parse(part.spec.column(name), nothing).typed
 
 
 def _child_rows(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from fvlib.data.spreadsheet import undo_number
 from fvlib.errors import Refusal
 
 KEY_BYTES: Final = 32  # as long as the hash's output, RFC 2104 section 3
@@ -26,8 +27,6 @@ OWNER_ONLY: Final = 0o600
 ID_DIGITS: Final = 20
 MARK_DIGITS: Final = 8
 REPOSITORY_MARKS: Final = (".git", "_quarto.yml")
-# A whole number that went through a spreadsheet.
-_FLOAT_ID: Final = re.compile(r"(\d+)\.0+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,18 @@ class Pseudonyms:
 
     la: str
     secret: bytes = field(repr=False)
+    # id -> the id without its leading zeros, of the ids that have any
+    zeros: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def child(self, identifier: str) -> str:
         """Return the child's id: `c` and 20 hexadecimal digits; empty for an empty identifier."""
         identifier = same_identifier(identifier)
-        return "c" + self._digest("child", identifier) if identifier else ""
+        if not identifier:
+            return ""
+        child = "c" + self._digest("child", identifier)
+        if identifier[0] == "0" and identifier.isdigit() and child not in self.zeros:
+            self.zeros[child] = "c" + self._digest("child", identifier.lstrip("0"))
+        return child
 
     def referral(self, identifier: str, referral_date: str, nth: int = 0) -> str:
         """Return the id of a child's referral of that day (the census has none of its own).
@@ -73,9 +79,15 @@ class Pseudonyms:
 
 
 def same_identifier(identifier: str) -> str:
-    """Return the identifier without what a spreadsheet adds: spaces around it, a final `.0`."""
-    identifier = identifier.strip()
-    return _FLOAT_ID.sub(r"\1", identifier) if identifier.endswith("0") else identifier
+    """Return the identifier without what tells two writings of it apart.
+
+    What a spreadsheet adds, spaces within, letter case. Leading zeros stay: whether one return has
+    lost them is told by all of its ids together.
+
+    >>> same_identifier("zk 205 "), same_identifier("12,041.0")
+    ('ZK205', '12041')
+    """
+    return "".join(undo_number(identifier).split()).upper()
 
 
 def default_key_file(la: str) -> Path:

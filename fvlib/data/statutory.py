@@ -18,6 +18,7 @@ from fvlib import protocol
 from fvlib.data.contract import ATTENDANCE, FILES, LA_FILES
 from fvlib.data.pseudonym import Pseudonyms, default_key_file, open_key, refuse_key_place
 from fvlib.data.statutory_903 import (
+    HEADER_COLUMNS,
     XML_ELEMENTS,
     date_headers,
     is_ssda903,
@@ -25,11 +26,19 @@ from fvlib.data.statutory_903 import (
     read_csv,
     read_xml,
 )
-from fvlib.data.statutory_cin import CENSUS_ELEMENTS, OPENING_TEXTS, is_cin_census, read_cin_census
+from fvlib.data.statutory_cin import (
+    CENSUS_CODES,
+    CENSUS_ELEMENTS,
+    OPENING_TEXTS,
+    is_cin_census,
+    read_cin_census,
+)
+from fvlib.data.statutory_collections import replaced_drafts
 from fvlib.data.statutory_folder import refuse_foreign_files, write_folder
+from fvlib.data.statutory_links import count_links, restore_zeros
 from fvlib.data.statutory_merge import Merged, merge
 from fvlib.data.statutory_report import Count, ImportReport, ReturnRead, UnfitValues, shown
-from fvlib.data.statutory_return import Return
+from fvlib.data.statutory_return import EPISODE_COLUMNS, Return
 from fvlib.data.statutory_school import (
     MEALS,
     FromSchools,
@@ -46,6 +55,12 @@ MOST_FILE_BYTES: Final = 2 * 1024**3
 MOST_FILES: Final = 500
 _START_BYTES: Final = 4096
 _WORKBOOK: Final = b"PK\x03\x04"
+
+# Columns and elements whose names may be told.
+KNOWN_COLUMNS: Final = frozenset(
+    {*EPISODE_COLUMNS, *HEADER_COLUMNS, *CENSUS_ELEMENTS, *CENSUS_CODES}
+    | {name for file in LA_FILES for name in FILES[file].column_names}
+)
 
 _Key = TypeVar("_Key")
 Reader = Callable[[Pseudonyms], Return | SchoolFile]
@@ -105,13 +120,21 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
         if key_made:
             key_file.unlink()  # no id was made with it; the next import says again to keep it
         _refuse(faults)
+    restored = restore_zeros(everything, ids.zeros)
     date_headers(returns)
+    returns, drafts, warnings = replaced_drafts(returns)
+    links = count_links(everything)
     read = tuple(_summary(one) for one in everything)
     merged = merge(returns)
     pupils = merge_school(school, merged.children["child_id"])
     files = _contract_files(merged, pupils)
     write_folder(to, files, ids.mark())
-    notes = []
+    notes = [
+        f"{shown(file)}: ids without the leading zeros that other files have; put back, "
+        f"children: {children:,}"
+        for file, children in restored.items()
+    ]
+    notes += drafts
     if earlier_mark and earlier_mark != ids.mark():
         notes.append("The files there before were made with another key: all ids have changed")
     return ImportReport(
@@ -128,6 +151,8 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
         ),
         header_only=_header_only(files, returns, school),
         empty_columns=_empty_columns(files, returns),
+        links=links,
+        alarms=tuple(warnings),
         notes=tuple(notes),
         key_file=key_file,
         key_made=key_made,
@@ -289,8 +314,9 @@ def _contract_files(merged: Merged, pupils: FromSchools) -> dict[str, pd.DataFra
 
 
 def _summary(read: Return | SchoolFile) -> ReturnRead:
+    nulls = _null_words(read)
     if isinstance(read, SchoolFile):
-        return ReturnRead(read.file, read.kind, pupils=len(read.rows))
+        return ReturnRead(read.file, read.kind, pupils=len(read.rows), notes=nulls)
     return ReturnRead(
         file=read.file,
         kind=read.kind,
@@ -300,8 +326,17 @@ def _summary(read: Return | SchoolFile) -> ReturnRead:
         referrals=len(read.referrals),
         plans=len(read.plans),
         episodes=len(read.episodes),
-        notes=tuple(read.notes),
+        notes=(*read.notes, *nulls),
     )
+
+
+def _null_words(read: Return | SchoolFile) -> tuple[str, ...]:
+    """Tell the columns in which NULL or its like stands; a name of no return isn't told."""
+    columns = Counter[str]()
+    for column, rows in read.null_words.items():
+        columns[column if column in KNOWN_COLUMNS else "a column that isn't needed"] += rows
+    told = ", ".join(f"{column} ({rows:,})" for column, rows in sorted(columns.items()))
+    return (f"NULL or its like in place of an empty value, read as empty: {told}",) if told else ()
 
 
 def _counts(counter: Counter[tuple[str, str]]) -> tuple[Count, ...]:

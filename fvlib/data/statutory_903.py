@@ -27,7 +27,15 @@ from fvlib.data.statutory_return import (
     RowBuffer,
     days_of,
 )
-from fvlib.data.statutory_values import CodeReader, DateReader, MonthReader, read_flag
+from fvlib.data.statutory_values import (
+    CodeReader,
+    DateReader,
+    IdReader,
+    MonthReader,
+    clear_null_words,
+    read_collection_year,
+    read_flag,
+)
 from fvlib.data.statutory_xml import Opening, parts, records
 from fvlib.errors import Refusal
 
@@ -38,6 +46,7 @@ LEAST_SHARE_OF_DATES: Final = 0.01
 LATEST_YEAR: Final = 2099  # some systems write an open end as 31/12/9999
 _YEAR: Final = "YEAR"  # a column of files that stack several years
 _OTHER_NAMES: Final = MappingProxyType({"CHILDID": "CHILD", "PL": "PLACE"})  # the XML form's
+HEADER_COLUMNS: Final = ("CHILD", "SEX", "DOB", "ETHNIC", "UASC", "DUC")
 _OPTIONAL: Final = frozenset({"PLACE_PROVIDER", "REASON_PLACE_CHANGE"})
 _NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
     "SSDA903 Episodes": tuple(name for name in EPISODE_COLUMNS if name not in _OPTIONAL),
@@ -188,8 +197,9 @@ class _Reader:
     """Turns the return's rows into rows of the contract."""
 
     def __init__(self, read: Return, ids: Pseudonyms) -> None:
-        self._read, self._ids = read, ids
+        self._read = read
         unfit = read.unfit
+        self._child_id = IdReader("CHILD", ids)
         self._children = RowBuffer(CHILD_COLUMNS)
         self._episodes = RowBuffer(EPISODE_COLUMNS)
         self._years = RowBuffer([_YEAR])
@@ -208,8 +218,9 @@ class _Reader:
 
     def child(self, row: dict[str, str]) -> None:
         """Add a child of the Header or UASC file."""
+        clear_null_words(row, self._read.null_words)
         self._count_not_held(row)
-        child = self._ids.child(row.get("CHILD", ""))
+        child = self._child_id(row.get("CHILD", ""))
         self._children.append(
             (
                 child,
@@ -223,13 +234,14 @@ class _Reader:
 
     def episode(self, row: dict[str, str]) -> None:
         """Add an episode."""
+        clear_null_words(row, self._read.null_words)
         self._count_not_held(row)
-        child = self._ids.child(row.get("CHILD", ""))
+        child = self._child_id(row.get("CHILD", ""))
         values = {name: read(row.get(name, "")) for name, read in self._codes.items()}
         values |= {name: read(row.get(name, "")) for name, read in self._dates.items()}
         values["CHILD"] = child
         self._episodes.append(tuple(values[name] for name in EPISODE_COLUMNS))
-        self._years.append((row.get(_YEAR, "").strip(),))
+        self._years.append((read_collection_year(row.get(_YEAR, "")),))
 
     def modules(self, groups: dict[str, list[Any]]) -> None:
         """Count a child's groups of which nothing is kept."""
@@ -242,11 +254,12 @@ class _Reader:
         """Hand over the rows."""
         self._read.children = self._children.frame()
         self._read.episodes = self._episodes.frame()
+        self._child_id.refuse_exponents(self._read.file)
         self._birth.dates.refuse_unclear(self._read.file, len(self._read.children))
         for reader in self._dates.values():
             reader.refuse_unclear(self._read.file, len(self._read.episodes))
         years = self._years.frame()[_YEAR]
-        if len(years) and bool(years.str.fullmatch(r"(?:19|20)\d{2}").all()):
+        if len(years) and bool((years != "").all()):
             ends = {year: _year_end(int(year)) for year in years.unique()}
             self._read.episodes["collected"] = years.map(ends).astype(np.int64)
 
@@ -343,7 +356,7 @@ def date_headers(returns: list[Return]) -> None:
         if other.kind == "SSDA903 Episodes" and other.collected and len(other.episodes)
     ]
     for header in returns:
-        if header.kind != "SSDA903 Header":
+        if header.kind not in ("SSDA903 Header", "SSDA903 UASC"):
             continue
         children = set(header.children["child_id"])
         shares = [(_overlap(children, others), day, folder) for others, day, folder in dated]

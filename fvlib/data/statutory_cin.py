@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from fvlib.data.contract import CHILDREN, PLANS, REFERRALS
 from fvlib.data.pseudonym import Pseudonyms
+from fvlib.data.spreadsheet import is_null_word
 from fvlib.data.statutory_return import (
     CHILD_COLUMNS,
     PLAN_COLUMNS,
@@ -23,7 +24,9 @@ from fvlib.data.statutory_return import (
 from fvlib.data.statutory_values import (
     CodeReader,
     DateReader,
+    IdReader,
     MonthReader,
+    clear_null_words,
     is_date,
     read_count,
     read_flag,
@@ -76,6 +79,7 @@ CENSUS_ELEMENTS: Final = (
     *("Message", "Header", "Child", "ChildIdentifiers", "LAchildID", "PersonBirthDate"),
     *("ChildCharacteristics", "Ethnicity", "Disabilities", "CINdetails", *sorted(_HELD)),
 )
+CENSUS_CODES: Final = ("GenderCurrent", "Sex", "ExpectedPersonBirthDate")
 _COLLECTION_DAY: Final = (3, 31)
 
 
@@ -129,6 +133,7 @@ class _CensusReader:
     def __init__(self, read: Return, ids: Pseudonyms) -> None:
         self._read, self._ids = read, ids
         unfit = read.unfit
+        self._child_id = IdReader("LAchildID", ids)
         self._children = RowBuffer(CHILD_COLUMNS)
         self._referrals = RowBuffer(REFERRAL_COLUMNS)
         self._plans = RowBuffer(PLAN_COLUMNS)
@@ -155,9 +160,9 @@ class _CensusReader:
     def child(self, element: Any) -> None:
         """Add a child, its referrals and its plans."""
         _, groups = parts(element)
-        who = parts(groups["ChildIdentifiers"][0])[0] if "ChildIdentifiers" in groups else {}
+        who = self._texts(groups["ChildIdentifiers"][0]) if "ChildIdentifiers" in groups else {}
         identifier = who.get("LAchildID", "")
-        child = self._ids.child(identifier)
+        child = self._child_id(identifier)
         birth = self._birth(who.get("PersonBirthDate", ""))
         if not birth:
             self._expected += bool(who.get("ExpectedPersonBirthDate"))
@@ -165,8 +170,9 @@ class _CensusReader:
         ethnicity, disabilities = "", []
         for group in groups.get("ChildCharacteristics", ()):
             texts, lists = parts(group)
-            ethnicity = texts.get("Ethnicity", "")
-            disabilities = [text_of(one) for all in lists.get("Disabilities", ()) for one in all]
+            ethnicity = self._cleared(texts).get("Ethnicity", "")
+            listed = [text_of(one) for all in lists.get("Disabilities", ()) for one in all]
+            disabilities = [text for text in listed if not is_null_word(text)]
         self._children.append(
             (
                 child,
@@ -191,6 +197,7 @@ class _CensusReader:
         read.children = self._children.frame()
         read.referrals = self._referrals.frame()
         read.plans = self._plans.frame()
+        self._child_id.refuse_exponents(read.file)
         self._birth.dates.refuse_unclear(read.file, len(read.children))
         for element, reader in self._dates.items():
             of_plan = "Plan" in element or "CPP" in element
@@ -221,6 +228,7 @@ class _CensusReader:
     def _details(self, child: str, element: Any) -> tuple[str, str, str, str]:
         """Add a case's plans; return its referral: day, no further action, closure, need."""
         texts, groups = parts(element)
+        self._cleared(texts)
         self._count_not_held(texts, groups)
         referral = (
             self._dates["CINreferralDate"](texts.get("CINreferralDate", "")),
@@ -229,12 +237,19 @@ class _CensusReader:
             self._need(texts.get("PrimaryNeedCode", "")),
         )
         for group in groups.get("CINPlanDates", ()):
-            self._plan(child, "CIN", parts(group)[0], "CINPlanStartDate", "CINPlanEndDate")
+            self._plan(child, "CIN", self._texts(group), "CINPlanStartDate", "CINPlanEndDate")
         for group in groups.get("ChildProtectionPlans", ()):
             plan, reviews = parts(group)
+            self._cleared(plan)
             self._count_not_held(plan, reviews)
             self._plan(child, "CPP", plan, "CPPstartDate", "CPPendDate")
         return referral
+
+    def _texts(self, group: Any) -> dict[str, str]:
+        return self._cleared(parts(group)[0])
+
+    def _cleared(self, texts: dict[str, str]) -> dict[str, str]:
+        return clear_null_words(texts, self._read.null_words)
 
     def _plan(self, child: str, kind: str, plan: dict[str, str], start: str, end: str) -> None:
         previous = read_count(

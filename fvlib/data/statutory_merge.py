@@ -2,8 +2,9 @@
 
 A case, plan or episode that is open at the end of a year comes again in the next return, complete
 or corrected. For each key the rows of the latest collection that has it are kept, all of them:
-where two of one day differ, the loader sets them aside. A child's characteristics are taken one by
-one, each from the latest collection that gives it. Of one day the CIN census is later than the
+where two of one day differ, the loader sets them aside; but a row that the loader would set aside
+never replaces one that it would keep. A child's characteristics are taken one by one, each from the
+latest collection that gives a valid one. Of one day the CIN census is later than the
 SSDA903, and of two of one kind that which was written later, where it says when.
 """
 
@@ -17,7 +18,8 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from fvlib.data.contract import CARE_EPISODES, PLANS
+from fvlib.data.contract import CARE_EPISODES, CHILDREN, PLANS, REFERRALS, FileSpec
+from fvlib.data.statutory_collections import end_gone_rows, known_values, usable
 from fvlib.data.statutory_return import (
     UNDATED,
     Return,
@@ -25,6 +27,7 @@ from fvlib.data.statutory_return import (
 )
 from fvlib.data.statutory_values import UNREADABLE
 
+WORSE: Final = "in several collections: the latest can't be used, an earlier kept"
 REPLACED: Final = "in several collections: the latest kept"
 UNCHANGED: Final = "in several collections, unchanged: one kept"
 TWICE: Final = "in two returns of one day, unchanged: one kept"
@@ -34,6 +37,8 @@ DIFFERS: Final = "rows of one collection share a key and differ"
 ORPHAN: Final = "child in no Header and no CIN census"
 # A return of the year to 31 March describes the children of the year before that day.
 DAYS_A_COLLECTION: Final = 366
+# Of a child whose ethnicity another collection has, these say nothing.
+_UNSAID: Final = ("REFU", "NOBT")
 _CHARACTERISTICS: Final = ("birth_month", "sex", "ethnicity", "disability")
 # The census has no id of a referral; the contract's is made of the other two, and of which of the
 # day's it is.
@@ -78,18 +83,23 @@ def merge(returns: Sequence[Return]) -> Merged:
     Returns
     -------
     Merged
-        Each referral's number of previous CPPs is that of the latest ChildProtectionPlans group
-        that starts at or before it.
+        Each referral has the number of the child's CPPs that began before it.
     """
     resolved, passed_on = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     children = _merged_children(returns, resolved, passed_on)
-    referrals = _latest(
-        "referrals", _stacked(returns, "referrals"), _REFERRAL_KEY, resolved, passed_on
-    )
-    plans = _latest("plans", _stacked(returns, "plans"), PLANS.key, resolved, passed_on)
-    episodes = _latest(
-        "care_episodes", _stacked(returns, "episodes"), CARE_EPISODES.key, resolved, passed_on
-    )
+    of_census = sorted({read.collected for read in returns if not read.in_care} - {UNDATED})
+    kept: dict[str, pd.DataFrame] = {}
+    for file, name, key in (
+        (REFERRALS, "referrals", _REFERRAL_KEY),
+        (PLANS, "plans", PLANS.key),
+        (CARE_EPISODES, "episodes", CARE_EPISODES.key),
+    ):
+        rows = _stacked(returns, name)
+        of_care = sorted(set(rows["collected"].unique()) - {UNDATED})
+        days = of_care if file is CARE_EPISODES else of_census
+        rows = end_gone_rows(file, rows, key, days, resolved)
+        kept[name] = _latest(file, rows, key, resolved, passed_on)
+    referrals, plans, episodes = kept["referrals"], kept["plans"], kept["episodes"]
     referrals[_PREVIOUS] = _previous_plans(referrals, plans)
     if len(episodes):
         known = episodes["CHILD"].isin(children["child_id"]) | (episodes["CHILD"] == "")
@@ -132,14 +142,20 @@ def _alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
 
 
 def _latest(
-    name: str, rows: pd.DataFrame, key: tuple[str, ...], resolved: Counts, passed_on: Counts
+    file: FileSpec, rows: pd.DataFrame, key: tuple[str, ...], resolved: Counts, passed_on: Counts
 ) -> pd.DataFrame:
     """Keep, of each key, the rows of the latest collection that has it, in the key's order."""
+    name = file.name
     columns = [column for column in rows.columns if column not in _ORDER]
     if rows["age"].max() > rows["age"].min():
-        newest = rows.groupby(list(key), sort=False)["age"].transform("max")
-        older = _keyed(rows, key) & (rows["age"] < newest)
-        dropped, rows = rows[older], rows[~older]
+        # A row that can't be used counts as older than any that can.
+        rank = rows["age"].where(usable(file, rows), rows["age"] - rows["age"].max() - 1)
+        groups = rows.assign(rank=rank).groupby(list(key), sort=False)
+        newest = groups["rank"].transform("max")
+        older = _keyed(rows, key) & (rank < newest)
+        worse = older & (rows["age"] > groups["age"].transform("min")) & (rank < 0) & (newest >= 0)
+        resolved[name, WORSE] += int(worse.sum())
+        dropped, rows = rows[older & ~worse], rows[~older]
         alike = dropped.merge(rows[columns].drop_duplicates(), on=columns, how="inner")
         resolved[name, UNCHANGED] += len(alike)
         resolved[name, REPLACED] += len(dropped) - len(alike)
@@ -181,20 +197,38 @@ def _again(rows: pd.DataFrame, columns: list[str]) -> pd.Series[bool]:
 
 
 def _previous_plans(referrals: pd.DataFrame, plans: pd.DataFrame) -> pd.Series[str]:
-    """Return the number of previous CPPs at each referral, empty where no plan tells."""
+    """Return how many CPPs of the child began before each referral, empty where no plan tells.
+
+    The number that the first group on or after the referral gives, less the child's own groups
+    between the referral and it; without such a group, that of the latest earlier one, and that
+    group itself, and those between. Two groups of one day that give two numbers tell nothing.
+    """
     groups = plans[plans["plan_type"] == "CPP"]
     if groups.empty:
         return pd.Series("", index=referrals.index, dtype="str")
-    groups = groups.assign(day=days_of(groups["start_date"]))[["child_id", "day", _PREVIOUS]]
-    groups = groups.dropna(subset="day").drop_duplicates()
-    # Two groups of one day that give two numbers tell nothing.
-    unclear = groups.duplicated(["child_id", "day"], keep=False)
-    groups.loc[unclear, _PREVIOUS] = ""
-    groups = groups.drop_duplicates().sort_values("day")
+    days = groups.assign(day=days_of(groups["start_date"])).dropna(subset="day")
+    given = pd.to_numeric(days[_PREVIOUS].astype("str"), errors="coerce")
+    numbers = days.assign(given=given).groupby(["child_id", "day"], observed=True)["given"]
+    told = numbers.agg(["min", "max"])
+    own = told["min"].where(told["min"] == told["max"]).rename("given").reset_index()
+    own = own.sort_values(["child_id", "day"], ignore_index=True)
+    own["place"] = own.groupby("child_id").cumcount()  # the child's own groups before this one
+    own = own.sort_values("day", ignore_index=True)
     asked = referrals[["child_id"]].assign(day=days_of(referrals["referral_date"]))
     asked = asked.dropna(subset="day").sort_values("day", kind="stable")
-    found = pd.merge_asof(asked, groups, on="day", by="child_id").set_axis(asked.index)
-    return found[_PREVIOUS].reindex(referrals.index).fillna("")
+    before = pd.merge_asof(
+        asked, own[["child_id", "day", "place"]], on="day", by="child_id", allow_exact_matches=False
+    )
+    begun = before["place"].fillna(-1) + 1  # own groups before the referral
+    known = own.dropna(subset="given")
+    later, earlier = (
+        pd.merge_asof(asked, known, on="day", by="child_id", direction=way, **exact)
+        for way, exact in (("forward", {}), ("backward", {"allow_exact_matches": False}))
+    )
+    number = (later["given"] - (later["place"] - begun)).clip(lower=0)
+    number = number.fillna(earlier["given"] + (begun - earlier["place"]))
+    written = number.astype("Int64").astype("str").where(number.notna(), "")
+    return written.set_axis(asked.index).reindex(referrals.index).fillna("")
 
 
 def _merged_children(
@@ -221,6 +255,7 @@ def _one_each(rows: pd.DataFrame, resolved: Counts, passed_on: Counts) -> pd.Dat
     changed: set[str] = set()
     for column in _CHARACTERISTICS:
         given = rows.loc[rows[column] != "", ["child_id", "age", column]]
+        given = _without_weak(given, column)
         newest = given.groupby("child_id", sort=False)["age"].transform("max")
         best = given[given["age"] == newest].drop_duplicates(["child_id", column])
         best = best.sort_values(["child_id", column])
@@ -243,6 +278,13 @@ def _one_each(rows: pd.DataFrame, resolved: Counts, passed_on: Counts) -> pd.Dat
     return children.reset_index()
 
 
+def _without_weak(given: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Leave out what says nothing of a child of whom another return says something."""
+    weak = ~known_values(CHILDREN.column(column), given[column]) | given[column].isin(_UNSAID)
+    said = set(given.loc[~weak, "child_id"])
+    return given[~(weak & given["child_id"].isin(said))]
+
+
 def _uasc(returns: Sequence[Return], rows: pd.DataFrame) -> pd.Series[str]:
     """Unaccompanied asylum seeker: 1 where any return says so, 0 where one would have.
 
@@ -255,10 +297,10 @@ def _uasc(returns: Sequence[Return], rows: pd.DataFrame) -> pd.Series[str]:
     pandas.Series
         0, 1 or `unreadable` by child; a child of whom nothing is known has no entry.
     """
-    in_care = [read for read in returns if read.in_care]
+    listing = [read for read in returns if read.in_care and read.lists_uasc]
     flags = [pd.Series(dtype="str")]
-    if any(read.lists_uasc for read in in_care):
-        flags.append(pd.Series("0", index=_would_be_listed(in_care, returns, rows), dtype="str"))
+    if listing:
+        flags.append(pd.Series("0", index=_would_be_listed(listing, returns, rows), dtype="str"))
     said = rows.loc[(rows["uasc"] != "") & (rows["child_id"] != ""), ["child_id", "uasc"]]
     for value in ("0", UNREADABLE, "1"):
         children = said.loc[said["uasc"] == value, "child_id"]
@@ -269,24 +311,21 @@ def _uasc(returns: Sequence[Return], rows: pd.DataFrame) -> pd.Series[str]:
 
 
 def _would_be_listed(
-    in_care: Sequence[Return], returns: Sequence[Return], rows: pd.DataFrame
+    listing: Sequence[Return], returns: Sequence[Return], rows: pd.DataFrame
 ) -> pd.Index[str]:
-    """Children whom a list of asylum seekers would hold if they were any."""
+    """Children whom a list of asylum seekers would hold if they were any: those of its years."""
     census = np.array([not read.in_care for read in returns])[rows["file"].to_numpy()]
-    days = [
-        day
-        for read in in_care
-        for day in (
-            read.collected,
-            int(read.episodes["collected"].min()) if "collected" in read.episodes else UNDATED,
-        )
-        if day != UNDATED
-    ]
-    listed = [rows.loc[~census, "child_id"]]
-    if days:
-        seen = rows[census]
-        newest = seen.groupby("child_id", sort=False)["collected"].transform("max")
-        covered = newest.between(min(days) - DAYS_A_COLLECTION + 1, max(days))
-        listed.append(seen.loc[covered, "child_id"])
-    children: pd.Index[str] = pd.Index(pd.concat(listed).unique())
-    return children
+    if any(read.collected == UNDATED for read in listing):
+        days = sorted({read.collected for read in returns if read.in_care} - {UNDATED})
+        listed = ~census
+    else:
+        days = sorted({read.collected for read in listing})
+        listed = ~census & rows["collected"].isin(days).to_numpy()
+    children = [rows.loc[listed, "child_id"]]
+    seen = rows[census]
+    newest = seen.groupby("child_id", sort=False)["collected"].transform("max")
+    for day in days:
+        covered = newest.between(day - DAYS_A_COLLECTION + 1, day)
+        children.append(seen.loc[covered, "child_id"])
+    found: pd.Index[str] = pd.Index(pd.concat(children).unique())
+    return found

@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from fvlib.data.statutory_links import Link
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -101,6 +104,10 @@ class ImportReport:
         (what the returns have and the contract has no place for, how many).
     header_only, empty_columns
         What has no rows or no values since the returns have none: (name, why).
+    links
+        How many children of the SSDA903 the other files have too.
+    alarms
+        What else must not be overlooked.
     notes
         What else to know.
     key_file, key_made, key_mark
@@ -118,14 +125,30 @@ class ImportReport:
     not_held: tuple[tuple[str, int], ...]
     header_only: tuple[tuple[str, str], ...]
     empty_columns: tuple[tuple[str, str], ...]
+    links: tuple[Link, ...]
+    alarms: tuple[str, ...]
     notes: tuple[str, ...]
     key_file: Path
     key_made: bool
     key_mark: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Show the account in a terminal."""
-        yield Group(*self._parts())
+        """Show the account in a terminal; a warning stands first and last."""
+        warnings = [Text(f"WARNING: {warning}", style="bold red") for warning in self.warnings]
+        yield Group(*warnings, *self._parts(), *warnings)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What would make the analysis wrong if it were overlooked."""
+        few = (
+            f"of {link.children:,} children in the SSDA903 only {link.linked:,} are in the "
+            f"{link.other} too. Their ids are written otherwise in one of the two, or a file or a "
+            "year is missing: children who are not linked count as never looked after. Compare "
+            "the ids (LAchildID and CHILD) and import again."
+            for link in self.links
+            if link.few
+        )
+        return (*few, *self.alarms)
 
     def _parts(self) -> Iterator[Table | Text]:
         yield _table(
@@ -158,6 +181,11 @@ class ImportReport:
 
     def _sentences(self) -> Iterator[str]:
         yield f"Written to {shown(str(self.folder))}."
+        for link in self.links:
+            yield (
+                f"Children of the SSDA903 that are in the {link.other} too: {link.linked:,} of "
+                f"{link.children:,}."
+            )
         for name, why in (*self.header_only, *self.empty_columns):
             yield f"{name}: {why}."
         if self.not_held:

@@ -132,6 +132,8 @@ class Return:
         Whether the return says who is an unaccompanied asylum seeker.
     not_held
         Counts of what the contract has no place for.
+    null_words
+        Values read as empty, since NULL or the like stands there, by column.
     notes
         What else a reader must know.
     """
@@ -148,6 +150,7 @@ class Return:
     lists_uasc: bool = False
     unfit: Unfit = field(default_factory=Unfit)
     not_held: Counter[str] = field(default_factory=Counter)
+    null_words: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -24,7 +24,9 @@ from fvlib.data.statutory_return import RowBuffer
 from fvlib.data.statutory_values import (
     UNREADABLE,
     CodeReader,
+    IdReader,
     Unfit,
+    clear_null_words,
     read_academic_year,
     read_count,
     read_flag,
@@ -50,6 +52,7 @@ class SchoolFile:
     rows: pd.DataFrame
     unfit: Unfit = field(default_factory=Unfit)
     not_held: Counter[str] = field(default_factory=Counter)
+    null_words: Counter[str] = field(default_factory=Counter)
 
 
 def school_kind(path: Path, name: str) -> SchoolKind | None:
@@ -95,24 +98,26 @@ def read_school(path: Path, name: str, kind: SchoolKind, ids: Pseudonyms) -> Sch
     columns = _ATTENDED if kind == "attendance" else (_CHILD, *MEALS)
     read = SchoolFile(name, kind, pd.DataFrame())
     buffer = RowBuffer(columns)
+    child_id = IdReader(_CHILD, ids)
     term = CodeReader(ATTENDANCE.name, ATTENDANCE.column("term"), read.unfit)
     with path.open(encoding="utf-8-sig", newline="") as stream, told_as_refusal(name):
         lines = rows(stream, name)
         header = _names(next(lines, []))
         for line in lines:
-            row = dict(zip(header, line, strict=True))
+            row = clear_null_words(dict(zip(header, line, strict=True)), read.null_words)
             if not any(value.strip() for value in line):
                 continue
             # A name that is not the contract's may be anything, so it isn't told.
             read.not_held["columns not of the return"] += sum(
                 bool(value) for column, value in row.items() if column not in columns
             )
-            child = ids.child(row[_CHILD])
+            child = child_id(row[_CHILD])
             if kind == "attendance":
                 buffer.append((child, *_attended(row, term, read.unfit)))
             else:
                 flags = (read_flag("children", at, row.get(at, ""), read.unfit) for at in MEALS)
                 buffer.append((child, *flags))
+    child_id.refuse_exponents(name)
     read.rows = buffer.frame().astype("str")
     read.not_held = +read.not_held
     return read

@@ -28,7 +28,8 @@ EPISODES_HEADER = (
 
 def child_id(identifier: str, key: str = KEY, la: str = LA) -> str:
     """HMAC-SHA256 as the documentation states it, by the other of Python's two interfaces."""
-    message = b"child\0" + la.encode() + b"\0" + identifier.encode()
+    written = identifier.upper().replace(" ", "")  # letter case and spaces tell no two ids apart
+    message = b"child\0" + la.encode() + b"\0" + written.encode()
     return "c" + hmac.new(key.encode(), message, hashlib.sha256).hexdigest()[:20]
 
 
