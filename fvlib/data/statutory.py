@@ -19,7 +19,6 @@ from fvlib.data.contract import ATTENDANCE, FILES, LA_FILES
 from fvlib.data.pseudonym import Pseudonyms, default_key_file, open_key, refuse_key_place
 from fvlib.data.statutory_903 import (
     HEADER_COLUMNS,
-    XML_ELEMENTS,
     date_headers,
     is_ssda903,
     open_csv,
@@ -48,7 +47,7 @@ from fvlib.data.statutory_school import (
     school_kind,
 )
 from fvlib.data.statutory_values import IMPOSSIBLE, UNREADABLE
-from fvlib.data.statutory_xml import looks_like_xml, open_xml, refuse_other_case
+from fvlib.data.statutory_xml import looks_like_xml, open_xml
 from fvlib.errors import Refusal
 
 MOST_FILE_BYTES: Final = 2 * 1024**3
@@ -248,10 +247,8 @@ def _reader(path: Path, name: str) -> tuple[Reader | None, str]:
         _refuse_size(name, size)
         opening = open_xml(path, name, OPENING_TEXTS)
         if is_cin_census(opening):
-            refuse_other_case(opening, name, CENSUS_ELEMENTS)
-            return lambda ids: read_cin_census(path, name, ids), ""
+            return lambda ids: read_cin_census(path, name, ids, opening.names), ""
         if is_ssda903(opening):
-            refuse_other_case(opening, name, XML_ELEMENTS)
             return lambda ids: read_xml(path, name, ids), ""
         return None, "XML, but no CIN census and no SSDA903"
     if start.startswith(_WORKBOOK):

@@ -7,6 +7,7 @@ collection)" guides. The year runs to 31 March; no file of the return says which
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +19,15 @@ import pandas as pd
 
 from fvlib.data.contract import CARE_EPISODES, CHILDREN, EARLIEST_START
 from fvlib.data.pseudonym import Pseudonyms
-from fvlib.data.statutory_csv import AS_UTF8, START_BYTES, first_line, rows, told_as_refusal
+from fvlib.data.statutory_cin import is_authority
+from fvlib.data.statutory_csv import (
+    AS_UTF8,
+    START_BYTES,
+    first_line,
+    rows,
+    short_rows_told,
+    told_as_refusal,
+)
 from fvlib.data.statutory_return import (
     CHILD_COLUMNS,
     EPISODE_COLUMNS,
@@ -36,7 +45,7 @@ from fvlib.data.statutory_values import (
     read_collection_year,
     read_flag,
 )
-from fvlib.data.statutory_xml import Opening, parts, records
+from fvlib.data.statutory_xml import Opening, Spelling, local_name, parts, records
 from fvlib.errors import Refusal
 
 YEAR_END: Final = (3, 31)
@@ -48,6 +57,8 @@ _YEAR: Final = "YEAR"  # a column of files that stack several years
 _OTHER_NAMES: Final = MappingProxyType({"CHILDID": "CHILD", "PL": "PLACE"})  # the XML form's
 HEADER_COLUMNS: Final = ("CHILD", "SEX", "DOB", "ETHNIC", "UASC", "DUC")
 _OPTIONAL: Final = frozenset({"PLACE_PROVIDER", "REASON_PLACE_CHANGE"})
+# Columns without which a row says nothing: none of them may be missing at a row's end.
+_FILLED: Final = frozenset({"CHILD", "DECOM", "RNE", "LS"})
 _NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
     "SSDA903 Episodes": tuple(name for name in EPISODE_COLUMNS if name not in _OPTIONAL),
     "SSDA903 Header": ("CHILD", "SEX", "DOB", "ETHNIC"),
@@ -141,7 +152,8 @@ def read_csv(path: Path, name: str, kind: Kind, ids: Pseudonyms) -> Return:
     reader = _Reader(read, ids)
     empty_rows = 0
     with path.open(encoding="utf-8-sig", newline="") as stream, told_as_refusal(name):
-        lines = rows(stream, name)
+        short = Counter[str]()
+        lines = rows(stream, name, short, {_OTHER_NAMES.get(one, one) for one in _FILLED})
         columns = _columns(next(lines, []))
         for row in lines:
             if not any(value.strip() for value in row):
@@ -151,6 +163,7 @@ def read_csv(path: Path, name: str, kind: Kind, ids: Pseudonyms) -> Return:
             else:
                 reader.child(dict(zip(columns, row, strict=True)))
     reader.finish()
+    read.notes += short_rows_told(short)
     if empty_rows:
         read.notes.append(f"rows without any value, passed over: {empty_rows:,}")
     read.lists_uasc = kind == "SSDA903 UASC" or "UASC" in columns
@@ -169,9 +182,11 @@ def read_xml(path: Path, name: str, ids: Pseudonyms) -> Return:
     """
     read = Return(name, "SSDA903 XML")
     reader = _Reader(read, ids)
+    spelling = Spelling((*XML_ELEMENTS, *_HELD))
     for element in records(path, name, "CHILD"):
         episodes: list[dict[str, str]] = []
         texts, groups = parts(element)
+        spelling.look((local_name(element), *groups))
         for group in groups.get("HEADER", ()):
             values, modules = parts(group)
             texts |= values
@@ -186,6 +201,7 @@ def read_xml(path: Path, name: str, ids: Pseudonyms) -> Return:
             reader.child(header)
         for episode in episodes:
             reader.episode({**episode, "CHILD": header.get("CHILD") or episode.get("CHILD", "")})
+    spelling.refuse(name)
     reader.finish()
     if not len(read.children) and not len(read.episodes):
         read.notes.append("has no CHILD element with anything in it")
@@ -197,7 +213,7 @@ class _Reader:
     """Turns the return's rows into rows of the contract."""
 
     def __init__(self, read: Return, ids: Pseudonyms) -> None:
-        self._read = read
+        self._read, self._la, self._others = read, ids.la, 0
         unfit = read.unfit
         self._child_id = IdReader("CHILD", ids)
         self._children = RowBuffer(CHILD_COLUMNS)
@@ -254,6 +270,7 @@ class _Reader:
         """Hand over the rows."""
         self._read.children = self._children.frame()
         self._read.episodes = self._episodes.frame()
+        self.refuse_other_authority()
         self._child_id.refuse_exponents(self._read.file)
         self._birth.dates.refuse_unclear(self._read.file, len(self._read.children))
         for reader in self._dates.values():
@@ -263,7 +280,24 @@ class _Reader:
             ends = {year: _year_end(int(year)) for year in years.unique()}
             self._read.episodes["collected"] = years.map(ends).astype(np.int64)
 
+    def refuse_other_authority(self) -> None:
+        """Refuse rows that say they are another authority's.
+
+        Raises
+        ------
+        Refusal
+            Naming the column and how many rows; the authority's name is no child's value, but it
+            may be anything, so it isn't told.
+        """
+        if self._others:
+            raise Refusal(
+                f"{self._read.file}: the column LA names another authority than {self._la} in "
+                f"{self._others:,} rows. Expected: rows of {self._la} alone. Take the others out "
+                "and import again."
+            )
+
     def _count_not_held(self, row: dict[str, str]) -> None:
+        self._others += not is_authority(self._la, row.get("LA", ""))
         # A name that is not the return's may be anything, so it isn't told.
         for column, value in row.items():
             if value and column not in _HELD:
@@ -356,7 +390,9 @@ def date_headers(returns: list[Return]) -> None:
         if other.kind == "SSDA903 Episodes" and other.collected and len(other.episodes)
     ]
     for header in returns:
-        if header.kind not in ("SSDA903 Header", "SSDA903 UASC"):
+        if header.kind == "SSDA903 UASC":
+            _date_list(header, dated)
+        if header.kind != "SSDA903 Header":
             continue
         children = set(header.children["child_id"])
         shares = [(_overlap(children, others), day, folder) for others, day, folder in dated]
@@ -371,6 +407,20 @@ def date_headers(returns: list[Return]) -> None:
             header.notes.append(
                 "no Episodes file tells its year; taken as older than every dated return"
             )
+
+
+def _date_list(listed: Return, dated: list[tuple[set[str], int, str]]) -> None:
+    """Date a list of asylum seekers: by its folder, or by the one year that has its children.
+
+    A list of which nothing tells the year covers every year.
+    """
+    children = set(listed.children["child_id"])
+    beside = {day for _, day, folder in dated if folder == _folder(listed)}
+    with_all = {day for others, day, _ in dated if children and children <= others}
+    for days, why in ((beside, "the Episodes file in its folder"), (with_all, "its children")):
+        if len(days) == 1:
+            listed.collected, listed.dated_by = days.pop(), why
+            return
 
 
 def _folder(read: Return) -> str:

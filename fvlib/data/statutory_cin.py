@@ -6,6 +6,8 @@ collection of 2022 there are CIN plan dates, from 2025 `Sex` stands in place of 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +15,7 @@ from typing import Any, Final
 
 from fvlib.data.contract import CHILDREN, PLANS, REFERRALS
 from fvlib.data.pseudonym import Pseudonyms
-from fvlib.data.spreadsheet import is_null_word
+from fvlib.data.spreadsheet import is_null_word, undo_number
 from fvlib.data.statutory_return import (
     CHILD_COLUMNS,
     PLAN_COLUMNS,
@@ -31,7 +33,8 @@ from fvlib.data.statutory_values import (
     read_count,
     read_flag,
 )
-from fvlib.data.statutory_xml import Opening, local_name, parts, records, text_of
+from fvlib.data.statutory_xml import Opening, Spelling, local_name, parts, records, text_of
+from fvlib.errors import Refusal
 
 OPENING_TEXTS: Final = frozenset({"Collection"})
 # Department for Education's numbers of the trial's authorities.
@@ -42,6 +45,16 @@ LEA_NUMBERS: Final = MappingProxyType(
         "coventry": "331",
         "solihull": "334",
         "sefton": "343",
+    }
+)
+# Codes of the Office for National Statistics, by which some systems name the authority.
+_GSS_CODES: Final = MappingProxyType(
+    {
+        "warwickshire": "E10000031",
+        "newcastle": "E08000021",
+        "coventry": "E08000026",
+        "solihull": "E08000029",
+        "sefton": "E08000014",
     }
 )
 # What the census has and the contract has no place for, by the group in which it stands.
@@ -93,7 +106,20 @@ def is_cin_census(opening: Opening) -> bool:
     return collection.casefold() in {"cin", "cin census", "children in need"}
 
 
-def read_cin_census(path: Path, name: str, ids: Pseudonyms) -> Return:
+def is_authority(la: str, written: str) -> bool:
+    """Whether a text names an authority, by number, code or name; an empty one names none.
+
+    >>> is_authority("sefton", "Sefton MBC"), is_authority("sefton", "343.0")
+    (True, True)
+    >>> is_authority("sefton", "Kent")
+    False
+    """
+    text = undo_number(written)
+    numbers = (LEA_NUMBERS[la], _GSS_CODES[la])
+    return not text or text.upper() in numbers or la in text.casefold()
+
+
+def read_cin_census(path: Path, name: str, ids: Pseudonyms, seen: Collection[str] = ()) -> Return:
     """Read a CIN census return, a child at a time.
 
     Parameters
@@ -102,6 +128,8 @@ def read_cin_census(path: Path, name: str, ids: Pseudonyms) -> Return:
         The file, and its name in messages.
     ids
         Makes the ids; what identifies a child is gone when the child's element is.
+    seen
+        Names of elements in the file's beginning.
 
     Returns
     -------
@@ -115,15 +143,17 @@ def read_cin_census(path: Path, name: str, ids: Pseudonyms) -> Return:
     """
     read = Return(name, "CIN census")
     reader = _CensusReader(read, ids)
+    reader.spelling.look(seen)
     header: dict[str, str] = {}
     for element in records(path, name, "Child", also="Header"):
+        reader.spelling.look([local_name(element)])
         if local_name(element) == "Header":
             header = {local_name(leaf): text_of(leaf) for leaf in element.iter() if not len(leaf)}
         else:
             reader.child(element)
+    _refuse_other_authority(read, header, ids.la)
     reader.finish()
     _date(read, header)
-    _compare_authority(read, header, ids.la)
     return read
 
 
@@ -143,6 +173,8 @@ class _CensusReader:
         self._need = CodeReader("referrals", REFERRALS.column("primary_need"), unfit)
         self._birth = MonthReader("PersonBirthDate", unfit)
         self._expected = self._unknown = 0  # children without a birth date, with and without a due
+        self.spelling = Spelling((*CENSUS_ELEMENTS, *CENSUS_CODES))
+        self._undated: Counter[str] = Counter()  # groups of plans in which no date was found
         self._further = 0  # referrals of a day on which the child has another
         self._kinds: set[str] = set()
         self._dates = {
@@ -159,7 +191,8 @@ class _CensusReader:
 
     def child(self, element: Any) -> None:
         """Add a child, its referrals and its plans."""
-        _, groups = parts(element)
+        leaves, groups = parts(element)
+        self.spelling.look((*leaves, *groups))
         who = self._texts(groups["ChildIdentifiers"][0]) if "ChildIdentifiers" in groups else {}
         identifier = who.get("LAchildID", "")
         child = self._child_id(identifier)
@@ -170,6 +203,7 @@ class _CensusReader:
         ethnicity, disabilities = "", []
         for group in groups.get("ChildCharacteristics", ()):
             texts, lists = parts(group)
+            self.spelling.look((*texts, *lists))
             ethnicity = self._cleared(texts).get("Ethnicity", "")
             listed = [text_of(one) for all in lists.get("Disabilities", ()) for one in all]
             disabilities = [text for text in listed if not is_null_word(text)]
@@ -197,6 +231,7 @@ class _CensusReader:
         read.children = self._children.frame()
         read.referrals = self._referrals.frame()
         read.plans = self._plans.frame()
+        self.spelling.refuse(read.file)
         self._child_id.refuse_exponents(read.file)
         self._birth.dates.refuse_unclear(read.file, len(read.children))
         for element, reader in self._dates.items():
@@ -220,6 +255,8 @@ class _CensusReader:
                 "children with neither a birth date nor an expected one (empty, which reads as not "
                 f"born): {self._unknown:,}"
             )
+        for kind, groups in sorted(self._undated.items()):
+            notes.append(f"{kind} plans with neither a start nor an end, left out: {groups:,}")
         if "CIN" not in self._kinds:
             notes.append("has no CIN plans (the census asks for them from 2022)")
         if "CPP" not in self._kinds:
@@ -228,6 +265,7 @@ class _CensusReader:
     def _details(self, child: str, element: Any) -> tuple[str, str, str, str]:
         """Add a case's plans; return its referral: day, no further action, closure, need."""
         texts, groups = parts(element)
+        self.spelling.look((*texts, *groups))
         self._cleared(texts)
         self._count_not_held(texts, groups)
         referral = (
@@ -240,13 +278,16 @@ class _CensusReader:
             self._plan(child, "CIN", self._texts(group), "CINPlanStartDate", "CINPlanEndDate")
         for group in groups.get("ChildProtectionPlans", ()):
             plan, reviews = parts(group)
+            self.spelling.look(plan)
             self._cleared(plan)
             self._count_not_held(plan, reviews)
             self._plan(child, "CPP", plan, "CPPstartDate", "CPPendDate")
         return referral
 
     def _texts(self, group: Any) -> dict[str, str]:
-        return self._cleared(parts(group)[0])
+        texts = parts(group)[0]
+        self.spelling.look(texts)
+        return self._cleared(texts)
 
     def _cleared(self, texts: dict[str, str]) -> dict[str, str]:
         return clear_null_words(texts, self._read.null_words)
@@ -257,8 +298,9 @@ class _CensusReader:
         )
         begins = self._dates[start](plan.get(start, ""))
         ends = self._dates[end](plan.get(end, ""))
-        if not begins and not ends:
-            return  # an empty group: no plan
+        if not begins and not ends:  # an empty group is no plan
+            self._undated[kind] += any(plan.values())
+            return
         self._kinds.add(kind)
         self._plans.append((child, kind, begins, ends, previous))
 
@@ -321,9 +363,10 @@ def _is_year(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) == 4 and text >= "1990"
 
 
-def _compare_authority(read: Return, header: dict[str, str], la: str) -> None:
+def _refuse_other_authority(read: Return, header: dict[str, str], la: str) -> None:
     number = header.get("LEA", "")
     if number.isascii() and number.isdigit() and len(number) == 3 and number != LEA_NUMBERS[la]:
-        read.notes.append(
-            f"names authority {number}, but {la} is {LEA_NUMBERS[la]}: check that it is {la}'s"
+        raise Refusal(
+            f"{read.file}: names authority {number} as LEA, but {la} is {LEA_NUMBERS[la]}. "
+            f"Expected: returns of {la} alone. Take the file away, or say --la rightly."
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -24,8 +25,9 @@ CORRECTED: Final = "open, and in the next collection with another start: that on
 GONE: Final = "open, and not in the next collection: unknown after the last day of its own"
 # The next collection is a year later; two years later, a year is missing and nothing is known.
 NEXT_WITHIN_DAYS: Final = 366 + 31
-# Rows of a draft that the final return lacks, as a share of it: more are no correction.
-MOST_LOST: Final = 0.1
+# Children of a draft that the final return lacks, and as a share of it: more are no correction.
+MOST_LOST: Final = 10
+MOST_LOST_SHARE: Final = 0.1
 
 
 def replaced_drafts(returns: Sequence[Return]) -> tuple[list[Return], list[str], list[str]]:
@@ -44,7 +46,7 @@ def replaced_drafts(returns: Sequence[Return]) -> tuple[list[Return], list[str],
             if (other.kind, other.collected) == (read.kind, read.collected)
         ]
         latest = max(same, key=lambda other: other.exported)
-        if read.collected == UNDATED or latest.exported == read.exported:
+        if read.collected == UNDATED or not 0 < read.exported < latest.exported:
             continue
         kept.remove(read)
         lost = len(set(read.children["child_id"]) - set(latest.children["child_id"]))
@@ -53,7 +55,7 @@ def replaced_drafts(returns: Sequence[Return]) -> tuple[list[Return], list[str],
             f"children that only the earlier one has, left out: {lost:,}"
         )
         notes.append(told)
-        if lost > MOST_LOST * max(len(latest.children), 1):
+        if lost > max(MOST_LOST, MOST_LOST_SHARE * len(latest.children)):
             warnings.append(f"{told}. Is it a part of the return, and no draft of it?")
     return kept, notes, warnings
 
@@ -92,7 +94,7 @@ def end_gone_rows(
     keys = pd.MultiIndex.from_frame(rows[list(key)].astype("str"))
     begun = days_of(rows[start]).to_numpy().astype("datetime64[D]").astype(np.int64) + _EPOCH
     is_open = (rows[end] == "").to_numpy() & (begun > 0)
-    for day, following in zip(days, days[1:], strict=False):
+    for day, following in pairwise(days):
         if following - day > NEXT_WITHIN_DAYS:
             continue
         here, there = (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
 from fvlib.data.source import SAVE_AS_UTF8
 from fvlib.errors import Refusal
 
+SHORT: Final = "short rows"
 AS_UTF8: Final = SAVE_AS_UTF8[0].upper() + SAVE_AS_UTF8[1:]
 START_BYTES: Final = 64 * 1024
 _MOST_COLUMNS: Final = 500
@@ -31,16 +33,30 @@ def first_line(start: bytes) -> tuple[str, bool]:
     return (text.splitlines() or [""])[0].replace("\0", ""), readable
 
 
-def rows(stream: TextIO, name: str) -> Iterator[list[str]]:
+def rows(
+    stream: TextIO, name: str, short: Counter[str], filled: Collection[str]
+) -> Iterator[list[str]]:
     """Yield the header's names, then each row's values; lines empty but for spaces are left out.
+
+    Parameters
+    ----------
+    stream, name
+        The file, and its name in messages.
+    short
+        Is given how many rows lacked the commas of their empty last columns: read as empty.
+    filled
+        Columns that a row can't do without, in capital letters: none of them may be among those.
 
     Raises
     ------
     Refusal
-        A row has more or fewer values than the header, a line runs on, or there are NULs.
+        A row has more values than the header or lacks one that it must have, the file is cut
+        short, a line runs on, or there are NULs.
     """
-    reader = csv.reader(_lines(stream, name), strict=True)
+    ended: list[bool] = []
+    reader = csv.reader(_lines(stream, name, ended), strict=True)
     columns: list[str] = []
+    missing: list[str] = []
     for row in reader:
         if len(row) <= 1 and not "".join(row).strip():
             continue
@@ -49,18 +65,40 @@ def rows(stream: TextIO, name: str) -> Iterator[list[str]]:
             if len(columns) > _MOST_COLUMNS:
                 raise Refusal(f"{name}: more than {_MOST_COLUMNS} columns; this is no return.")
             yield columns
-        elif len(row) == len(columns):
-            yield row
-        else:
+            continue
+        missing = columns[len(row) :]
+        if len(row) > len(columns):
             raise Refusal(
                 f"{name}: line {reader.line_num} has {len(row)} values, the header "
-                f"{len(columns)}: a comma in a value that is not quoted, or a file cut short. "
-                "Export it again."
+                f"{len(columns)}: a comma in a value that is not quoted. Export it again."
             )
+        if any(column.strip().upper() in filled for column in missing):
+            raise Refusal(
+                f"{name}: line {reader.line_num} has {len(row)} values, the header "
+                f"{len(columns)}: a file cut short, or a row without the commas of its empty last "
+                "columns, as spreadsheets write it, of which one must have a value. Give every "
+                "row all commas, or export it again."
+            )
+        short[SHORT] += bool(missing)
+        yield row + [""] * len(missing)
+    if missing and short[SHORT] == 1 and not ended[-1]:
+        raise Refusal(
+            f"{name}: its last line has fewer values than the header, and no end: the file is cut "
+            "short. Export it again."
+        )
 
 
-def _lines(stream: TextIO, name: str) -> Iterator[str]:
+def short_rows_told(short: Counter[str]) -> list[str]:
+    """Say how many rows lacked the commas of their empty last columns."""
+    n = short[SHORT]
+    return (
+        [f"rows without the commas of their empty last columns, read as empty: {n:,}"] if n else []
+    )
+
+
+def _lines(stream: TextIO, name: str, ended: list[bool]) -> Iterator[str]:
     while line := stream.readline(_LONGEST_LINE):
+        ended[:] = [line.endswith(("\n", "\r"))]
         if len(line) == _LONGEST_LINE:
             raise Refusal(
                 f"{name}: a line of more than {_LONGEST_LINE:,} characters: rows run together, "

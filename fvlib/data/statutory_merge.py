@@ -47,6 +47,7 @@ _PREVIOUS: Final = "n_previous_cpp"
 _ORDER: Final = ("collected", "file", "age")
 
 Counts = Counter[tuple[str, str]]
+Rows = Literal["children", "referrals", "plans", "episodes"]
 
 
 @dataclass(slots=True)
@@ -89,11 +90,12 @@ def merge(returns: Sequence[Return]) -> Merged:
     children = _merged_children(returns, resolved, passed_on)
     of_census = sorted({read.collected for read in returns if not read.in_care} - {UNDATED})
     kept: dict[str, pd.DataFrame] = {}
-    for file, name, key in (
+    stacks: tuple[tuple[FileSpec, Rows, tuple[str, ...]], ...] = (
         (REFERRALS, "referrals", _REFERRAL_KEY),
         (PLANS, "plans", PLANS.key),
         (CARE_EPISODES, "episodes", CARE_EPISODES.key),
-    ):
+    )
+    for file, name, key in stacks:
         rows = _stacked(returns, name)
         of_care = sorted(set(rows["collected"].unique()) - {UNDATED})
         days = of_care if file is CARE_EPISODES else of_census
@@ -107,9 +109,7 @@ def merge(returns: Sequence[Return]) -> Merged:
     return Merged(children, referrals, plans, episodes, +resolved, +passed_on)
 
 
-def _stacked(
-    returns: Sequence[Return], rows: Literal["children", "referrals", "plans", "episodes"]
-) -> pd.DataFrame:
+def _stacked(returns: Sequence[Return], rows: Rows) -> pd.DataFrame:
     """Return all returns' rows, with `file` (the return's position), `collected` and `age`.
 
     `age` orders the returns: by the day of the collection, of one day the CIN census after the
@@ -200,14 +200,15 @@ def _previous_plans(referrals: pd.DataFrame, plans: pd.DataFrame) -> pd.Series[s
     """Return how many CPPs of the child began before each referral, empty where no plan tells.
 
     The number that the first group on or after the referral gives, less the child's own groups
-    between the referral and it; without such a group, that of the latest earlier one, and that
-    group itself, and those between. Two groups of one day that give two numbers tell nothing.
+    between the referral and it; without such a group, that of the latest earlier one plus one. A
+    group that gives none, or two of one day that give two, tell nothing.
     """
     groups = plans[plans["plan_type"] == "CPP"]
     if groups.empty:
         return pd.Series("", index=referrals.index, dtype="str")
     days = groups.assign(day=days_of(groups["start_date"])).dropna(subset="day")
-    given = pd.to_numeric(days[_PREVIOUS].astype("str"), errors="coerce")
+    texts = days[_PREVIOUS].astype("str")
+    given = pd.to_numeric(texts.mask(texts == UNREADABLE, "-1"), errors="coerce")
     numbers = days.assign(given=given).groupby(["child_id", "day"], observed=True)["given"]
     told = numbers.agg(["min", "max"])
     own = told["min"].where(told["min"] == told["max"]).rename("given").reset_index()
@@ -221,13 +222,13 @@ def _previous_plans(referrals: pd.DataFrame, plans: pd.DataFrame) -> pd.Series[s
     )
     begun = before["place"].fillna(-1) + 1  # own groups before the referral
     known = own.dropna(subset="given")
-    later, earlier = (
-        pd.merge_asof(asked, known, on="day", by="child_id", direction=way, **exact)
-        for way, exact in (("forward", {}), ("backward", {"allow_exact_matches": False}))
-    )
+    later = pd.merge_asof(asked, known, on="day", by="child_id", direction="forward")
+    earlier = pd.merge_asof(asked, own, on="day", by="child_id", allow_exact_matches=False)
+    decides = later["given"].fillna(earlier["given"])
     number = (later["given"] - (later["place"] - begun)).clip(lower=0)
-    number = number.fillna(earlier["given"] + (begun - earlier["place"]))
+    number = number.fillna(earlier["given"] + 1)
     written = number.astype("Int64").astype("str").where(number.notna(), "")
+    written = written.mask(decides == -1, UNREADABLE)
     return written.set_axis(asked.index).reindex(referrals.index).fillna("")
 
 

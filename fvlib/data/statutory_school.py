@@ -101,7 +101,8 @@ def read_school(path: Path, name: str, kind: SchoolKind, ids: Pseudonyms) -> Sch
     child_id = IdReader(_CHILD, ids)
     term = CodeReader(ATTENDANCE.name, ATTENDANCE.column("term"), read.unfit)
     with path.open(encoding="utf-8-sig", newline="") as stream, told_as_refusal(name):
-        lines = rows(stream, name)
+        filled = {_CHILD.upper(), "ACADEMIC_YEAR", "TERM"}
+        lines = rows(stream, name, Counter(), filled)
         header = _names(next(lines, []))
         for line in lines:
             row = clear_null_words(dict(zip(header, line, strict=True)), read.null_words)

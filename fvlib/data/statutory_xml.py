@@ -7,10 +7,10 @@ never stands in memory as a whole; lxml's own limits (depth 256, ten megabytes a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from lxml import etree
 
@@ -18,7 +18,9 @@ from fvlib.errors import Refusal
 
 CHUNK_BYTES: Final = 64 * 1024
 MOST_RECORD_BYTES: Final = 2 * 1024**2
+MOST_BLANK_BYTES: Final = 4096
 MOST_HEAD_BYTES: Final = 64 * 1024  # what may stand before the root element
+_TEXT_AFTER_THE_END: Final = 5  # libxml2's XML_ERR_DOCUMENT_END
 _BYTE_ORDER_MARKS: Final = (
     (b"\xff\xfe\x00\x00", "utf-32-le"),
     (b"\x00\x00\xfe\xff", "utf-32-be"),
@@ -88,6 +90,7 @@ def open_xml(path: Path, name: str, interest: frozenset[str]) -> Opening:
         When the file has a DTD, or its first part is not well formed.
     """
     with path.open("rb") as stream:
+        _skip_blank_lines(stream)
         start, whole = stream.read(MOST_HEAD_BYTES), not stream.read(1)
     _refuse_document_type(start, name)
     parser = _parser(("start", "end"))
@@ -112,36 +115,52 @@ def open_xml(path: Path, name: str, interest: frozenset[str]) -> Opening:
     return Opening(names[0], frozenset(names), texts)
 
 
-def refuse_other_case(opening: Opening, name: str, elements: tuple[str, ...]) -> None:
-    """Refuse a return whose elements are those of the schema but for capital and small letters.
+class Spelling:
+    """Watches for elements that are the schema's but for capital and small letters.
 
     XML tells them apart, so that what they hold would be passed over.
 
     Parameters
     ----------
-    opening, name
-        The file's beginning, and its name in messages.
     elements
         The names that are read, as the schema spells them.
-
-    Raises
-    ------
-    Refusal
-        Naming the elements.
     """
-    wanted = {element.casefold(): element for element in elements}
-    seen = {wanted[one.casefold()] for one in opening.names if one.casefold() in wanted}
-    other = sorted(seen - opening.names)
-    if other:
-        raise Refusal(
-            f"{name}: {', '.join(other)} written with other capital or small letters, which makes "
-            "it another element in XML. Expected: the names as in the Department's schema. Export "
-            "the return again."
-        )
+
+    def __init__(self, elements: Iterable[str]) -> None:
+        self._right = {element.casefold(): element for element in elements}
+        self._seen: set[str] = set()
+        self._wrong: dict[str, str] = {}
+
+    def look(self, names: Iterable[str]) -> None:
+        """Look at names of elements."""
+        for name in names:
+            if name not in self._seen:
+                self._seen.add(name)
+                right = self._right.get(name.casefold(), name)
+                if right != name:
+                    self._wrong[name] = right
+
+    def refuse(self, file: str) -> None:
+        """Refuse a file in which one was seen.
+
+        Raises
+        ------
+        Refusal
+            Naming each element as it stands and as it should.
+        """
+        if self._wrong:
+            told = ", ".join(f"{one} (right: {self._wrong[one]})" for one in sorted(self._wrong))
+            raise Refusal(
+                f"{file}: elements written with other capital or small letters, which makes them "
+                f"other elements in XML: {told}. Expected: the names as in the Department's "
+                "schema. Export the return again."
+            )
 
 
 def records(path: Path, name: str, record: str, also: str = "") -> Iterator[Any]:
     """Yield each element called `record`, and each called `also`, whatever its namespace.
+
+    One of another spelling of `record` comes too, for `Spelling` to see.
 
     An element is gone when the next one is asked for. An element of the name that has no children
     of its own is no record, but an identifier that happens to bear the name.
@@ -151,9 +170,11 @@ def records(path: Path, name: str, record: str, also: str = "") -> Iterator[Any]
     Refusal
         When the file is not well formed, has a DTD, or has a record beyond the bound.
     """
-    parser = _parser(("end",), tuple(f"{{*}}{tag}" for tag in (record, also) if tag))
+    spellings = {record, record.upper(), record.lower(), record.title()}
+    parser = _parser(("end",), tuple(f"{{*}}{tag}" for tag in (*spellings, also) if tag))
     since_last = 0
     with path.open("rb") as stream:
+        _skip_blank_lines(stream)
         while True:
             chunk = stream.read(CHUNK_BYTES)
             since_last += len(chunk)
@@ -165,12 +186,12 @@ def records(path: Path, name: str, record: str, also: str = "") -> Iterator[Any]
             except etree.XMLSyntaxError as error:
                 raise _not_well_formed(name, error) from None
             for _, element in parser.read_events():
-                if local_name(element) == record and not len(element):
+                if local_name(element) in spellings and not len(element):
                     continue
                 since_last = 0
                 _refuse_internal_subset(element, name)
                 yield element
-                if local_name(element) == record:
+                if local_name(element) in spellings:
                     _forget(element)
             if not chunk:
                 return
@@ -180,6 +201,12 @@ def records(path: Path, name: str, record: str, also: str = "") -> Iterator[Any]
                     "A child's part of a return has some kilobytes, so this is no return. Export "
                     "it again."
                 )
+
+
+def _skip_blank_lines(stream: BinaryIO) -> None:
+    """Pass over blank lines before the XML: databases write one, and the parser takes none."""
+    start = stream.read(MOST_BLANK_BYTES)
+    stream.seek(len(start) - len(start.lstrip(b"\r\n\t ")) if start.lstrip()[:1] == b"<" else 0)
 
 
 def _parser(events: tuple[str, ...], tag: tuple[str, ...] | None = None) -> Any:
@@ -241,6 +268,11 @@ def _document_type(name: str) -> Refusal:
 
 def _not_well_formed(name: str, error: Any) -> Refusal:
     # The parser's own words may quote the file, so only the place is told.
+    if error.code == _TEXT_AFTER_THE_END:
+        return Refusal(
+            f"{name}: has text after the end of its XML (line {error.lineno or 1}), such as "
+            "databases add (`(1 rows affected)`). Take it away, or export the return again."
+        )
     return Refusal(
         f"{name}: is not well-formed XML (line {error.lineno or 1}): cut short, damaged or beyond "
         "the parser's bounds. Expected: a CIN census or SSDA903 return as the system exports it. "

@@ -182,7 +182,7 @@ def test_six_years_of_returns_give_the_lives_back(tmp_path: Path, seed: int) -> 
         assert (child["uasc"] == "1") == (life["uasc"] and bool(life["episodes"]))
         earlier = previous(life)
         assert of(desk, "referrals", who) == sorted(
-            (str(day), nfa, known(closed, LAST), need, latest(earlier, day))
+            (str(day), nfa, known(closed, LAST), need, begun_before(earlier, day))
             for day, (nfa, closed, need) in life["referrals"].items()
         )
         assert of(desk, "plans", who) == sorted(
@@ -195,9 +195,12 @@ def test_six_years_of_returns_give_the_lives_back(tmp_path: Path, seed: int) -> 
         )
 
 
-def latest(earlier: dict[date, int], day: date) -> str:
-    before = [start for start in earlier if start <= day]
-    return str(earlier[max(before)]) if before else ""
+def begun_before(earlier: dict[date, int], day: date) -> str:
+    """How many plans began before a referral: by the first after it, else by the last before."""
+    after = [start for start in earlier if start >= day]
+    if after:
+        return str(earlier[min(after)])
+    return str(earlier[max(earlier)] + 1) if earlier else ""
 
 
 COLUMNS = {

@@ -55,26 +55,57 @@ def _census(cases: list[Case], year: str) -> str:
     )
 
 
+def _as_followed_up(collections: list[list[Case]]) -> list[list[Case]]:
+    """End what is open and gone from the next collection, or leave out what was corrected."""
+    followed = []
+    for at, cases in enumerate(collections):
+        later = collections[at + 1] if at + 1 < len(collections) else []
+        keys, there = {case[:2] for case in cases}, {case[:2] for case in later}
+        kept = []
+        for identifier, day, closed, previous in cases:
+            gone = bool(later) and not closed and (identifier, day) not in there
+            again = any(
+                key[0] == identifier and key not in keys and key[1] <= YEARS[at] for key in there
+            )
+            if not (gone and again):
+                kept.append((identifier, day, YEARS[at] if gone else closed, previous))
+        followed.append(kept)
+    return followed
+
+
 def _expected(collections: list[list[Case]]) -> Counter[tuple[str, str, str]]:
     """For each child and day, the rows of the last collection that has them."""
     latest: dict[tuple[str, str], list[Case]] = {}
-    for cases in collections:
+    for cases in _as_followed_up(collections):
         for key in {case[:2] for case in cases}:
             latest[key] = [case for case in cases if case[:2] == key]
     return Counter((child_id(case[0]), *case[1:3]) for rows in latest.values() for case in rows)
 
 
 def _previous(collections: list[list[Case]], identifier: str, day: str) -> str:
-    """Of the child's plans, as the last collection has them, the last that starts by that day."""
+    """How many of the child's plans, as the last collection has them, began before that day.
+
+    Each case has a plan that starts with it and has no end, so that some are corrected or gone.
+    """
+    as_open = [
+        [(who, start, "", number) for who, start, _, number in cases] for cases in collections
+    ]
     latest: dict[str, set[str]] = {}
-    for cases in collections:
+    for followed, cases in zip(_as_followed_up(as_open), collections, strict=True):
         for start in {case[1] for case in cases if case[0] == identifier}:
-            latest[start] = {case[3] for case in cases if case[:2] == (identifier, start)}
-    starts = [start for start in latest if start <= day]
-    if not starts:
-        return ""
-    numbers = latest[max(starts)]
-    return numbers.pop() if len(numbers) == 1 else ""
+            latest[start] = {case[3] for case in followed if case[:2] == (identifier, start)}
+    given = {
+        start: int(min(numbers)) if len(numbers) == 1 and numbers != {""} else None
+        for start, numbers in latest.items()
+        if numbers
+    }
+    after = sorted(start for start, number in given.items() if start >= day and number is not None)
+    if after:
+        between = sum(day <= start < after[0] for start in given)
+        return str(max(given[after[0]] - between, 0))
+    before = [start for start in given if start < day]
+    number = given[max(before)] if before else None
+    return "" if number is None else str(number + 1)
 
 
 @settings(max_examples=25, deadline=None)
@@ -124,7 +155,7 @@ def test_the_loader_takes_what_the_import_writes(sender: Sender, tmp_path: Path)
         ("care_episodes", "orphan child_id"): 1,  # K-7
     }
     referrals = extracts.referrals[extracts.referrals["la"] == LA]
-    assert sorted(referrals["n_previous_cpp"].dropna()) == [0, 1]
+    assert sorted(referrals["n_previous_cpp"].dropna()) == [0, 0, 1, 2]
 
 
 def test_values_that_did_not_fit_are_set_aside_by_the_loader(
@@ -132,7 +163,8 @@ def test_values_that_did_not_fit_are_set_aside_by_the_loader(
 ) -> None:
     desk = Desk(tmp_path)
     two = referral("2021-02-30") + referral("2021-06-01", nfa="maybe")
-    bad = referral("2021-07-01", protection_plan("soon", "many")).replace("N1", "N77X")
+    plans = protection_plan("soon", "many") + protection_plan("2021-06-20", "1")
+    bad = referral("2021-07-01", plans).replace("N1", "N77X")
     birth = "<PersonBirthDate>spring 2012</PersonBirthDate>"
     desk.put(
         "a.xml",
