@@ -328,6 +328,16 @@ OURS: Final = (
         changes="entered care and not reunified, over the whole cohort",
     ),
     _ours(
+        id="set-aside-as-none",
+        outcome="P1-at-least",
+        changes="children with a row set aside that matters: not looked after",
+    ),
+    _ours(
+        id="set-aside-as-all",
+        outcome="P1-at-most",
+        changes="children with a row set aside that matters: looked after",
+    ),
+    _ours(
         id="s4-care-entry-joined",
         outcome="S4",
         changes="by the date care began, the periods after the trial joined with its last",

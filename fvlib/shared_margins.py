@@ -22,7 +22,7 @@ from fvlib.trial import Trial
 from fvlib.trial.covariates import BELOW_SCHOOL_AGE, CHILD_COVARIATES, LA_COVARIATES
 from fvlib.trial.frames import CONDITIONS
 from fvlib.trial.outcomes import STATES
-from fvlib.trial.variants import KINSHIP_COMPOSITE
+from fvlib.trial.variants import AT_LEAST, AT_MOST, KINSHIP_COMPOSITE
 
 EVENT, NO_EVENT = "event", "no event"
 MISSING, KNOWN, KEPT = "missing", "known", "kept"
@@ -199,6 +199,7 @@ def _entries(cohort: pd.DataFrame, trial: Trial) -> System:
             *_outcome_sums(PLACEMENT, (NOT_IN_CARE,), 1, "placed"),
             *_leave_one_out(),
             *_kinship_composite(),
+            *_bounds(),
         ),
         (
             *(Unshown(PLACE, {"state": (state,)}) for state in (NO_EVENT, *OPEN)),
@@ -231,6 +232,16 @@ def _leave_one_out() -> tuple[Summed, ...]:
         )
         for out in protocol.LA_KEYS
         for count, states in (("n", (EVENT, NO_EVENT)), ("events", (EVENT,)))
+    )
+
+
+def _bounds() -> tuple[Summed, ...]:
+    """Return the counts of P1 with its missing children as no event, and as events."""
+    everyone: Levels = {"state": (EVENT, NO_EVENT, MISSING)}
+    return tuple(
+        Summed(ESTIMATES, count, levels=levels, where={"outcome": outcome})
+        for outcome, events in ((AT_LEAST, (EVENT,)), (AT_MOST, (EVENT, MISSING)))
+        for count, levels in (("n", everyone), ("events", {"state": events}))
     )
 
 

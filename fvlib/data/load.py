@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ from fvlib.data.values import parse
 from fvlib.refresh import Refresh
 
 # The SSDA903 columns that the trial uses.
+FAR: Final = "2199-12-31"  # the last day of a row that is still open
+LOST_COLUMNS: Final = ("child", "file", "kind", "first", "last")
 _EPISODE_COLUMNS: Final = ("DECOM", "RNE", "LS", "PLACE", "DEC", "REC", UNKNOWN_AFTER)
 
 
@@ -41,6 +43,11 @@ class Extracts:
     A child is its row's position in `children`. `la` is a categorical of the five keys; in
     `set_aside`, `resolved` and `arrivals` it has a sixth, `unknown`, for rows of the whole trial's
     files that name none of them.
+
+    `lost` has the rows set aside of children who are kept, where they could change an outcome:
+    child, file (`plans`, `care_episodes`), kind (the plan's type), first, last (NaT where the row's
+    dates can't be trusted). `unknown` has the children whom a later return no longer has: child, after
+    (the last day on which something is known).
 
     For every file and LA: rows_read = rows_kept + rows set aside + identical and blank rows.
     """
@@ -59,6 +66,8 @@ class Extracts:
     resolved: pd.DataFrame
     arrivals: pd.DataFrame
     withdrawn: pd.DataFrame
+    lost: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LOST_COLUMNS)))
+    unknown: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["child", "after"]))
 
 
 def load_extracts(refresh: Refresh, root: Path) -> Extracts:
@@ -123,6 +132,10 @@ def extracts_of(intake: Intake, screened: list[Screened]) -> Extracts:
     frames["referrals"]["referral_nfa"] = frames["referrals"]["referral_nfa"].astype(bool)
     frames["attendance"]["academic_year"] = frames["attendance"]["academic_year"].astype("int64")
     frames["la_context"]["other_programme"] = frames["la_context"]["other_programme"].astype(bool)
+    unknown = _unknown([frames[spec.name] for spec in (REFERRALS, PLANS, CARE_EPISODES)])
+    lost = [
+        _lost(part, rosters, offsets) for spec in (PLANS, CARE_EPISODES) for part in of[spec.name]
+    ]
     set_aside, resolved = counts_of(intake, screened)
     return Extracts(
         children=children,
@@ -131,6 +144,47 @@ def extracts_of(intake: Intake, screened: list[Screened]) -> Extracts:
         resolved=resolved,
         arrivals=arrivals_of(screened),
         withdrawn=intake.withdrawn,
+        lost=pd.concat(lost, ignore_index=True),
+        unknown=unknown,
+    )
+
+
+def _unknown(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Take the column out that says since when a child is unknown; give one row a child."""
+    said = [frame[["child", UNKNOWN_AFTER]].dropna() for frame in frames]
+    for frame in frames:
+        del frame[UNKNOWN_AFTER]
+    every = pd.concat(said, ignore_index=True).rename(columns={UNKNOWN_AFTER: "after"})
+    return every.groupby("child")["after"].min().reset_index()
+
+
+def _lost(
+    part: Screened, rosters: dict[str | None, Roster], offsets: dict[str | None, int]
+) -> pd.DataFrame:
+    """Return a file's rows set aside of children who are kept, with their dates.
+
+    Dates count as unknown where they can't be read, or the fault lies in them.
+    """
+    spec, la = part.spec, part.raw.source.la
+    starts, ends = str(spec.starts), str(spec.ends)
+    _, position = rosters[la].find(part.columns[str(spec.child)])
+    rows = (part.rule > 0) & (position >= 0)
+    at_fault = np.isin(part.column_names[rows], [starts, ends])
+    unsure = at_fault & (part.rule_names[rows] != "duplicate key")
+    kind = part.columns["plan_type"].typed[rows] if spec is PLANS else ""
+    first, last = (
+        pd.Series(part.columns[name].typed[rows]).mask(unsure) for name in (starts, ends)
+    )
+    unended = part.columns[ends].empty[rows] & ~unsure
+    beyond = pd.Timestamp(FAR)
+    return pd.DataFrame(
+        {
+            "child": position[rows] + offsets[la],
+            "file": spec.name,
+            "kind": pd.Series(kind, index=first.index, dtype=object),
+            "first": first.astype("datetime64[s]"),
+            "last": last.mask(unended, beyond).astype("datetime64[s]"),
+        }
     )
 
 

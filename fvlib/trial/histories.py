@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -11,12 +11,16 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.refresh import Refresh
-from fvlib.trial.calendar import MONTHS_A_YEAR, months_later
+from fvlib.trial.calendar import DAY, MONTHS_A_YEAR, months_later
 from fvlib.trial.frames import Bools, Days, Ints, day, days
 
 # Ours: from this many cohort children on, none with any row means that the rows were not sent. At
 # an entry rate of 1 %, five hundred children without a single entry have a chance below 1 %.
 UNREPORTED_FROM: Final = 500
+
+
+def _nothing_lost() -> pd.DataFrame:
+    return pd.DataFrame(columns=["child", "file", "kind", "first", "last"])
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,16 @@ class Histories:
         `fvlib.trial.cohort.select`'s frame.
     periods_of_care, plans, plan_spells
         `fvlib.trial.spells`' frames; they may hold children outside the cohort.
+    lost, unknown
+        The extracts' rows set aside that could change an outcome; since when a child is unknown.
     """
 
     cohort: pd.DataFrame
     periods_of_care: pd.DataFrame
     plans: pd.DataFrame
     plan_spells: pd.DataFrame
+    lost: pd.DataFrame = field(default_factory=_nothing_lost)
+    unknown: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["child", "after"]))
 
     @property
     def referral(self) -> Days:
@@ -74,6 +82,35 @@ class Histories:
         some = np.bincount(la[position], minlength=las) > 0
         few = np.bincount(la, minlength=las) < UNREPORTED_FROM
         told: Bools = (some | few)[la]
+        return told
+
+    def could_change(self, file: str, end: Days, kind: str | None = None) -> Bools:
+        """Tell for which children a row set aside could start or end a spell up to a day.
+
+        Parameters
+        ----------
+        file
+            `plans` or `care_episodes`.
+        end
+            Last day of each cohort child's window, which begins with the referral.
+        kind
+            Only plans of this type, or of none that can be read, that could start in the window.
+        """
+        rows, position = self.of_cohort(self.lost[self.lost["file"] == file])
+        first, last = days(rows["first"]), days(rows["last"])
+        begins = self.referral[position]
+        # One that ended the day before could join the next, so that no new one starts.
+        touches = ~(first > end[position]) & ~(last < begins - DAY)
+        if kind is not None:
+            touches &= ~(first < begins) & (rows["kind"].isna() | (rows["kind"] == kind)).to_numpy()
+        found = np.zeros(len(self.cohort), dtype=bool)
+        found[position[touches]] = True
+        return found
+
+    def followed(self, end: Days) -> Bools:
+        """Tell which children are known of up to a day."""
+        after = self.unknown.set_index("child")["after"].reindex(self.cohort.index)
+        told: Bools = ~(days(after.astype("datetime64[s]")) < end)
         return told
 
     @cached_property

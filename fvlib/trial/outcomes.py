@@ -3,7 +3,9 @@
 Every window is [index date, index date + N calendar months], both days included, and is observable
 when it has closed: its last day is on or before the LA's `data_through`, whatever has been seen so
 far. An event seen in an open window does not count yet. Where an LA has not sent the rows that an
-outcome is read from (`Histories.reported`), it is missing.
+outcome is read from (`Histories.reported`), it is missing; so it is where a row that was set aside
+could have changed it (`Histories.could_change`), or where a child is unknown before the window's
+end (`Histories.followed`) and nothing was seen until then that decides it.
 
 Each function returns one row a sample member (S6: a child-term): child, index_date, value (NaN
 unless analysed), state (`analysed`, `not_observable`, `missing`). A child outside an outcome's
@@ -52,13 +54,27 @@ def became_looked_after(histories: Histories, refresh: Refresh) -> pd.DataFrame:
     1 if a period of care *starts* in the window; a child already in care at the referral counts
     only if a new period starts. Sample: the cohort.
     """
+    entered = histories.entered_in_window()
     return rows_of(
         histories.cohort.index,
         histories.referral,
-        histories.entered_in_window(),
+        entered,
         histories.window_end("P1") <= histories.data_through,
-        known=histories.reported(histories.periods_of_care),
+        known=care_known(histories, "P1")
+        & (entered | histories.followed(histories.window_end("P1"))),
     )
+
+
+def care_known(histories: Histories, outcome: str) -> Bools:
+    """Tell for whom all episodes of care up to the window's end are there and can be used."""
+    lost = histories.could_change("care_episodes", histories.window_end(outcome))
+    return histories.reported(histories.periods_of_care) & ~lost
+
+
+def plans_known(histories: Histories, outcome: str, kind: str | None = None) -> Bools:
+    """Tell for whom all plans up to the window's end are there and can be used."""
+    lost = histories.could_change("plans", histories.window_end(outcome), kind)
+    return histories.reported(histories.plans) & ~lost
 
 
 def returned_to_services(histories: Histories, refresh: Refresh) -> pd.DataFrame:
@@ -71,12 +87,15 @@ def returned_to_services(histories: Histories, refresh: Refresh) -> pd.DataFrame
     return. Sample: the cohort.
     """
     end = histories.window_end("S1")
+    returned = returned_after_plan(histories)
     return rows_of(
         histories.cohort.index,
         histories.referral,
-        returned_after_plan(histories),
+        returned,
         end <= histories.data_through,
-        known=histories.reported(histories.plans) & histories.reported(histories.periods_of_care),
+        known=plans_known(histories, "S1")
+        & histories.reported(histories.periods_of_care)
+        & (returned | histories.followed(end)),
     )
 
 
@@ -103,7 +122,7 @@ def started_cpp(histories: Histories, refresh: Refresh) -> pd.DataFrame:
         histories.referral,
         begun,
         end <= histories.data_through,
-        known=histories.reported(histories.plans),
+        known=plans_known(histories, "S2", kind="CPP") & (begun | histories.followed(end)),
     )
 
 
@@ -133,7 +152,7 @@ def days_on_plans(histories: Histories, refresh: Refresh) -> pd.DataFrame:
         histories.referral,
         count,
         end <= histories.data_through,
-        known=histories.reported(histories.plans),
+        known=plans_known(histories, "S3") & histories.followed(end),
         censored=censored,
     )
 
@@ -154,7 +173,8 @@ def kinship_care(histories: Histories, refresh: Refresh) -> pd.DataFrame:
         histories.referral,
         care["first_place"].isin(KINSHIP_PLACEMENTS).to_numpy(),
         end <= histories.data_through,
-        known=care["first_place"].notna().to_numpy(),
+        known=care["first_place"].notna().to_numpy()
+        & ~histories.could_change("care_episodes", end),
         care_start=care["start"].to_numpy(),
     )
     return frame[histories.entered_in_window()].reset_index(drop=True)
@@ -196,7 +216,9 @@ def went_home(histories: Histories, refresh: Refresh) -> tuple[Bools, Bools]:
     end = months_later(days(care["start"]), protocol.WINDOW_MONTHS["S5"])
     left = days(care["end"]) <= end
     home = left & care["end_reason"].isin(refresh.reunification_codes).to_numpy()
-    return home, ~left | care["end_reason"].notna().to_numpy()
+    told = ~left | care["end_reason"].notna().to_numpy()
+    known = told & ~histories.could_change("care_episodes", end)
+    return home, known & (home | histories.followed(end))
 
 
 def rows_of(

@@ -42,6 +42,8 @@ class Trial:
         The extracts' referrals.
     decisions
         la, rule, rows: what the reconstruction of spells decided (the contract's `DECISIONS`).
+    lost, unknown
+        As in the extracts: rows set aside that could change an outcome, children unknown after.
     """
 
     refresh: Refresh
@@ -54,11 +56,20 @@ class Trial:
     plan_spells: pd.DataFrame
     referrals: pd.DataFrame
     decisions: pd.DataFrame
+    lost: pd.DataFrame
+    unknown: pd.DataFrame
 
     @property
     def histories(self) -> Histories:
         """The cohort beside its spells, for what else is measured on them."""
-        return Histories(self.cohort, self.periods_of_care, self.plans, self.plan_spells)
+        return Histories(
+            self.cohort,
+            self.periods_of_care,
+            self.plans,
+            self.plan_spells,
+            self.lost,
+            self.unknown,
+        )
 
 
 def build_trial(
@@ -82,7 +93,7 @@ def build_trial(
     plan_spells, plans, plan_decisions = spells.plan_spells(extracts.plans)
     cohort, boxes = eligibility.select(extracts.children, extracts.referrals, refresh, rules)
     cohort = covariates.add_covariates(cohort, extracts.children, extracts.la_context, refresh)
-    histories = Histories(cohort, periods, plans, plan_spells)
+    histories = Histories(cohort, periods, plans, plan_spells, extracts.lost, extracts.unknown)
     measured = outcomes.measure(histories, extracts.attendance, refresh)
     return Trial(
         refresh=refresh,
@@ -94,6 +105,8 @@ def build_trial(
         plans=plans,
         plan_spells=plan_spells,
         referrals=extracts.referrals,
+        lost=extracts.lost,
+        unknown=extracts.unknown,
         decisions=spells.count_decisions(
             (extracts.care_episodes, care_decisions), (extracts.plans, plan_decisions)
         ),

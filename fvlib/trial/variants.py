@@ -17,7 +17,15 @@ from fvlib.refresh import Refresh
 from fvlib.trial.calendar import months_later
 from fvlib.trial.frames import days, stamps
 from fvlib.trial.histories import Histories, any_starts
-from fvlib.trial.outcomes import KINSHIP_PLACEMENTS, returned_after_plan, rows_of, went_home
+from fvlib.trial.outcomes import (
+    KINSHIP_PLACEMENTS,
+    became_looked_after,
+    care_known,
+    plans_known,
+    returned_after_plan,
+    rows_of,
+    went_home,
+)
 
 EARLY_ENTRY_MONTHS: Final = 6
 
@@ -41,7 +49,9 @@ def returned_or_entered_care(histories: Histories, refresh: Refresh) -> pd.DataF
         histories.referral,
         returned_after_plan(histories) | entered,
         end <= histories.data_through,
-        known=histories.reported(histories.plans) & histories.reported(histories.periods_of_care),
+        known=plans_known(histories, "S1")
+        & histories.reported(histories.periods_of_care)
+        & histories.followed(end),
     )
 
 
@@ -59,7 +69,9 @@ def entered_kinship_care(histories: Histories, refresh: Refresh) -> pd.DataFrame
         histories.referral,
         entered & place.isin(KINSHIP_PLACEMENTS).to_numpy(),
         end <= histories.data_through,
-        known=(~entered | place.notna().to_numpy()) & histories.reported(histories.periods_of_care),
+        known=(~entered | place.notna().to_numpy())
+        & care_known(histories, "S4")
+        & (entered | histories.followed(end)),
     )
 
 
@@ -80,19 +92,51 @@ def entered_care_and_stayed(histories: Histories, refresh: Refresh) -> pd.DataFr
         histories.referral,
         entered & ~home,
         last <= histories.data_through,
-        known=(~entered | known) & histories.reported(histories.periods_of_care),
+        known=(~entered | known)
+        & care_known(histories, "P1")
+        & (entered | histories.followed(histories.window_end("P1"))),
+    )
+
+
+def entered_at_least(histories: Histories, refresh: Refresh) -> pd.DataFrame:
+    """P1, children for whom it is missing taken as not looked after: the least that it can be."""
+    return _entered_with(histories, refresh, unknown=0.0)
+
+
+def entered_at_most(histories: Histories, refresh: Refresh) -> pd.DataFrame:
+    """P1, children for whom it is missing taken as looked after: the most that it can be."""
+    return _entered_with(histories, refresh, unknown=1.0)
+
+
+def _entered_with(histories: Histories, refresh: Refresh, unknown: float) -> pd.DataFrame:
+    """P1 with a value for those whose rows can't tell; an LA that sent none stays out."""
+    frame = became_looked_after(histories, refresh)
+    reported = histories.reported(histories.periods_of_care)
+    filled = (frame["state"] == "missing").to_numpy() & reported
+    return frame.assign(
+        value=frame["value"].mask(filled, unknown),
+        state=frame["state"].mask(filled, "analysed"),
     )
 
 
 KINSHIP_COMPOSITE: Final = "S4-composite"
+AT_LEAST, AT_MOST = "P1-at-least", "P1-at-most"
 VARIANTS: Final[dict[str, Callable[[Histories, Refresh], pd.DataFrame]]] = {
     "S1-care-on-plan": returned_or_entered_care,
     KINSHIP_COMPOSITE: entered_kinship_care,
     "S5-composite": entered_care_and_stayed,
+    AT_LEAST: entered_at_least,
+    AT_MOST: entered_at_most,
 }
 
 # Whose events are among another outcome's, or the other way round: the difference counts children.
-NESTED: Final = {"S1-care-on-plan": "S1", KINSHIP_COMPOSITE: "P1", "S5-composite": "P1"}
+NESTED: Final = {
+    "S1-care-on-plan": "S1",
+    KINSHIP_COMPOSITE: "P1",
+    "S5-composite": "P1",
+    AT_LEAST: "P1",
+    AT_MOST: "P1",
+}
 
 
 def measure(histories: Histories, refresh: Refresh) -> dict[str, pd.DataFrame]:

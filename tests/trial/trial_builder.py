@@ -52,6 +52,8 @@ SESSIONS = {
     "sessions_possible": 100,
     "sessions_unauthorised": 0,
 }
+LOST = {"child": 0, "file": "care_episodes", "kind": None, "first": None, "last": None}
+UNKNOWN = {"child": 0, "after": None}
 CONTEXT = {"la": "newcastle", "from_date": "2015-01-01", "other_programme": False}
 
 Rows = Iterable[dict[str, Any]]
@@ -71,6 +73,8 @@ def extracts_of(
     care_episodes: Rows = (),
     attendance: Rows = (),
     la_context: Rows = (CONTEXT,),
+    lost: Rows = (),
+    unknown: Rows = (),
 ) -> SimpleNamespace:
     """Frames at the loader's seam; a row gives only what differs from the defaults above."""
     child = _frame(CHILD, children, dates=["birth_month"])
@@ -102,6 +106,8 @@ def extracts_of(
         care_episodes=episode,
         attendance=sessions.astype({"term": "category", "academic_year": np.int64}),
         la_context=context,
+        lost=_frame(LOST, lost, dates=["first", "last"]).astype({"child": np.int64}),
+        unknown=_frame(UNKNOWN, unknown, dates=["after"]).astype({"child": np.int64}),
     )
 
 

@@ -1,0 +1,97 @@
+"""A row that was set aside, or a child who left, makes an outcome missing and never a 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from trial_builder import extracts_of, refresh_of
+
+from fvlib.trial import build_trial
+
+REFERRED = "2020-06-10"  # P1's window closes on 10 December 2021, S1's on 10 June 2023
+FAR = "2199-12-31"
+
+
+def states(**rows: Any) -> dict[str, str]:
+    """The state of each outcome of one child referred on 10 June 2020; "" is not in the sample."""
+    referrals = [{"child": 0, "referral_date": REFERRED}]
+    extracts = extracts_of(children=[{}], referrals=referrals, **rows)
+    trial = build_trial(extracts, refresh_of())
+    return {
+        name: str(frame["state"].iloc[0]) if len(frame) else ""
+        for name, frame in trial.outcomes.items()
+    }
+
+
+def missing(told: dict[str, str]) -> set[str]:
+    return {name for name, state in told.items() if state == "missing"}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "matters"),
+    [
+        (None, None, True),  # its dates can't be read: it could be anything
+        ("2021-12-10", FAR, True),  # could start on the window's last day
+        ("2021-12-11", FAR, False),
+        ("2019-01-01", "2020-06-10", True),  # could end on the first
+        ("2019-01-01", "2020-06-09", True),  # the next could join it, and be no new start
+        ("2019-01-01", "2020-06-08", False),
+        ("2019-01-01", FAR, True),
+    ],
+)
+def test_an_episode_set_aside_that_could_matter_makes_care_missing(
+    first: str | None, last: str | None, matters: bool
+) -> None:
+    told = states(lost=[{"first": first, "last": last}])
+    assert told["P1"] == ("missing" if matters else "analysed")
+    assert not missing(told) & {"S1", "S2", "S3"}
+
+
+def test_an_episode_set_aside_makes_an_entrant_missing_too() -> None:
+    care = [{"child": 0, "DECOM": "2020-09-01", "PLACE": "U1"}]
+    told = states(care_episodes=care, lost=[{}])
+    assert {"P1", "S4", "S5"} <= missing(told)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "outcomes"),
+    [
+        ("CPP", "2020-07-01", {"S1", "S2", "S3"}),
+        ("CIN", "2020-07-01", {"S1", "S3"}),  # no CPP starts by it
+        (None, None, {"S1", "S2", "S3"}),
+        ("CPP", "2020-06-09", {"S1", "S3"}),  # began before the referral
+        ("CPP", "2021-09-01", {"S1", "S3"}),  # after S2's window
+        ("CPP", "2022-01-01", {"S1"}),  # after S3's too
+        ("CPP", "2023-06-11", set()),
+    ],
+)
+def test_a_plan_set_aside_makes_missing_what_it_could_change(
+    kind: str | None, first: str | None, outcomes: set[str]
+) -> None:
+    lost = {"file": "plans", "kind": kind, "first": first, "last": FAR if first else None}
+    assert missing(states(lost=[lost])) == outcomes
+
+
+def test_what_is_after_the_last_known_day_is_missing_and_what_was_seen_before_stands() -> None:
+    assert missing(states(unknown=[{"after": "2021-12-10"}])) == {
+        "S1"
+    }  # the others' windows closed
+    assert missing(states(unknown=[{"after": "2021-12-09"}])) == {"P1", "S1", "S3"}
+    assert missing(states(unknown=[{"after": "2021-03-31"}])) == {"P1", "S1", "S2", "S3"}
+    entered = [{"child": 0, "DECOM": "2020-09-01", "DEC": "2021-03-31", "PLACE": "U1"}]
+    told = states(unknown=[{"after": "2021-03-31"}], care_episodes=entered)
+    assert told["P1"] == told["S4"] == "analysed"
+    assert told["S5"] == "missing"  # the period ended with the year, for all that is known
+    plan = [{"child": 0, "plan_type": "CPP", "start_date": "2020-07-01", "end_date": "2020-08-01"}]
+    assert states(unknown=[{"after": "2021-03-31"}], plans=plan)["S2"] == "analysed"
+
+
+def test_the_bounds_take_the_missing_as_not_looked_after_and_as_looked_after() -> None:
+    referrals = [{"child": n, "referral_date": REFERRED} for n in range(2)]
+    trial = build_trial(
+        extracts_of(children=[{}, {}], referrals=referrals, lost=[{"child": 1}]), refresh_of()
+    )
+    assert trial.outcomes["P1"]["state"].tolist() == ["analysed", "missing"]
+    assert trial.variants["P1-at-least"]["value"].tolist() == [0, 0]
+    assert trial.variants["P1-at-most"]["value"].tolist() == [0, 1]
