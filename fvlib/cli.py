@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from fvlib.errors import Refusal
+from fvlib.owner_only import write_for_owner
 
 # One thread a process, before numpy is loaded: processes share the cores, spinning threads only
 # take them from one another, and sums come out in the same order on every machine.
@@ -136,7 +137,7 @@ def check(name: Name) -> None:
         outcome = check_refresh(refresh, root)
     to = root / "_report" / refresh.refresh / "check.html"
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(outcome.html, encoding="utf-8", newline="\n")
+    write_for_owner(to, outcome.html)
     if outcome.message:  # the page says it too
         raise Refusal(outcome.message)
     _out().print(summary_table(outcome))

@@ -6,7 +6,6 @@ The only door for individual rows; it refuses a folder inside the repository.
 from __future__ import annotations
 
 import json
-import os
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from fvlib.compute import chosen
 from fvlib.data.load import load_extracts
 from fvlib.errors import Refusal
 from fvlib.imputations import draw
+from fvlib.owner_only import write_for_owner
 from fvlib.plan import COHORTS, IMPUTATIONS
 from fvlib.refresh import load_refresh
 from fvlib.trial import build_trial
@@ -74,18 +74,14 @@ def _write(
     out = complete[["child", "la", "period", "treated", "value", *own, *terms]].copy()
     out["child"] = pd.factorize(out["child"])[0] + 1
     path = target / f"{analysis}-{imputation}.csv"
-    _write_own(path, out.to_csv(index=False, lineterminator="\n"))
+    described = target / f"{analysis}.json"
+    linked = [one.name for one in (path, described) if one.is_symlink()]
+    if linked:
+        raise Refusal(f"--to {target}: {', '.join(linked)} is a link to another place; remove it")
+    write_for_owner(path, out.to_csv(index=False, lineterminator="\n"))
     # Codes that look like numbers (main need) are levels: the reader has to be told.
     levels = [name for name in terms if isinstance(out[name].dtype, pd.CategoricalDtype)]
     facts = {"analysis": analysis, "imputation": imputation, "rows": len(out), "terms": terms}
     facts["categorical"] = ["la", "period", *(c for c in own if c == "term"), *levels]
-    _write_own(target / f"{analysis}.json", json.dumps(facts, indent=2))
+    write_for_owner(described, json.dumps(facts, indent=2))
     return path
-
-
-def _write_own(path: Path, text: str) -> None:
-    """Write a file that its owner alone reads, also where one was there that others could."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-        path.chmod(0o600)
-        stream.write(text)

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from fvlib.data.files import data_files
-from fvlib.refresh import Refresh
+from fvlib.errors import Refusal
+from fvlib.owner_only import write_for_owner
+from fvlib.refresh import Refresh, in_project
 
 # Floors 0 to 7: what can change a number. The report and the renderer can't.
 ABOVE_THE_GATE: Final = frozenset({"report", "render", "cli.py", "export.py", "check.py"})
@@ -119,8 +121,19 @@ def read_manifest(results: Path) -> dict[str, Any] | None:
 
 
 def purge_cache(refresh: Refresh, root: Path) -> int:
-    """Delete the cache of a refresh's data folder; return how many files it held."""
+    """Delete the cache of a refresh's data folder; return how many files it held.
+
+    Raises
+    ------
+    Refusal
+        The data lie outside the project: nothing is deleted there.
+    """
     cache = root / refresh.data / CACHE
+    if not in_project(cache, root):
+        raise Refusal(
+            f"purge deletes nothing outside the project, where {refresh.data.as_posix()} lies. "
+            f"Delete its folder {CACHE} by hand"
+        )
     files = sum(path.is_file() for path in cache.rglob("*")) if cache.is_dir() else 0
     shutil.rmtree(cache, ignore_errors=True)
     return files
@@ -133,7 +146,7 @@ def keep(path: Path, text: str) -> None:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     staged = path.with_suffix(f".{os.getpid()}")
-    staged.write_text(text, encoding="utf-8")
+    write_for_owner(staged, text)
     staged.replace(path)
 
 

@@ -15,7 +15,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -26,13 +28,56 @@ from pydantic import (
 
 from fvlib import protocol
 from fvlib.errors import Refusal
+from fvlib.identifying import identifier_in
 
 REFRESH_NAME: Final = r"^[a-z0-9][a-z0-9-]*$"
 LONGEST_VALUE: Final = 80  # characters of a faulty value that a message shows
+LONGEST_LABEL: Final = 60
+LONGEST_TEXT: Final = 500  # characters of a text that the report prints
+LARGEST_COUNT: Final = 1000  # of the gate's settings: counts above it would say nothing
+LEAST_ROUNDING: Final = 5
 RESERVED_NAMES: Final = frozenset({"quarto"})  # Quarto empties _report/quarto
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Probability = Annotated[float, Field(ge=0, le=1)]
+
+def _no_identifier(text: str) -> str:
+    """Refuse a text that a reader could know a person by: the report prints it."""
+    what = identifier_in(text)
+    if what is not None:
+        raise ValueError(f"holds what looks like {what}; the report prints it, so say it without")
+    return text
+
+
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT),
+    AfterValidator(_no_identifier),
+]
+Label = Annotated[Text, StringConstraints(max_length=LONGEST_LABEL)]
+ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+
+
+def _whole_number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("expected a whole number, written without quotes")
+    return value
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("expected a number, written without quotes")
+    return value
+
+
+def _flag(value: object) -> object:
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false, written without quotes")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole_number)]
+Number = Annotated[float, BeforeValidator(_number)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Probability = Annotated[Number, Field(ge=0, le=1)]
 
 
 class _Block(BaseModel):
@@ -45,7 +90,7 @@ class Implementation(_Block):
     operationally_live: date | None = None
     reason: Text | None = None
     dfe_agreed: date | None = None
-    developer_consulted: bool | None = None
+    developer_consulted: Flag | None = None
     fgc_started: date | None = None
     theory_to_practice_done: date | None = None
     deep_dive_done: date | None = None
@@ -78,23 +123,42 @@ class TrialPeriod(_Block):
 
 
 class Disclosure(_Block):
-    """The gate's settings: counts under `threshold` are masked, others rounded to `round_to`."""
+    """The gate's settings: counts under `threshold` are masked, others rounded to `round_to`.
 
-    threshold: Annotated[int, Field(ge=1)] = protocol.DISCLOSURE_THRESHOLD
-    round_to: Annotated[int, Field(ge=1)] = 5
+    Weaker ones than the protocol's need a reason, which the report prints on its first page.
+    """
+
+    threshold: Annotated[Whole, Field(ge=1, le=LARGEST_COUNT)] = protocol.DISCLOSURE_THRESHOLD
+    round_to: Annotated[Whole, Field(ge=1, le=LARGEST_COUNT)] = LEAST_ROUNDING
+    reason: Text | None = None
+
+    @property
+    def weaker(self) -> bool:
+        """Whether less is hidden than the protocol asks for."""
+        weak_mask = self.threshold < protocol.DISCLOSURE_THRESHOLD
+        return weak_mask or self.round_to < LEAST_ROUNDING
+
+    @model_validator(mode="after")
+    def _weaker_has_a_reason(self) -> Self:
+        if self.weaker and self.reason is None:
+            raise ValueError(
+                f"a threshold under {protocol.DISCLOSURE_THRESHOLD} or round_to under "
+                f"{LEAST_ROUNDING} needs a `reason`; the report prints it on its first page"
+            )
+        return self
 
 
 class DiD(_Block):
     """The sister evaluation's difference-in-differences result (X12)."""
 
     outcome: Literal["P1", "S1", "S2", "S3", "S4", "S5", "S6"]
-    months: Annotated[int, Field(ge=1)]
+    months: Annotated[Whole, Field(ge=1)]
     scale: Literal["log_odds", "risk_difference", "mean_difference"]
-    estimate: float
-    se: Annotated[float, Field(gt=0)]
+    estimate: Number
+    se: Annotated[Number, Field(gt=0)]
     correlation: Probability | None = None
-    did_holds: bool
-    stepped_wedge_holds: bool
+    did_holds: Flag
+    stepped_wedge_holds: Flag
 
     @model_validator(mode="after")
     def _same_outcome_window_and_scale(self) -> Self:
@@ -117,9 +181,9 @@ class DiD(_Block):
 class Cost(_Block):
     """Pounds per looked-after child over 18 months (X14), as a named distribution."""
 
-    per_looked_after_child: Annotated[float, Field(gt=0)]
-    low: Annotated[float, Field(ge=0)]
-    high: Annotated[float, Field(gt=0)]
+    per_looked_after_child: Annotated[Number, Field(gt=0)]
+    low: Annotated[Number, Field(ge=0)]
+    high: Annotated[Number, Field(gt=0)]
     distribution: Literal["triangular", "uniform"] = "triangular"
 
     @model_validator(mode="after")
@@ -135,27 +199,37 @@ class Retention(_Block):
     published: date | None = None
 
 
+class Labels(_Block):
+    """Labels of the returns that may be told beside the contract's own; any other is `other`."""
+
+    role: tuple[Label, ...] = ()
+    team: tuple[Label, ...] = ()
+    level: tuple[Label, ...] = ()
+
+
 class Refresh(_Block):
     """One data refresh: its names, dates and settings. Frozen."""
 
     refresh: Annotated[str, StringConstraints(pattern=REFRESH_NAME)]
     data: Path
+    data_outside: Flag = False
     data_through: dict[str, date]
     previous_refresh: Annotated[str, StringConstraints(pattern=REFRESH_NAME)] | None = None
     implementation: dict[str, Implementation] = Field(default_factory=dict)
     look: Literal["interim", "final"] = "interim"
     registration: Text | None = None
-    imputations: Annotated[int, Field(ge=1, le=200)] = 20
-    seed: Annotated[int, Field(ge=0)] = 20200401
+    imputations: Annotated[Whole, Field(ge=1, le=200)] = 20
+    seed: Annotated[Whole, Field(ge=0, le=2**63)] = 20200401
     disclosure: Disclosure = Disclosure()
     did: DiD | None = None
     cost: Cost | None = None
-    missing_because: dict[str, Text] = Field(default_factory=dict)
+    missing_because: dict[ColumnName, Text] = Field(default_factory=dict)
+    labels: Labels = Labels()
     reunification_codes: tuple[Literal["E4A", "E4B"], ...] = ("E4A",)
-    cache_rows: bool = False
+    cache_rows: Flag = False
     trial_period: TrialPeriod | None = None
     retention: Retention = Retention()
-    context_columns: tuple[Text, ...] = ()
+    context_columns: tuple[ColumnName, ...] = ()
 
     @field_validator("refresh", "previous_refresh", mode="before")
     @classmethod
@@ -181,11 +255,21 @@ class Refresh(_Block):
         missing = [la for la in protocol.LA_KEYS if la not in value]
         if missing:
             raise ValueError(f"one date per LA must name all five; missing: {', '.join(missing)}")
+        late = [la for la, through in value.items() if through > date.today()]
+        if late:
+            raise ValueError(f"after today: {', '.join(late)}; no extract is complete for it yet")
         early = [la for la, through in value.items() if through < protocol.TRIAL_START]
         if early:
             raise ValueError(
                 f"before the trial begins ({protocol.TRIAL_START}): {', '.join(early)}"
             )
+        return value
+
+    @field_validator("data")
+    @classmethod
+    def _plain_path(cls, value: Path) -> Path:
+        if "\0" in str(value) or len(str(value)) > LONGEST_TEXT:
+            raise ValueError("no path of a folder")
         return value
 
     @field_validator("implementation")
@@ -297,7 +381,19 @@ def load_refresh(name: object, root: Path) -> Refresh:
             f"{where}: no such file. Known refreshes: {', '.join(known) or 'none'}. "
             f"`fv simulate {refresh}` writes a synthetic one"
         )
-    return parse_refresh(path.read_bytes(), where, refresh)
+    loaded = parse_refresh(path.read_bytes(), where, refresh)
+    if not loaded.data_outside and not in_project(root / loaded.data, root):
+        raise Refusal(
+            f"{where}: data: leads out of the project; expected a folder below it, such as "
+            f"data/{refresh}. If the extracts must stand elsewhere, say data_outside: true"
+        )
+    return loaded
+
+
+def in_project(path: Path, root: Path) -> bool:
+    """Whether a path leads into the project's folder and no further up, links followed."""
+    place, project = path.resolve(), root.resolve()
+    return place != project and place.is_relative_to(project)
 
 
 def parse_refresh(text: bytes, where: str, name: str) -> Refresh:

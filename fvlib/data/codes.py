@@ -284,6 +284,36 @@ PEOPLE_INDICATORS: Final = frozenset(
 )
 
 ROLE: Final = _list("role", manager="manager", practitioner="practitioner", other="other")
+OTHER_LABEL: Final = "other"
+TEAM: Final = CodeList(
+    "team",
+    tuple(
+        Code(name, name, name)
+        for name in (
+            "assessment",
+            "safeguarding",
+            "children in care",
+            "children with disabilities",
+            "early help",
+            "fostering and adoption",
+            "leaving care",
+            OTHER_LABEL,
+        )
+    ),
+)
+LEVEL: Final = CodeList(
+    "level of a characteristic of families",
+    tuple(
+        Code(name, name, name)
+        for name in (
+            *(f"{first}-{last}" for _, first, last in protocol.AGE_BANDS),
+            *("white", "mixed", "Asian", "black", *ETHNICITY.written),
+            *("CIN", "CPP", "looked after", "early help"),
+            *PRIMARY_NEED.written,
+            OTHER_LABEL,
+        )
+    ),
+)
 SERVICE: Final = _list("service", fgc="family group conference", new_service="new service")
 CHARACTERISTIC: Final = _list(
     "characteristic",

@@ -14,6 +14,7 @@ from fvlib.data.rules import RULES
 
 _KINDS: Final = {
     "identifier": "identifier without a meaning outside the authority",
+    "label": "label of the list, or of params' labels",
     "text": "text",
     "code": "code",
     "code list": "codes, `;` between them",

@@ -27,6 +27,7 @@ UNKNOWN_LA: Final = "unknown"  # a row of a whole-trial file that names none of 
 
 Kind = Literal[
     "identifier",  # text without a meaning
+    "label",  # of the contract's list or of params' `labels`; any other is read as `other`
     "text",
     "code",
     "code list",
@@ -316,7 +317,7 @@ IPE_FGC: Final = FileSpec(
             codes.CHARACTERISTIC,
             may_be_empty=False,
         ),
-        Column("level", "text", "which group; empty for all families"),
+        Column("level", "label", "which group; empty for all families", codes.LEVEL),
         Column("reached", "count", "families reached"),
         Column("referred", "count", "families referred to an FGC"),
         Column("held", "count", "FGCs held"),
@@ -336,8 +337,8 @@ IPE_TRAINING: Final = FileSpec(
             "time_point", "code", "time from the live date", codes.TIME_POINT, may_be_empty=False
         ),
         Column("event", "code", "training event", codes.EVENT, may_be_empty=False),
-        Column("role", "text", "role of those trained"),
-        Column("team", "text", "their team or service"),
+        Column("role", "label", "role of those trained", codes.ROLE),
+        Column("team", "label", "their team or service", codes.TEAM),
         Column("attended", "count", "how many attended", may_be_empty=False),
         Column("eligible", "count", "how many could have"),
     ),

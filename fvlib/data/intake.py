@@ -25,7 +25,11 @@ from fvlib.data.source import Header, find_sources, read_header
 from fvlib.errors import Refusal
 from fvlib.refresh import Refresh
 
-_ROLES: Final[dict[str, identifiers.Role]] = {"identifier": "identifier", "text": "text"}
+_ROLES: Final[dict[str, identifiers.Role]] = {
+    "identifier": "identifier",
+    "text": "text",
+    "label": "text",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,13 @@ def _column_faults(raw: RawFile, refresh: Refresh) -> list[str]:
                 f"sent; expected {column.meaning}"
                 + (", written YYYY-MM" if column.kind == "month" else "")
             )
+            continue
+        stray, rows = _stray(text, column)
+        if stray is not None:
+            faults.append(
+                f"{shown}: column {column.name} holds in {rows_of(rows)} what looks like {stray}, "
+                f"which must not be sent; expected {column.meaning}"
+            )
         elif column.kind == "date":
             faults += [f"{shown}: column {column.name} {told}" for told in _date_form_faults(text)]
     row_years = _row_years(raw, refresh) if raw.header.extra else pd.Series(dtype="float64")
@@ -212,6 +223,34 @@ def _identifier(text: pa.StringArray, column: Column) -> str | None:
         dated = pc.any(identifiers.full_dates(distinct), min_count=0).as_py()
         return "a full date of birth" if dated else None
     return identifiers.found(distinct, _ROLES.get(column.kind, "contract"))
+
+
+def _stray(text: pa.StringArray, column: Column) -> tuple[str | None, int]:
+    """Judge the values that a column can't hold as those of a column that nobody needs.
+
+    Returns
+    -------
+    tuple
+        What they look like, if any identifier, and in how many rows.
+    """
+    if column.kind in _ROLES or column.kind == "month":
+        return None, 0
+    wrong = values.unfit_texts(column, _distinct(text))
+    if column.kind == "date":  # a date that is none identifies nobody
+        wrong = wrong.filter(pc.invert(identifiers.full_dates(wrong)))
+    what = identifiers.found(wrong, "extra")
+    if what is None and len(wrong) and bool(pc.any(identifiers.full_dates(wrong)).as_py()):
+        what = _birth_among(wrong)
+    if what is None:
+        return None, 0
+    rows = pc.sum(pc.is_in(_trimmed(text), wrong).cast(pa.int64())).as_py()
+    return what, int(rows)
+
+
+def _birth_among(wrong: pa.StringArray) -> str | None:
+    """Judge full dates where none belongs: of children, so that most are births."""
+    dated = wrong.filter(identifiers.full_dates(wrong))
+    return "a full date of birth" if 2 * len(dated) >= len(wrong) else None
 
 
 def _unasked(text: pa.StringArray, row_years: pd.Series, spec: FileSpec) -> str | None:

@@ -46,8 +46,8 @@ class Extracts:
 
     `lost` has the rows set aside of children who are kept, where they could change an outcome:
     child, file (`plans`, `care_episodes`), kind (the plan's type), first, last (NaT where the row's
-    dates can't be trusted). `unknown` has the children whom a later return no longer has: child, after
-    (the last day on which something is known).
+    dates can't be trusted). `unknown` has the children whom a later return no longer has: child,
+    after (the last day on which something is known).
 
     For every file and LA: rows_read = rows_kept + rows set aside + identical and blank rows.
     """

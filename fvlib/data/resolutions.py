@@ -43,6 +43,16 @@ RESOLUTIONS: Final = (
         "they carry no meaning",
     ),
     Rule(
+        "label not listed",
+        "resolved",
+        having("label"),
+        "label of no list",
+        "a role, team or level that is neither in the contract's list nor in the params' labels is "
+        "read as other",
+        "what is typed freely can name a person, and tables print it; a label that is needed goes "
+        "into the params file",
+    ),
+    Rule(
         "written as decimal",
         "resolved",
         having("count"),

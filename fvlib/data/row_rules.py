@@ -40,7 +40,7 @@ VALUE_RULES: Final = (
     Rule(
         "text too long",
         "set aside",
-        having("text"),
+        having("text", "label"),
         "text too long",
         f"a text has at most {LONGEST_TEXT} characters",
         "longer ones are values that ran together",

@@ -18,6 +18,7 @@ from fvlib import protocol
 from fvlib.data import codes
 from fvlib.data.files import (
     ATTENDANCE,
+    CARE_EPISODES,
     CHILDREN,
     EARLIEST_START,
     IPE_ADMIN,
@@ -28,7 +29,7 @@ from fvlib.data.files import (
 from fvlib.data.intake import columns_of
 from fvlib.data.reading import RawFile
 from fvlib.data.rules import IDENTICAL_ROW, RULES, part_rule
-from fvlib.data.values import Bools, Parsed, parse
+from fvlib.data.values import Bools, Parsed, only_listed, parse
 from fvlib.refresh import Refresh
 
 Dates = NDArray[np.datetime64]
@@ -124,6 +125,9 @@ def screen(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> Scre
     columns = {
         column.name: parse(column, raw.column(column.name)) for column in columns_of(raw.header)
     }
+    for name, parsed in columns.items():
+        if parsed.column.kind == "label":
+            columns[name] = only_listed(parsed, getattr(refresh.labels, name))
     rows = raw.table.num_rows
     la = _la_positions(raw, columns)
     copies, sharing = _duplicates(spec, columns)
@@ -204,7 +208,21 @@ def _duplicates(spec: FileSpec, columns: dict[str, Parsed]) -> tuple[Bools, Bool
     copies[at] = copied
     distinct = keys.loc[~copied, list(spec.key)]
     sharing[at[~copied]] = distinct.duplicated(keep=False).to_numpy(bool)
+    if spec is CARE_EPISODES:
+        sharing &= ~_in_sequence(columns, sharing)
     return copies, sharing
+
+
+def _in_sequence(columns: dict[str, Parsed], sharing: Bools) -> Bools:
+    """Tell the episodes of one child and day of which one ends on that day and one goes on."""
+    start, end = _dates(columns["DECOM"]), _dates(columns["DEC"])
+    keys = pd.DataFrame({name: columns[name].key for name in CARE_EPISODES.key})[sharing]
+    ends_at_once = pd.Series(end == start)[sharing]
+    groups = ends_at_once.groupby([keys[name] for name in keys])
+    pair = (groups.transform("size") == 2) & (groups.transform("sum") == 1)
+    found = np.zeros(len(sharing), bool)
+    found[np.flatnonzero(sharing)] = pair.to_numpy(bool)
+    return found
 
 
 def _starts(spec: FileSpec, columns: dict[str, Parsed]) -> Dates | None:

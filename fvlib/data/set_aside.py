@@ -25,6 +25,7 @@ from fvlib.data.rules import RULES, Rule
 from fvlib.data.screening import LAS, Screened
 from fvlib.data.source import BOM
 from fvlib.errors import Refusal
+from fvlib.owner_only import close_folder
 
 # A spreadsheet runs a cell that begins so as a formula. https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA: Final = "^[=+@\t\r\n-]"
@@ -101,6 +102,7 @@ def _replace(target: Path, tables: list[tuple[str, str, pa.Table]]) -> None:
         if target.exists():
             target.rename(fresh / "old")
         if tables:
+            close_folder(fresh / "new")
             (fresh / "new").rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

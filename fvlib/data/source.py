@@ -19,6 +19,7 @@ from fvlib.refresh import Refresh
 
 BOM: Final = b"\xef\xbb\xbf"
 _WIDE_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")  # UTF-16, and UTF-32 little-endian
+MOST_COLUMNS: Final = 500
 _LONGEST_HEADER: Final = 1 << 16
 _OTHER_SEPARATORS: Final = {";": "a semicolon", "\t": "a tab", "|": "a bar"}
 SAVE_AS_UTF8: Final = "save it as CSV UTF-8 (in Excel: Save as, `CSV UTF-8 (Comma delimited)`)"
@@ -147,6 +148,9 @@ def read_header(source: Source, further: Iterable[str] = ()) -> HeaderReport:
 def _judge(
     names: tuple[str, ...], ends_at: int, faults: list[str], source: Source, further: Iterable[str]
 ) -> HeaderReport:
+    if len(names) > MOST_COLUMNS:  # before any of them is looked at
+        told = f"{source.shown}: {len(names):,} columns; the contract asks for {len(source.spec.columns)}"
+        return HeaderReport(None, (f"{told}. Send the contract's columns alone",))
     header = Header(source, names, _positions(source.spec, names, further), ends_at)
     wanted = _wanted(source.spec, further)
     # A first row of values must not be echoed as if it were a header.

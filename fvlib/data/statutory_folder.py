@@ -12,6 +12,7 @@ from typing import Final
 import pandas as pd
 
 from fvlib.errors import Refusal
+from fvlib.owner_only import close_folder
 
 MARKER: Final = ".import.json"  # lists what an import wrote, so that the next may replace it
 
@@ -60,10 +61,10 @@ def write_folder(folder: Path, files: Mapping[str, pd.DataFrame], key_mark: str)
         Tells the key, as `Pseudonyms.mark` does.
     """
     staged, retired = _staged(folder), _retired(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if staged.exists():
         shutil.rmtree(staged)
-    staged.mkdir()
+    staged.mkdir(mode=0o700)
     hashes = {}
     for name, rows in files.items():
         path = staged / f"{name}.csv"
@@ -71,6 +72,7 @@ def write_folder(folder: Path, files: Mapping[str, pd.DataFrame], key_mark: str)
         hashes[path.name] = _hash(path)
     marker = json.dumps({"key": key_mark, "files": hashes}, indent=1) + "\n"
     (staged / MARKER).write_text(marker, encoding="utf-8")
+    close_folder(staged)
     if folder.exists():
         folder.rename(retired)
     staged.rename(folder)

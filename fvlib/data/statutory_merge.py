@@ -164,6 +164,11 @@ def _latest(
     kept = rows.loc[~again, columns]
     repeated = kept[kept.duplicated(list(key), keep=False)]
     distinct = repeated[_keyed(repeated, key)]
+    if file is CARE_EPISODES:  # one that ends on the day it began, and the next one of that day
+        at_once = (distinct["DEC"].astype("str") == distinct["DECOM"].astype("str")).groupby(
+            [distinct[name] for name in key], observed=True
+        )
+        distinct = distinct[~((at_once.transform("size") == 2) & (at_once.transform("sum") == 1))]
     distinct = distinct.drop_duplicates([column for column in columns if column != _PREVIOUS])
     passed_on[name, DIFFERS] += int(distinct.duplicated(list(key), keep=False).sum())
     return _in_order(kept, key)

@@ -40,6 +40,7 @@ from fvlib.data.synthetic_outcomes import (
 from fvlib.data.synthetic_params import params_text
 from fvlib.data.synthetic_world import World, draw_world, register_of, seen_by
 from fvlib.errors import Refusal
+from fvlib.owner_only import close_folder
 from fvlib.refresh import load_refresh, name_of, parse_refresh
 
 __all__ = ["Dirt", "simulate", "simulate_trial_frames"]
@@ -119,6 +120,7 @@ def simulate(
     try:
         _write_extracts(partial, extracts, seed)
         _write_truth(partial, truth)
+        close_folder(partial)
         _swap_in(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

@@ -33,6 +33,7 @@ def params_text(
 # A synthetic refresh: no child in it exists. `truth.json` in its data folder says what was planted.
 refresh: {name}
 data: data/{name}
+data_outside: false        # true lets `data` lead out of the project
 data_through: {through}    # last date the extracts are complete for; or one date for each authority
 previous_refresh:          # name of an earlier refresh: the report then says what changed
 
@@ -46,7 +47,8 @@ look: {look}                # interim or final; final is refused while a P1 wind
 registration:              # where the trial is registered, printed
 imputations: 20
 seed: 20200401
-disclosure: {{threshold: 10, round_to: 5}}    # smaller counts are masked, others rounded
+# Smaller counts are masked, others rounded; weaker ones than these need a reason, printed.
+disclosure: {{threshold: 10, round_to: 5, reason: }}
 
 # The sister evaluation's difference-in-differences result (X12), invented here.
 did:
@@ -64,6 +66,9 @@ cost: {{per_looked_after_child: 60000, low: 40000, high: 95000, distribution: tr
 
 # Why covariates are missing, printed.
 missing_because:{because if dirt else " {}"}
+
+# Labels of the returns that may be told beside the contract's own; any other is told as `other`.
+labels: {{role: [], team: [], level: []}}
 
 reunification_codes: [E4A]  # add E4B to count unplanned returns home
 cache_rows: false           # true keeps imputed rows in the data folder, for faster reruns

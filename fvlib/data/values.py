@@ -5,8 +5,8 @@ Each distinct text is read once, so the cost goes with the number of different v
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,10 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fvlib.data.codes import OTHER_LABEL
 from fvlib.data.files import LONGEST_IDENTIFIER, LONGEST_TEXT, Column
 
 Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]
+
+LABEL_NOT_LISTED: Final = "label not listed"
 
 _ISO: Final = "(?P<a>[0-9]{4})-(?P<b>[0-9]{2})-(?P<c>[0-9]{2})"
 _SLASHED: Final = "(?P<a>[0-9]{1,2})/(?P<b>[0-9]{1,2})/(?P<c>[0-9]{4})"
@@ -102,6 +105,13 @@ def parse(column: Column, raw: pa.StringArray) -> Parsed:
     )
 
 
+def unfit_texts(column: Column, distinct: pa.StringArray) -> pa.StringArray:
+    """Return those of a column's distinct texts that it can't hold, unchecked codes among them."""
+    checked = replace(column, checked=True, may_be_empty=True)
+    parsed = parse(checked, distinct)
+    return pa.array(parsed.texts[(parsed.fault != "") & (parsed.texts != "")], pa.string())
+
+
 def _take(values: Any, rows: NDArray[np.int64]) -> Any:
     return values.take(rows) if len(values) else values
 
@@ -126,6 +136,29 @@ def _identifiers(texts: Texts, column: Column) -> _Reading:
         bad = bad | series.str.contains(r"[\x00-\x1f\x7f-\x9f]").to_numpy(bool)
     values = series.where(~bad & (texts != "")).array
     return _Reading(values, texts, _faults(texts, bad, rule), _blank(texts))
+
+
+def _labels(texts: Texts, column: Column) -> _Reading:
+    """Read labels: those of the contract's list as it spells them, others as they come."""
+    spellings = column.codes.spellings if column.codes is not None else {}
+    read = _identifiers(texts, column)
+    canonical = np.array([spellings.get(text.casefold(), text) for text in texts], dtype=object)
+    values = pd.Series(canonical, dtype="str").where((read.fault == "") & (texts != "")).array
+    resolution = np.where(canonical != texts, "spaces or case", "").astype(object)
+    return _Reading(values, canonical, read.fault, resolution)
+
+
+def only_listed(parsed: Parsed, further: Collection[str]) -> Parsed:
+    """Take labels of no list as `other`: nothing that was typed freely goes out."""
+    column = parsed.column
+    known = {text.casefold() for text in further}
+    known |= column.codes.spellings.keys() if column.codes is not None else set()
+    strange = np.array([text != "" and text.casefold() not in known for text in parsed.texts], bool)
+    strange &= parsed.fault == ""
+    rows = strange[parsed.text]
+    typed = pd.Series(parsed.typed).mask(rows, OTHER_LABEL).array
+    resolution = np.where(strange, LABEL_NOT_LISTED, parsed.resolution).astype(object)
+    return replace(parsed, typed=typed, resolution=resolution)
 
 
 def _unchecked(texts: Texts, column: Column) -> _Reading:
@@ -249,6 +282,7 @@ def _as_canonical(numbers: NDArray[Any]) -> Texts:
 _READERS: Final[dict[str, Callable[[Texts, Column], _Reading]]] = {
     "identifier": _identifiers,
     "text": _identifiers,
+    "label": _labels,
     "code": _codes,
     "code list": _code_lists,
     "flag": _flags,

@@ -22,6 +22,9 @@ def family_table(fgc: pd.DataFrame) -> CountTable:
         frame[column] = frame[column].astype("object").where(frame[column].notna(), "").astype(str)
     for column in FAMILY_COUNTS:
         frame[column] = frame[column].astype("Float64")
+    # Labels of no list are one level, `other`.
+    of_level = frame.groupby(columns[:5], sort=False, as_index=False)
+    frame = of_level[list(FAMILY_COUNTS)].sum(min_count=1)
     order = {name: at for at, name in enumerate(codes.CHARACTERISTIC.written)}
     frame["place"] = frame["characteristic"].map(order)
     frame = in_order(frame, "service", "place")[columns]

@@ -156,7 +156,9 @@ def periods_of_care(episodes: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, 
         Rule name -> which rows of `episodes` it touched.
     """
     child = episodes["child"].to_numpy(np.int64)
-    order = np.lexsort((days(episodes["DECOM"]).astype(np.int64), child))
+    # Of two that begin on one day, the one that ends on it comes first; NaT, open, is the least.
+    begun, ended = (days(episodes[name]) for name in ("DECOM", "DEC"))
+    order = np.lexsort((ended != begun, begun.astype(np.int64), child))
     ordered = episodes.take(order)
     who = child[order]
     short = ordered["LS"].isin(SHORT_BREAKS).to_numpy()
