@@ -149,7 +149,7 @@ def _judge(
     names: tuple[str, ...], ends_at: int, faults: list[str], source: Source, further: Iterable[str]
 ) -> HeaderReport:
     if len(names) > MOST_COLUMNS:  # before any of them is looked at
-        told = f"{source.shown}: {len(names):,} columns; the contract asks for {len(source.spec.columns)}"
+        told = f"{source.shown}: {len(names):,} columns, more than any extract has"
         return HeaderReport(None, (f"{told}. Send the contract's columns alone",))
     header = Header(source, names, _positions(source.spec, names, further), ends_at)
     wanted = _wanted(source.spec, further)
