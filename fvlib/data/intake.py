@@ -22,9 +22,12 @@ from fvlib.data.codes import LA
 from fvlib.data.files import CHILDREN, LA_CONTEXT, WITHDRAWALS, Column, FileSpec
 from fvlib.data.reading import RawFile, read_rows
 from fvlib.data.source import Header, find_sources, read_header
+from fvlib.data.spreadsheet import is_null_word
 from fvlib.errors import Refusal
 from fvlib.refresh import Refresh
 
+# So many different values of a date column of which none is a date are no slips of single rows.
+_NO_SLIPS: Final = 5
 _ROLES: Final[dict[str, identifiers.Role]] = {
     "identifier": "identifier",
     "text": "text",
@@ -286,6 +289,12 @@ def _row_years(raw: RawFile, refresh: Refresh) -> pd.Series:
 
 def _date_form_faults(text: pa.StringArray) -> list[str]:
     forms = values.date_forms(text)
+    filled = [value for value in _distinct(text).to_pylist() if not is_null_word(value)]
+    if not forms and len(filled) >= _NO_SLIPS:
+        return [
+            "has no date in a form that is read; expected YYYY-MM-DD or DD/MM/YYYY, the year with "
+            "four digits"
+        ]
     if len(forms) > 1:
         told = ", ".join(f"{form} ({rows_of(rows)})" for form, rows in forms.items())
         return [f"mixes date forms: {told}; write them all as YYYY-MM-DD"]

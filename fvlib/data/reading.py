@@ -87,8 +87,9 @@ def _read_csv(header: Header) -> tuple[RawFile | None, list[str]]:
         return None, [
             f"{shown}: {ragged.count:,} row{'s have' if ragged.count > 1 else ' has'} more or "
             f"fewer values than the header's {len(header.names)} columns (first: row "
-            f"{ragged.first + _HEADER_ROW}): a comma inside a value that isn't quoted, or a row "
-            "cut short; correct them or export the file again"
+            f"{ragged.first + _HEADER_ROW}): a comma inside a value that isn't quoted, a row cut "
+            "short, or one without the commas of its empty last columns, which spreadsheets leave "
+            "out; give every row all commas, or export the file again"
         ]
     unfinished = len(body) > 0 and bytes(body[-1:]) not in (b"\n", b"\r")
     return _without_blank_rows(RawFile(header, table, row_numbers, unfinished=unfinished)), []

@@ -43,6 +43,14 @@ RESOLUTIONS: Final = (
         "they carry no meaning",
     ),
     Rule(
+        "null word",
+        "resolved",
+        JUDGED,
+        "NULL or the like in place of an empty value",
+        "NULL, N/A, NaN and their like are read as empty",
+        "databases and spreadsheets write them into cells that have no value",
+    ),
+    Rule(
         "label not listed",
         "resolved",
         having("label"),
@@ -55,9 +63,9 @@ RESOLUTIONS: Final = (
     Rule(
         "written as decimal",
         "resolved",
-        having("count"),
+        having("count", "flag", "code"),
         "whole number written as 1.0",
-        "a whole number written 1.0 is read as 1",
+        "a whole number, flag or code written 1.0 is read as 1",
         "some programs write whole numbers so when a column has gaps",
     ),
     Rule(

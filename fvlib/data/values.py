@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fvlib.data.codes import OTHER_LABEL
 from fvlib.data.files import LONGEST_IDENTIFIER, LONGEST_TEXT, Column
+from fvlib.data.spreadsheet import is_null_word, undo_number
 
 Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]
@@ -85,11 +86,14 @@ def parse(column: Column, raw: pa.StringArray) -> Parsed:
     trimmed = pc.utf8_trim_whitespace(encoded.dictionary)
     spaced = np.array(pc.not_equal(trimmed, encoded.dictionary), bool)
     texts = trimmed.to_numpy(zero_copy_only=False).astype(object)
+    nulls = np.array([is_null_word(text) for text in texts], bool)
+    texts[nulls] = ""
     rows = encoded.indices.to_numpy().astype(np.int64)
     read = _READERS[column.kind if column.checked else "unchecked"](texts, column)
     filled = texts != ""
     read.fault[~filled] = "" if column.may_be_empty else "missing value"
     read.resolution[spaced & filled & (read.resolution == "")] = "spaces or case"
+    read.resolution[nulls & (read.fault == "")] = "null word"
     if not column.checked:
         read.resolution[:] = ""
     canonical = np.where(read.fault == "", read.canonical, "fault " + texts)
@@ -170,7 +174,8 @@ def _unchecked(texts: Texts, column: Column) -> _Reading:
 def _codes(texts: Texts, column: Column) -> _Reading:
     if column.codes is None:
         raise TypeError(f"{column.name}: a column of codes without a code list")
-    folded = pd.Series(texts, dtype="str").str.casefold()
+    undone = np.array([undo_number(text) for text in texts], dtype=object)
+    folded = pd.Series(undone, dtype="str").str.casefold()
     values = folded.map(column.codes.spellings)
     written = {spelling for code in column.codes.codes for spelling in (code.code, *code.also)}
     bad = values.isna().to_numpy(bool)
@@ -179,7 +184,9 @@ def _codes(texts: Texts, column: Column) -> _Reading:
         pd.Categorical(values, categories=list(column.codes.values)),
         values.to_numpy(object),
         _faults(texts, bad, "unknown code"),
-        np.where(recased, "spaces or case", "").astype(object),
+        np.select(
+            [~bad & (undone != texts), recased], ["written as decimal", "spaces or case"], ""
+        ).astype(object),
     )
 
 
@@ -206,10 +213,12 @@ def _code_lists(texts: Texts, column: Column) -> _Reading:
 
 
 def _flags(texts: Texts, column: Column) -> _Reading:
-    known = np.isin(texts, ["0", "1"])
-    values = pd.array(np.where(texts == "1", True, False), dtype="boolean")
+    undone = np.array([undo_number(text) for text in texts], dtype=object)
+    known = np.isin(undone, ["0", "1"])
+    values = pd.array(np.where(undone == "1", True, False), dtype="boolean")
     values[~known] = pd.NA
-    return _Reading(values, texts, _faults(texts, ~known, "not 0 or 1"), _blank(texts))
+    resolution = np.where(known & (undone != texts), "written as decimal", "").astype(object)
+    return _Reading(values, undone, _faults(texts, ~known, "not 0 or 1"), resolution)
 
 
 def _numbers(texts: Texts, column: Column) -> _Reading:
