@@ -58,7 +58,7 @@ ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,
 
 def _whole_number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("expected a whole number, written without quotes")
+        raise ValueError("expected an integer, written without quotes")
     return value
 
 

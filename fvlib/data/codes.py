@@ -5,7 +5,8 @@ Codes of the statutory returns (CIN census, SSDA903) are the returns' own; label
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fvlib import protocol
@@ -13,12 +14,18 @@ from fvlib import protocol
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One code: how it is written, its label, the value it is read as, other spellings of it."""
+    """One code: how it is written, its label, the value it is read as, other spellings of it.
+
+    `first`, `last`: the years of the collections (to 31 March) that have it, None without a bound.
+    A code of another year is no fault: returns of several years are read together.
+    """
 
     code: str
     label: str
     value: str
     also: tuple[str, ...] = ()
+    first: int | None = None
+    last: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,16 @@ class CodeList:
 def _list(name: str, several: bool = False, alone: str | None = None, **labels: str) -> CodeList:
     codes = tuple(Code(code, label, code) for code, label in labels.items())
     return CodeList(name, codes, several, alone)
+
+
+def _in_years(listed: CodeList, years: Mapping[str, tuple[int | None, int | None]]) -> CodeList:
+    """Give codes the first and last year of the collections that have them."""
+    codes = tuple(
+        replace(code, first=first, last=last)
+        for code in listed.codes
+        for first, last in [years.get(code.code, (None, None))]
+    )
+    return replace(listed, codes=codes)
 
 
 LA: Final = CodeList(
@@ -158,7 +175,7 @@ LEGAL_STATUS: Final = _list(
     L3="child assessment order",
 )
 
-PLACEMENT: Final = _list(
+_PLACES: Final = _list(
     "placement",
     A3="adoption, consent, own foster carer",
     A4="adoption, consent, new carer",
@@ -188,10 +205,17 @@ PLACEMENT: Final = _list(
     U5="foster care, other carer, may adopt",
     U6="foster care, other carer, other",
     Z1="other",
-    Z11="other, 2025-26 on",
-    Z12="other, 2025-26 on",
-    Z13="other, 2025-26 on",
-    Z14="other, 2025-26 on",
+    Z11="other, first kind",
+    Z12="other, second kind",
+    Z13="other, third kind",
+    Z14="other, fourth kind",
+)
+# Department for Education, SSDA903 guides: Z1 became Z11 to Z14 in the collection of 2025-26;
+# independent living is no placement from October 2023.
+PLACEMENT: Final = _in_years(
+    _PLACES,
+    {"P2": (None, 2024), "Z1": (None, 2025)}
+    | dict.fromkeys(("Z11", "Z12", "Z13", "Z14"), (2026, None)),
 )
 
 EPISODE_END: Final = _list(

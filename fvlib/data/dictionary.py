@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.data.codes import CodeList
+from fvlib.data.codes import Code, CodeList
 from fvlib.data.files import EARLIEST_START, FILES, Column, FileSpec
 from fvlib.data.rules import RULES
 
@@ -65,9 +65,16 @@ def _columns(spec: FileSpec) -> list[Column]:
 
 def _spelt(listed: CodeList) -> list[str]:
     return [
-        f"{entry.code} = {entry.label}" + (f" (also {', '.join(entry.also)})" if entry.also else "")
+        f"{entry.code} = {entry.label}"
+        + (f" (also {', '.join(entry.also)})" if entry.also else "")
+        + _years(entry)
         for entry in listed.codes
     ]
+
+
+def _years(entry: Code) -> str:
+    first = f" (from the collection of {entry.first})" if entry.first else ""
+    return first + (f" (to the collection of {entry.last})" if entry.last else "")
 
 
 def dictionary_markdown() -> str:

@@ -111,9 +111,18 @@ def good_files() -> dict[str, str]:
     return files
 
 
+LABELS = {"role": ["Social worker"], "team": ["Team A"], "level": ["CIN plan"]}
+
+
 def small_refresh(**changed: object) -> Refresh:
     return Refresh.model_validate(
-        {"refresh": NAME, "data": f"data/{NAME}", "data_through": THROUGH, **changed}
+        {
+            "refresh": NAME,
+            "data": f"data/{NAME}",
+            "data_through": THROUGH,
+            "labels": LABELS,
+            **changed,
+        }
     )
 
 
