@@ -20,6 +20,7 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.data.files import UNKNOWN_LA
 from fvlib.errors import Refusal
+from fvlib.remarks import Code
 from fvlib.report import words
 
 MASKED: Final = "_masked"
@@ -92,6 +93,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "permutation": ("analysis", "scheme", "order", "statistic", "observed"),
     "triangulation": (
         "analysis", "source", "correlation", "estimate", "std_error", "ci_low", "ci_high",
+        "decision",
     ),
     "tipping_point": ("analysis", "delta", "estimate", "ci_low", "ci_high"),
 }  # fmt: skip
@@ -190,18 +192,18 @@ class Bundle:
         return pd.Series(found.to_dict() | moved | {"scale": "odds_ratio"})
 
     def status(self, analysis: str) -> tuple[str, str]:
-        """Return an analysis's status and, unless estimated, the reason in words.
+        """Return an analysis's status and, unless estimated, the reason (`fvlib.remarks`).
 
-        An analysis that the bundle doesn't hold is `absent`.
+        An analysis that the bundle doesn't hold is `absent`, which is the reason.
         """
         rows = self.estimates[self.estimates["analysis"] == analysis]
         if rows.empty:
-            return ABSENT, "it is not among this refresh\u2019s results"
+            return ABSENT, ""
         bad = rows[rows["status"] != ESTIMATED]
         if bad.empty:
             return ESTIMATED, ""
         row = bad.iloc[0]
-        reason = row["reason"] if isinstance(row["reason"], str) else "no reason was recorded"
+        reason = row["reason"] if isinstance(row["reason"], str) else str(Code.NOT_RECORDED)
         return str(row["status"]), reason
 
 
