@@ -21,6 +21,7 @@ from fvlib.report.table_style import (
     cell,
     count_notes,
     house,
+    mask_notes,
 )
 
 SHOWN_PROFILES: Final = ("sex", "primary_need")
@@ -50,7 +51,7 @@ def profiles(bundle: Bundle, register: Register) -> gt.GT:
     labels = {"level": "", **{la: words.LAS[la] for la in las}}
     return house(
         rows, "profiles", labels=labels, group="group", numbers=las,
-        notes=[n for n in count_notes(bundle, texts) if n.startswith(MASKED_TEXT)],
+        notes=mask_notes(bundle, texts),
     )  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def balance(bundle: Bundle, register: Register) -> gt.GT:
     }  # fmt: skip
     notes = [
         say("tables.balance"),
-        *count_notes(bundle, *means.values())[1:],
+        *mask_notes(bundle, *means.values()),
     ]
     return house(
         rows, "balance", labels=labels, group="group", numbers=list(labels)[1:], notes=notes,

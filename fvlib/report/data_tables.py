@@ -15,7 +15,7 @@ from fvlib.report.bundle import Bundle, every_la, la_order, masked
 from fvlib.report.numbers import mean
 from fvlib.report.phrases import say
 from fvlib.report.register import Register
-from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, by_la, cell, count_notes, house
+from fvlib.report.table_style import ABSENT, Rows, by_la, cell, count_notes, house, mask_notes
 
 
 def flow(bundle: Bundle, register: Register) -> gt.GT:
@@ -158,7 +158,7 @@ def missingness(bundle: Bundle, register: Register) -> gt.GT:
     limit = words.percent(protocol.MISSING_LIMIT, 0)
     notes = [
         say("tables.missingness", limit=limit),
-        *(note for note in count_notes(bundle, texts) if note.startswith(MASKED_TEXT)),
+        *mask_notes(bundle, texts),
     ]
     return house(
         rows, "missingness", labels=labels, numbers=list(words.CONDITIONS), notes=notes,
@@ -227,7 +227,7 @@ def changes(bundle: Bundle, register: Register) -> gt.GT:
     notes = [say("tables.changes")] if rows else []
     if rows and step > 1:
         notes.append(say("tables.changes_rounded", step=str(step)))
-    notes += [note for note in count_notes(bundle, texts) if note.startswith(MASKED_TEXT)]
+    notes += mask_notes(bundle, texts)
     headings = {"what": "", **{la: words.LAS[la] for la in las}}
     return house(rows, "changes", labels=headings, group="group", numbers=las, notes=notes)
 

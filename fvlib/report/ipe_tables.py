@@ -20,7 +20,7 @@ from fvlib.report.bundle import Bundle, masked
 from fvlib.report.ipe_words import LEVELS, QUESTIONS, SOURCES, TIMES, threshold, value
 from fvlib.report.phrases import say
 from fvlib.report.register import Register
-from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, cell, count_notes, house
+from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, cell, count_notes, house, mask_notes
 
 NOT_RECEIVED: Final = "not received"
 NOT_DUE: Final = "not due"
@@ -212,7 +212,7 @@ def roles(bundle: Bundle, register: Register) -> gt.GT:
     labels = {"la": "", "when": "Survey", **{level: words.plain(level) for level in levels}}
     return house(
         rows, "ipe-roles", labels=labels, group="group", numbers=levels,
-        notes=[say("tables.months"), *_mask_notes(bundle, texts)],
+        notes=[say("tables.months"), *mask_notes(bundle, texts)],
     )  # fmt: skip
 
 
@@ -258,7 +258,7 @@ def unanswered(bundle: Bundle, register: Register) -> gt.GT:
         rows.append({"item": indicator_of(item).label, **line})
     labels = {"item": "", **{point: TIMES[point] for point in points}}
     return house(
-        rows, "ipe-unanswered", labels=labels, numbers=points, notes=_mask_notes(bundle, texts)
+        rows, "ipe-unanswered", labels=labels, numbers=points, notes=mask_notes(bundle, texts)
     )
 
 
@@ -318,7 +318,7 @@ def training(bundle: Bundle, register: Register) -> gt.GT:
     labels = {"level": "", **{la: words.LAS[la] for la in protocol.LA_KEYS}}
     notes = [
         say("tables.training"),
-        *_mask_notes(bundle, texts),
+        *mask_notes(bundle, texts),
     ]
     return house(
         rows, "ipe-training", labels=labels, group="group", numbers=list(protocol.LA_KEYS),
@@ -334,10 +334,6 @@ def _latest(
     last = order.groupby([table[name] for name in by]).transform("max")
     kept: pd.DataFrame = table[order == last]
     return kept
-
-
-def _mask_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
-    return [note for note in count_notes(bundle, *texts) if note.startswith(MASKED_TEXT)]
 
 
 TABLES: Final[dict[str, Any]] = {

@@ -118,10 +118,15 @@ def count_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
     """Say how counts were rounded and, where one was masked, what the mark means."""
     rule = bundle.manifest["disclosure"]
     step = int(rule["round_to"])
-    notes = [] if step == 1 else [say("tables.rounded", step=str(step))]
-    if any((text == MASKED_TEXT).any() for text in texts):
-        notes.append(say("tables.masked", threshold=str(rule["threshold"])))
-    return notes
+    rounded = [] if step == 1 else [say("tables.rounded", step=str(step))]
+    return rounded + mask_notes(bundle, *texts)
+
+
+def mask_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
+    """Say, where a number was masked, what the mark means."""
+    if not any((text == MASKED_TEXT).any() for text in texts):
+        return []
+    return [say("tables.masked", threshold=str(bundle.manifest["disclosure"]["threshold"]))]
 
 
 def by_la(

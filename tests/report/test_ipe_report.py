@@ -20,8 +20,9 @@ from fvlib.refresh import load_refresh
 from fvlib.report import ipe_plots
 from fvlib.report.ipe_accounts import empty_places
 from fvlib.report.ipe_tables import TABLES
+from fvlib.report.phrases import say
 from fvlib.report.report import Report
-from fvlib.report.table_style import MASKED_TEXT, NOTHING
+from fvlib.report.table_style import MASKED_TEXT
 
 Open = Callable[..., Report]
 CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "implementation.qmd"
@@ -182,7 +183,7 @@ def test_a_refresh_prints_with_the_little_that_arrived(
     for name in FIGURES:
         assert "<svg" in report.plot(name).svg
     texts = {name: html.fromstring(report.table(name).html).text_content() for name in TABLES}
-    empty = {name for name, text in texts.items() if NOTHING in text}
+    empty = {name for name, text in texts.items() if say("tables.nothing") in text}
     always, delivered = {"ipe_indicators"}, {"ipe_delivered"}
     surveyed = {"ipe_agreement", "ipe_perceived", "ipe_roles", "ipe_response", "ipe_unanswered"}
     shown = {"the survey": surveyed, "nothing": set[str]()}.get(kept, delivered)
