@@ -157,6 +157,15 @@ class Bundle:
         plan = {row["id"]: row["changes"] for row in self.manifest.get("plan", [])}
         return words.analysis_label(analysis, plan.get(analysis, ""))
 
+    @cached_property
+    def _by_analysis(self) -> dict[str, pd.DataFrame]:
+        groups = self.estimates.groupby("analysis", sort=False)
+        return {str(name): rows for name, rows in groups}
+
+    def rows(self, analysis: str) -> pd.DataFrame:
+        """Return an analysis's rows of `estimates.csv`; none for one that isn't there."""
+        return self._by_analysis.get(analysis, self.estimates.iloc[:0])
+
     def effect(self, analysis: str, scale: str | None = None) -> pd.Series | None:
         """Return an analysis's row for the effect of interest, if it was estimated.
 
@@ -171,9 +180,10 @@ class Bundle:
 
     def estimate(self, analysis: str, term: str, scale: str | None = None) -> pd.Series | None:
         """Return an analysis's row for any term, if it was estimated."""
-        rows = self.estimates
-        rows = rows[(rows["analysis"] == analysis) & (rows["term"] == term)]
-        rows = rows[(rows["status"] == ESTIMATED) & rows["estimate"].notna()]
+        rows = self.rows(analysis)
+        rows = rows[
+            (rows["term"] == term) & (rows["status"] == ESTIMATED) & rows["estimate"].notna()
+        ]
         for wanted in MAIN_SCALES if scale is None else (scale,):
             match = rows[rows["scale"] == wanted]
             if len(match):
@@ -196,7 +206,7 @@ class Bundle:
 
         An analysis that the bundle doesn't hold is `absent`, which is the reason.
         """
-        rows = self.estimates[self.estimates["analysis"] == analysis]
+        rows = self.rows(analysis)
         if rows.empty:
             return ABSENT, ""
         bad = rows[rows["status"] != ESTIMATED]

@@ -62,7 +62,7 @@ def numbers_of(bundle: Bundle, analysis: str, outcome: str | None = None) -> dic
     -------
     Texts by name: those of `expected` and of the rows that there are. A masked count has none.
     """
-    rows = bundle.estimates[bundle.estimates["analysis"] == analysis]
+    rows = bundle.rows(analysis)
     of = str(rows["outcome"].iloc[0]) if len(rows) else outcome or protocol.PRIMARY_OUTCOME
     status = bundle.status(analysis)[0]
     told = words.label(words.STATUSES, status)
@@ -90,7 +90,7 @@ def numbers_of(bundle: Bundle, analysis: str, outcome: str | None = None) -> dic
 def for_templates(bundle: Bundle, analysis: str) -> dict[str, str]:
     """Give every number that a template may name; one that isn't there or is masked, in words."""
     known = numbers_of(bundle, analysis)
-    rows = bundle.estimates[bundle.estimates["analysis"] == analysis]
+    rows = bundle.rows(analysis)
     hidden = [name for name in COUNTS if name not in known and masked(rows, name).any()]
     return (
         dict.fromkeys(ALL, say("numbers.not_given"))

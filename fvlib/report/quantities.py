@@ -127,7 +127,7 @@ def _analysis(bundle: Bundle, analysis: str, outcome: str) -> tuple[dict[str, st
     if status != ESTIMATED:
         texts["reason"] = sentences.why(bundle, analysis) if not reason else in_words(reason)
     texts |= numbers_of(bundle, analysis, outcome)
-    rows = bundle.estimates[bundle.estimates["analysis"] == analysis]
+    rows = bundle.rows(analysis)
     hidden = {name for name in COUNTS if name not in texts and masked(rows, name).any()}
     return (
         {f"{analysis}.{name}": text for name, text in texts.items()},

@@ -102,9 +102,8 @@ def judge(bundle: Bundle, outcome: str) -> Judgement:
 
 def permutation_p(bundle: Bundle, outcome: str) -> float | None:
     """Return the p of the design's own permutation test, if there is one."""
-    rows = bundle.estimates
-    rows = rows[(rows["analysis"] == permutation_of(outcome)) & (rows["scale"] == P_ONLY)]
-    rows = rows[(rows["status"] == ESTIMATED) & rows["p_value"].notna()]
+    rows = bundle.rows(permutation_of(outcome))
+    rows = rows[(rows["scale"] == P_ONLY) & (rows["status"] == ESTIMATED) & rows["p_value"].notna()]
     return float(rows["p_value"].iloc[0]) if len(rows) else None
 
 
@@ -201,7 +200,7 @@ def sample(bundle: Bundle, outcome: str) -> str:
     """
     row = bundle.effect(outcome)
     if row is None:
-        rows = bundle.estimates[bundle.estimates["analysis"] == outcome]
+        rows = bundle.rows(outcome)
         first = rows.iloc[0] if len(rows) else pd.Series({"n": float("nan"), "events": None})
         hidden = bool(masked(rows, "n").iloc[:1].any())
         state = "so_far" if pd.notna(first["n"]) else "so_far_masked" if hidden else "not_known"

@@ -152,6 +152,7 @@ def test_the_cohorts_profile_is_held_against_published_figures(opened: Open) -> 
     flow = pd.DataFrame([(la, "cohort", n) for la, n in sizes.items()], columns=["la", "step", "n"])
     tables = {"profiles": table, "flow": flow.assign(n_masked=False)}
     told = opened(Contents(tables=tables)).q["plausibility.summary"]
+
     def part(name: str, share: str) -> str:
         return f"{tag('data_quality.plausibility_part', name)} {given('share', f'{share}{N}%')}]"
 

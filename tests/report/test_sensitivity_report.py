@@ -119,9 +119,7 @@ def test_the_pooled_estimate_stands_at_each_correlation_under_both_sources(opene
     assert "0.76 (0.59 to 0.96)" in drawn  # exp(-0.28), exp(-0.52), exp(-0.04)
 
 
-@pytest.mark.parametrize(
-    ("decision", "state"), [("pooled", "ratio"), ("disagree", "rule_alone")]
-)
+@pytest.mark.parametrize(("decision", "state"), [("pooled", "ratio"), ("disagree", "rule_alone")])
 def test_the_decision_of_the_triangulation_is_read_from_its_table(
     opened: Open, decision: str, state: str
 ) -> None:
@@ -163,7 +161,11 @@ def test_readiness_tells_both_groups_and_no_verdict(opened: Open) -> None:
 
 
 def test_analyses_side_by_side_have_one_effect_or_a_reason(opened: Open) -> None:
-    rows = first_slice() + exposure_rows() + without_result("X6", "not_yet_estimable", "dates_needed:fgc_started")
+    rows = (
+        first_slice()
+        + exposure_rows()
+        + without_result("X6", "not_yet_estimable", "dates_needed:fgc_started")
+    )
     rows.append(fitted("X13", -0.8, 0.1, role="exploratory")[0] | {"term": "interaction"})
     report = opened(Contents(rows=rows))
     body = {r[0]: r for r in cells(report, "analyses") if len(r) > 1}
