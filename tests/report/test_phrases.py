@@ -13,6 +13,7 @@ from test_chapters import CHAPTERS, grade, prose
 
 from fvlib.errors import Refusal
 from fvlib.remarks import Code
+from fvlib.render.edition import results_key
 from fvlib.report.companions import check_companions, lacking, phrases_lacking
 from fvlib.report.phrase_keys import PHRASES
 from fvlib.report.phrases import names_in, read_phrases, say
@@ -171,6 +172,16 @@ def test_other_words_are_said_at_once(
     path = changed("It is too early to say.", "Nobody can say yet.")
     path.rename(tmp_path / "chapters" / "phrases.yml")
     assert say("plain.too_early").startswith("Nobody can say yet.")
+
+
+def test_a_change_of_words_renders_the_chapters_again(tmp_path: Path) -> None:
+    path = tmp_path / "chapters" / "phrases.yml"
+    path.parent.mkdir()
+    path.write_bytes(FILE.read_bytes())
+    before = results_key(tmp_path, "made-up")
+    assert results_key(tmp_path, "made-up") == before
+    path.write_bytes(FILE.read_bytes() + b"# another word\n")
+    assert results_key(tmp_path, "made-up") != before
 
 
 INTERVAL = '## Result {#sec}\n\nIt is `{python} report.q["P1.odds_ratio_ci"]`.\n'
