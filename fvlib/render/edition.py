@@ -12,15 +12,12 @@ from typing import Final
 import fvlib.report
 from fvlib.freshness import hash_sources
 from fvlib.report.bundle import read_bundle
+from fvlib.report.phrases import say
 from fvlib.report.words import dates_by_la
 
 RESULTS: Final = "results"
 REGISTER: Final = Path("chapters") / "register.yml"
 PHRASES: Final = Path("chapters") / "phrases.yml"
-INTERIM: Final = (
-    "Interim look: outcome windows are still open. No test of significance, no conclusion."
-)
-SYNTHETIC: Final = "Synthetic data: nothing here says anything about any child, family or LA."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +44,8 @@ def read_title_page(root: Path, refresh: str) -> TitlePage:
     """
     bundle = read_bundle(root / RESULTS / refresh)
     through: Mapping[str, str] = bundle.manifest["data_through"]
-    notices = [SYNTHETIC] if bundle.synthetic else []
-    if bundle.interim:
-        notices.append(INTERIM)
+    states = {"synthetic": bundle.synthetic, "interim": bundle.interim}
+    notices = [say("notices.title_page", state) for state, holds in states.items() if holds]
     return TitlePage(
         refresh=refresh,
         data_through=dates_by_la(through),

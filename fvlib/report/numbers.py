@@ -18,8 +18,7 @@ from fvlib.report.phrase_keys import ALL, BINARY, COUNTS, EITHER, LINEAR
 from fvlib.report.phrases import say
 
 DECIMALS: Final = {"S3": 1, "S6": 2}  # of a difference in means
-RATIOS: Final = ("odds_ratio", "odds_ratio_ci", "log_odds", "log_odds_ci")
-# What some analyses give beside or in place of one effect: term, or none, and names.
+# What some analyses give beside or in place of one effect.
 FURTHER: Final[dict[str, tuple[str, ...]]] = {
     "X5": tuple(
         f"{term}.{name}" for term in words.EXPOSURE_TERMS for name in ("log_odds", "log_odds_ci")
@@ -77,7 +76,7 @@ def numbers_of(bundle: Bundle, analysis: str, outcome: str | None = None) -> dic
         if pd.notna(row["p_adjusted"]):
             out["p_adjusted"] = words.p_value(row["p_adjusted"])
     if bundle.interim:
-        out |= dict.fromkeys(EITHER[1:], say("numbers.p_not_shown"))
+        out |= dict.fromkeys([n for n in EITHER[1:] if n in out], say("numbers.p_not_shown"))
     for name in COUNTS:
         shown = rows[name].dropna()
         if len(shown):

@@ -33,6 +33,7 @@ _GROUPS: Final[dict[str, dict[str, dict[str, str]]]] = {
         "synthetic": {"title text": ""},
         "interim": {"title text": ""},
         "set_aside": {"title": "", "text": "limit files"},
+        "title_page": {"synthetic interim": ""},
     },
     "plain": {
         "too_early": {"": ""},
@@ -213,7 +214,10 @@ _GROUPS: Final[dict[str, dict[str, dict[str, str]]]] = {
     },
     # Every code, and the short form of one whose list would differ row by row.
     "reasons": {code: {"": " ".join(VALUES.get(code, ()))} for code in Code}
-    | {f"{Code.MERGED}_briefly": {"": ""}},
+    | {
+        f"{Code.MERGED}_briefly": {"": ""},
+        Code.MISSING_TOO_OFTEN: {"": "terms limit"},  # the protocol's
+    },
 }  # fmt: skip
 
 

@@ -81,7 +81,8 @@ def _said(one: Remark, *, brief: bool) -> str:
         "level": lambda items: LEVELS.get(items[0], items[0]),
     }
     told = {name: writers.get(name, _plainly)(items) for name, items in values.items()}
-    return say(f"reasons.{one.code}", **told)
+    limit = words.percent(protocol.MISSING_LIMIT, 0)
+    return say(f"reasons.{one.code}", limit=limit, **told)
 
 
 def _plainly(items: tuple[str, ...]) -> str:
