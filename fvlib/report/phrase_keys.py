@@ -51,6 +51,7 @@ _GROUPS: Final[dict[str, dict[str, dict[str, str]]]] = {
             "not_yet_estimable failed": "question reason",
             "absent": "question",
         },
+        "question": {"P1 S1 S2 S3 S4 S5": "window", "S6": ""},
         "condition": {
             "protocol_includes_none guard_absent guard_includes_none opposite_sides "
             "permutation_absent": "",

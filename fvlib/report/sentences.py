@@ -137,12 +137,19 @@ def lead(bundle: Bundle, outcome: str) -> str:
     failed = (say("results.condition", each) for each in judge(bundle, outcome).failed)
     texts = {
         **for_templates(bundle, outcome),
-        "question": words.OUTCOMES[outcome].question,
+        "question": _question(outcome),
         "estimates": estimates(bundle, outcome),
         "conditions": words.listing(failed),
         "reason": reasons.in_words(bundle.status(outcome)[1]),
     }
     return say("results.lead", state_of(bundle, outcome), **texts)
+
+
+def _question(outcome: str) -> str:
+    """Say what may be reduced or increased: part of a sentence."""
+    months = protocol.WINDOW_MONTHS.get(outcome)
+    window = "" if months is None else f"{months}{words.NO_BREAK}months"
+    return say("results.question", outcome, window=window)
 
 
 def estimates(bundle: Bundle, analysis: str) -> str:

@@ -216,8 +216,6 @@ class Outcome:
     ----------
     label
         In tables and figures.
-    question
-        What may be reduced or increased, in a sentence.
     short
         Where a figure leaves little room.
     measure
@@ -225,59 +223,21 @@ class Outcome:
     """
 
     label: str
-    question: str
     short: str
     measure: str
 
 
-def _months(outcome: str) -> str:
-    return f"{protocol.WINDOW_MONTHS[outcome]}{NO_BREAK}months"
-
-
 OUTCOMES: Final = {
-    "P1": Outcome(
-        "Became looked after",
-        f"the likelihood of becoming looked after within {_months('P1')} of referral",
-        "Became looked after",
-        "Became looked after, %",
-    ),
-    "S1": Outcome(
-        "Returned to statutory services",
-        "the likelihood of returning to statutory services after a plan, within "
-        f"{_months('S1')} of referral",
-        "Returned to services",
-        "Returned, %",
-    ),
+    "P1": Outcome("Became looked after", "Became looked after", "Became looked after, %"),
+    "S1": Outcome("Returned to statutory services", "Returned to services", "Returned, %"),
     "S2": Outcome(
-        "Started a child protection plan",
-        f"the likelihood of starting a child protection plan within {_months('S2')} of referral",
-        "Started a protection plan",
-        "Started a plan, %",
+        "Started a child protection plan", "Started a protection plan", "Started a plan, %"
     ),
-    "S3": Outcome(
-        "Days on plans",
-        "the number of days on child protection or child in need plans in the "
-        f"{_months('S3')} after referral",
-        "Days on plans",
-        "Mean days",
-    ),
-    "S4": Outcome(
-        "Kinship care at the first placement",
-        "the likelihood that a child who becomes looked after is first placed in kinship care",
-        "Kinship care first",
-        "Kinship care, %",
-    ),
-    "S5": Outcome(
-        "Reunified with family",
-        f"the likelihood that a child who becomes looked after returns home within {_months('S5')}",
-        "Reunified with family",
-        "Reunified, %",
-    ),
+    "S3": Outcome("Days on plans", "Days on plans", "Mean days"),
+    "S4": Outcome("Kinship care at the first placement", "Kinship care first", "Kinship care, %"),
+    "S5": Outcome("Reunified with family", "Reunified with family", "Reunified, %"),
     "S6": Outcome(
-        "Unauthorised absence rate (exploratory)",
-        "the rate of unauthorised absence from school over three terms",
-        "Unauthorised absence",
-        "Mean rate, %",
+        "Unauthorised absence rate (exploratory)", "Unauthorised absence", "Mean rate, %"
     ),
 }
 
