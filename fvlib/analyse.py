@@ -31,6 +31,7 @@ from fvlib.analysis.design import (
 from fvlib.analysis.fit import Combined, Fit, FitFailed
 from fvlib.imputations import Imputations
 from fvlib.plan import Analysis, Derived
+from fvlib.remarks import Code, join, remark
 from fvlib.trial import Trial
 from fvlib.trial.covariates import missing_too_often
 from fvlib.trial.exposure import DatesNeeded
@@ -95,11 +96,11 @@ def analyse(
             design = design_of(complete, prepared.terms, apart)
             fits.append(analysis.method.fit(design, fits[-1].start if fits else None))
         facts = estimates.diary(fits)
-        facts["dropped"] = "; ".join(filter(None, [*prepared.notes, facts["dropped"]]))
+        facts["dropped"] = join(*prepared.notes, facts["dropped"])
         if not facts["converged"]:
-            raise FitFailed("the fit did not converge")
+            raise FitFailed(Code.NOT_CONVERGED)
         combined = analysis.method.combine(fits)
-        facts["warnings"] = "; ".join(filter(None, [facts["warnings"], *combined.warnings]))
+        facts["warnings"] = join(facts["warnings"], *combined.warnings)
         modes = fits[0].la_intercepts
         intercepts = tuple((protocol.LA_KEYS[la], *modes[la]) for la in sorted(modes))
     except (NotEstimable, DatesNeeded) as told:
@@ -107,7 +108,7 @@ def analyse(
     except FitFailed as told:
         status, reason = "failed", str(told)
     except Exception as error:  # an analysis never takes the report down; no value is quoted
-        status, reason = "failed", f"unexpected {type(error).__name__} while fitting"
+        status, reason = "failed", remark(Code.UNEXPECTED_FITTING, type(error).__name__)
     base = {
         "analysis": analysis.id,
         "role": analysis.role,
@@ -142,7 +143,7 @@ def derive(row: Derived, results: Mapping[str, Result], trial: Trial) -> Result:
     except NotEstimable as told:
         status, reason = "not_yet_estimable", str(told)
     except Exception as error:  # as for an analysis
-        status, reason = "failed", f"unexpected {type(error).__name__} while deriving"
+        status, reason = "failed", remark(Code.UNEXPECTED_DERIVING, type(error).__name__)
     base = {
         "analysis": row.id,
         "role": row.role,
@@ -151,7 +152,7 @@ def derive(row: Derived, results: Mapping[str, Result], trial: Trial) -> Result:
         "reason": reason,
         # It has no fit of its own: it is made of results that converged, or it isn't made.
         "converged": status == "estimated",
-        "warnings": "; ".join(combined.warnings),
+        "warnings": join(*combined.warnings),
     }
     return Result(
         row.id, tuple(base | entry for entry in combined.rows), tables=_named(row.id, combined)
@@ -188,14 +189,12 @@ def check_heard(analysis: Analysis, trial: Trial, rows: pd.DataFrame) -> None:
     missing = _joined(analysis, trial, "missing").drop_duplicates("child")["la"].value_counts()
     heard = set(rows["la"].unique())
     silent = [
-        protocol.LA_NAMES[la]
+        la
         for la in protocol.LA_KEYS
         if missing.get(la, 0) >= protocol.MINIMUM_EVENTS_PER_LEVEL and la not in heard
     ]
     if silent:
-        raise NotEstimable(
-            f"the outcome is missing for every child observed so far in {' and '.join(silent)}"
-        )
+        raise NotEstimable(remark(Code.OUTCOME_MISSING, silent))
 
 
 def _joined(analysis: Analysis, trial: Trial, state: str) -> pd.DataFrame:
@@ -235,7 +234,7 @@ class Prepared:
     small
         Ethnicity codes to be merged into their main group.
     notes
-        What was dropped or merged, and why.
+        What was dropped or merged, and why: remarks (`fvlib.remarks`).
     """
 
     rows: pd.DataFrame
@@ -257,22 +256,18 @@ def prepare(analysis: Analysis, rows: pd.DataFrame, dropped: tuple[str, ...]) ->
     Raises
     ------
     NotEstimable
-        The data can't tell (yet); the reason in words is the message.
+        The data can't tell (yet); the message is the reason, a remark.
     """
     binary = analysis.outcome not in protocol.LINEAR_OUTCOMES
     terms, notes = _usable_terms(analysis.terms, rows, dropped)
     terms, collinear = check_estimable(rows, terms, binary=binary)
     small = small_ethnicities(rows) if binary and "ethnicity" in terms.child else ()
     if small:
-        notes.append(
-            f"ethnicity codes with few events merged into their main group: {', '.join(small)}"
-        )
+        notes.append(remark(Code.MERGED, small))
     prepared = Prepared(rows, terms, small, (*notes, *collinear))
     size = count_fixed_effects(_merged(rows, prepared), terms) + rows["la"].nunique()
     if rows["child"].nunique() <= size:
-        raise NotEstimable(
-            f"the sample has no more children, so far, than the model has terms and LAs ({size})"
-        )
+        raise NotEstimable(remark(Code.FEW_CHILDREN, size))
     return prepared
 
 
@@ -324,7 +319,7 @@ def complete_data_sets(
     if imputations is None or not incomplete:
         complete = rows.dropna(subset=names) if incomplete else rows
         if complete.empty:
-            raise NotEstimable("no child has every covariate recorded")
+            raise NotEstimable(Code.NO_COMPLETE_CASE)
         yield _merged(complete, prepared)
         return
     child = rows["child"].to_numpy()
@@ -345,7 +340,6 @@ def _usable_terms(
     """Drop covariates that are missing too often, and LA covariates missing at all; name them."""
     over = [name for name in (*terms.child, *terms.la) if name in dropped]
     partly = [name for name in terms.la if rows[name].isna().any() and name not in over]
-    share = f"{protocol.MISSING_LIMIT:.0%}".replace("%", " %")
-    notes = [f"{name} (missing in more than {share})" for name in over]
-    notes += [f"{name} (not recorded for every LA and month)" for name in partly]
+    notes = [remark(Code.MISSING_TOO_OFTEN, name) for name in over]
+    notes += [remark(Code.NOT_RECORDED_THROUGHOUT, name) for name in partly]
     return terms.without([*over, *partly]), notes

@@ -233,9 +233,16 @@ def export(
     imputation: Annotated[int, typer.Option(min=1, help="Which complete data set.")] = 1,
 ) -> None:
     """Write one analysis's rows, for double programming in another package."""
+    from fvlib.analysis.design import NotEstimable  # noqa: PLC0415
     from fvlib.export import export_rows  # noqa: PLC0415
+    from fvlib.report.reasons import in_words  # noqa: PLC0415
+    from fvlib.trial.exposure import DatesNeeded  # noqa: PLC0415
 
-    _say(str(export_rows(name, _root(), analysis, imputation, to)))
+    try:
+        _say(str(export_rows(name, _root(), analysis, imputation, to)))
+    except (NotEstimable, DatesNeeded) as told:
+        why = in_words(str(told))
+        raise Refusal(f"--analysis {analysis}: not yet estimable: {why}") from told
     typer.echo(
         "It holds a row for each child and has not passed the disclosure gate: keep it where the "
         "extracts may be kept, and delete it when done.",

@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 
 from fvlib.analyse import check_heard, complete_data_sets, prepare, sample_rows
-from fvlib.analysis.design import NotEstimable
 from fvlib.compute import chosen
 from fvlib.data.load import load_extracts
 from fvlib.errors import Refusal
@@ -22,7 +21,6 @@ from fvlib.plan import COHORTS, IMPUTATIONS
 from fvlib.refresh import load_refresh
 from fvlib.trial import build_trial
 from fvlib.trial.covariates import missing_too_often
-from fvlib.trial.exposure import DatesNeeded
 
 
 def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Path) -> Path:
@@ -35,7 +33,9 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
     Raises
     ------
     Refusal
-        The folder is inside the repository, the analysis is unknown, or it can't be estimated.
+        The folder is inside the repository, or the analysis is unknown.
+    NotEstimable, DatesNeeded
+        It can't be estimated yet; the message is the reason, a `fvlib.remarks` code.
     """
     target = to.expanduser().resolve()
     if target.is_relative_to(root.resolve()):
@@ -53,14 +53,11 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
     trial = build_trial(load_extracts(refresh, root), refresh, COHORTS[row.cohort])
     used = IMPUTATIONS.get(row.imputed)
     imputations = None if used is None else draw(trial, used)
-    try:
-        rows = sample_rows(row, trial)
-        check_heard(row, trial, rows)
-        prepared = prepare(row, rows, missing_too_often(trial.cohort))
-        data_sets = complete_data_sets(prepared, imputations)
-        complete = next(islice(data_sets, imputation - 1, None), None)
-    except (NotEstimable, DatesNeeded) as told:
-        raise Refusal(f"--analysis {analysis}: not yet estimable: {told}") from told
+    rows = sample_rows(row, trial)
+    check_heard(row, trial, rows)
+    prepared = prepare(row, rows, missing_too_often(trial.cohort))
+    data_sets = complete_data_sets(prepared, imputations)
+    complete = next(islice(data_sets, imputation - 1, None), None)
     if complete is None:
         raise Refusal(f"--imputation {imputation}: {analysis} has no such complete data set")
     return _write(complete, prepared.terms.names, analysis, imputation, target)

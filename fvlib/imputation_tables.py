@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from fvlib.analysis.estimates import few_imputations
 from fvlib.imputations import FIXED_LEVELS, Imputations
-from fvlib.models.imputation import too_few
 from fvlib.models.inference import pool_rubin
+from fvlib.remarks import join
 
 
 def account(imputations: Imputations) -> pd.DataFrame:
@@ -17,13 +18,14 @@ def account(imputations: Imputations) -> pd.DataFrame:
     -------
     pandas.DataFrame
         variable, observed, missing (children), r_hat, converged, fmi (fraction of missing
-        information of the covariate's shares, the worst level's; NaN with one imputation), notes.
+        information of the covariate's shares, the worst level's; NaN with one imputation), notes
+        (`fvlib.remarks`).
     """
     diary = imputations.drawn.diary
     rows = []
     for _, entry in diary.iterrows():
         fmi = _worst_fmi(imputations, str(entry["variable"]))
-        warning = "" if np.isnan(fmi) else too_few(imputations.count, fmi)
+        warning = "" if np.isnan(fmi) else few_imputations(imputations.count, fmi)
         rows.append(
             {
                 "variable": entry["variable"],
@@ -32,7 +34,7 @@ def account(imputations: Imputations) -> pd.DataFrame:
                 "r_hat": entry["r_hat"],
                 "converged": bool(entry["converged"]),
                 "fmi": fmi,
-                "notes": "; ".join(filter(None, [str(entry["notes"] or ""), warning])),
+                "notes": join(str(entry["remarks"] or ""), warning),
             }
         )
     columns = ["variable", "observed", "missing", "r_hat", "converged", "fmi", "notes"]

@@ -21,6 +21,7 @@ from fvlib.analysis.design import (
 )
 from fvlib.models.inference import interval
 from fvlib.models.mixed import Separation, Unidentified, fit_logistic
+from fvlib.remarks import Code, remark
 from fvlib.trial import Trial
 from fvlib.trial.covariates import CHILD_COVARIATES, ETHNICITIES, LA_COVARIATES, missing_too_often
 
@@ -45,7 +46,7 @@ def missing_patterns(trial: Trial) -> pd.DataFrame:
         covariate, term (as in a design matrix), odds_ratio, ci_low, ci_high, p_value, n, missing
         (rows of the fit), left_out (children whom the covariate concerns and who are not among
         these rows), notes. A covariate that can't be regressed is one row with the reason in
-        `notes`; one without missing values has none.
+        `notes` (`fvlib.remarks`); one without missing values has none.
     """
     cohort = trial.cohort.assign(
         ethnicity=merge_ethnicities(trial.cohort["ethnicity"], ETHNICITIES)
@@ -76,7 +77,7 @@ def _pattern(cohort: pd.DataFrame, name: str, others: list[str]) -> Iterator[dic
         "left_out": len(concerned) - len(rows), "notes": "",
     }  # fmt: skip
     if min(missing.sum(), len(rows) - missing.sum()) < FEWEST:
-        yield facts | {"notes": "too few missing or too few known values to tell"}
+        yield facts | {"notes": str(Code.FEW_VALUES)}
         return
     terms = Terms(
         tuple(other for other in CHILD_COVARIATES if other in others),
@@ -89,12 +90,12 @@ def _pattern(cohort: pd.DataFrame, name: str, others: list[str]) -> Iterator[dic
             quadrature=1, preference=(*terms.la, *columns[::-1]), protected=(INTERCEPT,),
         )  # fmt: skip
     except (Separation, Unidentified) as told:
-        yield facts | {"notes": str(told)}
+        yield facts | {"notes": told.remark}
         return
     if not fit.converged:
-        yield facts | {"notes": "the fit did not converge"}
+        yield facts | {"notes": str(Code.NOT_CONVERGED)}
         return
-    facts["notes"] = f"left out: {', '.join(map(str, fit.dropped))}" if fit.dropped else ""
+    facts["notes"] = remark(Code.LEFT_OUT, fit.dropped) if fit.dropped else ""
     for term, estimate, error in zip(fit.names, fit.coefficients, fit.std_errors, strict=True):
         if term == INTERCEPT:
             continue

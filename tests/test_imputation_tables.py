@@ -23,7 +23,7 @@ def imputations() -> Imputations:
     )  # fmt: skip
     diary = pd.DataFrame(
         [{"variable": "fsm", "observed": 8, "missing": 2, "r_hat": 1.0, "converged": True,
-          "notes": ""}]
+          "notes": "", "remarks": ""}]
     )  # fmt: skip
     drawn = Imputation(
         frame=frame,
@@ -59,4 +59,4 @@ def test_missing_information_is_rubins(imputations: Imputations) -> None:
     r = between / u.mean()
     df = (1 + 1 / r) ** 2
     assert row["fmi"] == pytest.approx((r + 2 / (df + 3)) / (r + 1))
-    assert "2 imputations are few" in row["notes"]
+    assert row["notes"].startswith("few_imputations:2|")

@@ -24,6 +24,7 @@ from fvlib.models.resample import (
     wild_linear,
     wild_score_bootstrap,
 )
+from fvlib.remarks import Code, remark
 
 # How far from the estimate, in standard errors, the linear bootstrap's limits are looked for.
 LINEAR_REACH: Final = 20.0
@@ -106,9 +107,9 @@ def _bootstrapped(
     """Put the bootstrap's answer in rows; an interval without an end within reach has none."""
     p, statistic, draws = test
     clusters = round(math.log(len(draws), len(WEBB_WEIGHTS)))
-    notes = [f"all {len(draws):,} draws of the weights; {clusters} clusters are few"]
+    notes = [remark(Code.BOOTSTRAP_DRAWS, len(draws), clusters)]
     if not np.isfinite(limits).all():
-        notes.append("its interval has no end within reach")
+        notes.append(Code.INTERVAL_OPEN)
         limits = (math.nan, math.nan)
     low, high = limits
     row = {

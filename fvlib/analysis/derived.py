@@ -15,6 +15,7 @@ from fvlib.analysis.estimates import both_scales
 from fvlib.analysis.fit import Combined
 from fvlib.models.inference import interval, inverse_variance
 from fvlib.refresh import Cost
+from fvlib.remarks import Code, remark
 from fvlib.trial import Trial
 
 Rows = Sequence[Mapping[str, Any]]
@@ -37,9 +38,7 @@ def estimate_of(rows: Rows, scale: str, term: str = TREATMENT) -> Mapping[str, A
     for row in rows:
         if row.get("term") == term and row.get("scale") == scale:
             return row
-    raise NotEstimable(
-        f"it is made from {rows[0]['analysis']}, which has no estimate to make it from"
-    )
+    raise NotEstimable(remark(Code.SOURCE_ABSENT, rows[0]["analysis"]))
 
 
 def triangulate(results: Mapping[str, Rows], trial: Trial) -> Combined:
@@ -51,7 +50,7 @@ def triangulate(results: Mapping[str, Rows], trial: Trial) -> Combined:
     """
     did = trial.refresh.did
     if did is None:
-        raise NotEstimable("needs params: did")
+        raise NotEstimable(remark(Code.PARAMS_NEEDED, "did"))
     ours = estimate_of(results[did.outcome], did.scale)
     both = [float(ours["estimate"]), did.estimate], [float(ours["std_error"]), did.se]
     judged = AGREEMENT_AT if did.correlation is None else (did.correlation,)
@@ -62,7 +61,7 @@ def triangulate(results: Mapping[str, Rows], trial: Trial) -> Combined:
         _source("did", math.nan, both[0][1], both[1][1]),
     ]
     if did.did_holds and did.stepped_wedge_holds and agree:
-        decision, used = "pooled: both sets of assumptions hold and the estimates agree", shown[-1]
+        decision, used = "pooled", shown[-1]
         pooled = [inverse_variance(*both, correlation) for correlation in shown]
         sources += [
             _source("pooled", r, p.estimate, p.std_error)
@@ -70,18 +69,17 @@ def triangulate(results: Mapping[str, Rows], trial: Trial) -> Combined:
         ]
         chosen = sources[2 + shown.index(used)]
     elif did.did_holds and did.stepped_wedge_holds:
-        raise_to = "not pooled: both sets of assumptions hold, but the estimates disagree"
-        return _beside(sources, raise_to, did.scale)
+        return _beside(sources, "disagree", did.scale)
     elif did.stepped_wedge_holds:
-        decision, chosen = "the stepped wedge alone: its assumptions hold", sources[0]
+        decision, chosen = "stepped_wedge", sources[0]
     elif did.did_holds:
-        decision, chosen = "the difference-in-differences alone: its assumptions hold", sources[1]
+        decision, chosen = "did", sources[1]
     else:
-        return _beside(sources, "not pooled: neither set of assumptions holds", did.scale)
+        return _beside(sources, "neither", did.scale)
     combined = _beside(sources, decision, did.scale)
     row = {key: chosen[key] for key in ("estimate", "std_error", "ci_low", "ci_high")}
     effect = {"term": TREATMENT, "scale": did.scale, "df": math.inf, **row}
-    return Combined([*both_scales(effect), *combined.rows], combined.tables, combined.warnings)
+    return Combined([*both_scales(effect), *combined.rows], combined.tables)
 
 
 def _agree(estimates: Sequence[float], errors: Sequence[float], correlation: float) -> bool:
@@ -104,13 +102,13 @@ def _source(source: str, correlation: float, estimate: float, error: float) -> d
 
 
 def _beside(sources: list[dict[str, Any]], decision: str, scale: str) -> Combined:
-    """Both estimates as rows, everything in the side table, the decision in words."""
+    """Both estimates as rows, everything in the side table, the decision with it."""
     kept = ("estimate", "std_error", "ci_low", "ci_high")
     rows = [
         {"term": source["source"], "scale": scale} | {key: source[key] for key in kept}
         for source in sources[:2]
     ]
-    return Combined(rows, {"triangulation": pd.DataFrame(sources)}, (decision,))
+    return Combined(rows, {"triangulation": pd.DataFrame(sources).assign(decision=decision)})
 
 
 def tipping_point(
@@ -144,13 +142,9 @@ def tipping_point(
     ]
     if crossings:
         rows.append({"term": "tipping", "scale": "delta", "estimate": min(crossings, key=abs)})
-    verb = "comes to differ" if crossings else "is the same throughout"
-    note = f"whether the interval includes no effect {verb} for odds times {_range(odds)}"
+    ends_of_range = (f"{end(odds.values()):g}" for end in (min, max))
+    note = remark(Code.TIPS if crossings else Code.NEVER_TIPS, *ends_of_range)
     return Combined(rows, {"tipping_point": curve}, (note,))
-
-
-def _range(odds: Mapping[str, float]) -> str:
-    return f"{min(odds.values()):g} to {max(odds.values()):g}"
 
 
 def _crossings(x: np.ndarray, y: np.ndarray) -> list[float]:
@@ -167,7 +161,7 @@ def implied_savings(results: Mapping[str, Rows], trial: Trial) -> Combined:
     """
     cost = trial.refresh.cost
     if cost is None:
-        raise NotEstimable("needs params: cost")
+        raise NotEstimable(remark(Code.PARAMS_NEEDED, "cost"))
     effect = estimate_of(results["la-period"], "risk_difference", "among_treated")
     outcome = trial.outcomes[protocol.PRIMARY_OUTCOME]
     analysed = outcome.loc[outcome["state"] == "analysed", "child"]
@@ -186,7 +180,7 @@ def implied_savings(results: Mapping[str, Rows], trial: Trial) -> Combined:
             _simulated(TREATMENT, "pounds", expected * _mean_cost(cost), pounds),
             _simulated("children_kept_out_of_care", "children", expected, children),
         ],
-        warnings=("the programme's own cost is not in it",),
+        warnings=(Code.OWN_COST,),
     )
 
 

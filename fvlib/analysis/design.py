@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fvlib import protocol
+from fvlib.remarks import Code, remark
 from fvlib.trial.covariates import CHILD_COVARIATES, LA_COVARIATES
 
 Floats = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ MAIN_GROUP_OF: Final = {code: group for group, codes in MAIN_GROUPS.items() for 
 
 
 class NotEstimable(Exception):  # noqa: N818  (a status of the plan, not an error)
-    """The data don't (yet) tell: the reason in words is the message."""
+    """The data don't (yet) tell: the message is the reason, a `fvlib.remarks` code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,32 +244,30 @@ def check_estimable(frame: pd.DataFrame, terms: Terms, *, binary: bool) -> tuple
 
     Returns
     -------
-    The terms to fit and the names of those dropped.
+    The terms to fit, and remarks on those dropped.
 
     Raises
     ------
     NotEstimable
-        With the reason in words.
+        With the reason.
     """
     if frame.empty:
-        raise NotEstimable("no child's window has closed yet, or the sample is empty")
+        raise NotEstimable(Code.NO_WINDOW_CLOSED)
     if frame["treated"].nunique() < 2:
         only = "after" if frame["treated"].iloc[0] else "before"
-        raise NotEstimable(f"every child in the sample was referred {only} go-live")
+        raise NotEstimable(remark(Code.ONE_CONDITION, only))
     if _in_span(frame, ()):
-        raise NotEstimable(
-            "treatment can't be told apart from LA and period in the referrals observed so far"
-        )
+        raise NotEstimable(Code.TREATMENT_ALIASED)
     if binary:
         cells = frame.groupby(["treated", "value"], observed=True).size()
         if len(cells) < 4:
-            raise NotEstimable(
-                "one condition has no child with the outcome, or none without it, so far"
-            )
+            raise NotEstimable(Code.EMPTY_CONDITION)
     if frame["value"].nunique() < 2:
-        raise NotEstimable("the outcome is the same for every child in the sample")
+        raise NotEstimable(Code.OUTCOME_CONSTANT)
     if terms.la and _in_span(frame, terms.la):
-        return terms.without(terms.la), [f"{name} (collinear with treatment)" for name in terms.la]
+        return terms.without(terms.la), [
+            remark(Code.COLLINEAR_WITH_TREATMENT, name) for name in terms.la
+        ]
     return terms, []
 
 
@@ -289,30 +287,6 @@ def _in_span(frame: pd.DataFrame, la_terms: tuple[str, ...]) -> bool:
         np.linalg.matrix_rank(np.column_stack([without, cells["treated"].to_numpy(np.float64)]))
         == np.linalg.matrix_rank(without)
     )
-
-
-def in_words(text: str, within: str = "periods in an LA") -> str:
-    """Say what a fit reports, of groups and columns, in the trial's words.
-
-    Parameters
-    ----------
-    text
-        A warning or a reason of `fvlib.models`, or a column's name.
-    within
-        What its subgroups are.
-    """
-    for pattern, words in (
-        (r"\bsubgroups\b", within),
-        (r"\bunits\b", "children"),
-        (r"\bgroups\b", "LAs"),
-        (r"\bone group\b", "one LA"),
-        (r"\bperiod\[(\d+)\]", r"period \1"),
-        (rf"\b{TREATMENT}_m(\d+)\b", r"treatment \1 periods after go-live"),
-        (rf"\b{TREATMENT}_(high|low)\b", r"treatment at \1 readiness"),
-        (r"^singular: ", ""),
-    ):
-        text = re.sub(pattern, words, text)
-    return re.sub(r"\bla\[(\d)\]", lambda at: protocol.LOCAL_AUTHORITIES[int(at[1])].name, text)
 
 
 def small_ethnicities(frame: pd.DataFrame) -> tuple[str, ...]:

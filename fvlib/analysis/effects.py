@@ -17,6 +17,7 @@ from fvlib.analysis.fit import Alike, Combined, Fit, Quantity
 from fvlib.analysis.methods import Pooled, clustering, fitted, icc_probability, told
 from fvlib.models.power import exposure_weights
 from fvlib.models.records import LogisticFit
+from fvlib.remarks import Code, remark
 
 # Prefix of the columns that stand for the treatment after m periods.
 _AFTER: Final = f"{TREATMENT}_m"
@@ -41,7 +42,7 @@ class ByExposure:
         treated = design.frame["treated"].to_numpy() == 1
         times = np.unique(since[treated])
         if len(times) < 2:
-            raise NotEstimable("children were referred in one period after go-live only, so far")
+            raise NotEstimable(Code.ONE_EXPOSURE_PERIOD)
         columns = {f"{_AFTER}{m}": (treated & (since == m)).astype(float) for m in times}
         wide = design.with_columns(columns, without=[TREATMENT])
         fit = fitted(wide, start=start)
@@ -74,7 +75,7 @@ class ByExposure:
         return Combined(
             [*estimates.pool(fits), row],
             {"exposure_weights": fits[0].draws[2]},
-            ("the longest exposure rests on one LA alone",),
+            (Code.LONGEST_EXPOSURE,),
         )
 
 
@@ -146,9 +147,7 @@ class ByReadiness(Alike, Pooled):
         columns = {"treatment_high": treated * high, "treatment_low": treated * (1.0 - high)}
         if lacking := [name for name, values in columns.items() if not values.any()]:
             stratum = lacking[0].removeprefix("treatment_")
-            raise NotEstimable(
-                f"no child in an LA of {stratum} readiness was referred after go-live, so far"
-            )
+            raise NotEstimable(remark(Code.STRATUM_NOT_LIVE, stratum))
         wide = design.with_columns({"high": high, **columns}, without=[TREATMENT])
         fit = fitted(wide, start=start)
         at = [fit.names.index(name) for name in columns]

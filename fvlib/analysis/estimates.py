@@ -16,8 +16,9 @@ from scipy.special import expit
 
 from fvlib import protocol
 from fvlib.analysis.fit import Fit, Quantity
-from fvlib.models.imputation import too_few
+from fvlib.models.imputation import imputations_needed
 from fvlib.models.inference import hochberg, interval, pool_rubin
+from fvlib.remarks import Code, join, remark
 
 COLUMNS: Final = (
     "analysis",
@@ -109,21 +110,31 @@ def both_scales(row: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def diary(fits: Sequence[Fit]) -> dict[str, Any]:
-    """Say in one row's columns how the fits went: converged, singular, dropped, warnings."""
+    """Say in one row's columns how the fits went: converged, singular, dropped, warnings.
+
+    The last two are remarks (`fvlib.remarks`).
+    """
     singular = sum(fit.singular for fit in fits)
-    warnings = list(dict.fromkeys(text for fit in fits for text in fit.warnings))
+    warnings = [text for fit in fits for text in fit.warnings]
     if singular and len(fits) > 1:
-        warnings.append(f"a standard deviation at zero in {singular} of {len(fits)} imputations")
-    warnings += few_imputations(fits)
+        warnings.append(remark(Code.ZERO_IN_IMPUTATIONS, singular, len(fits)))
     return {
         "converged": all(fit.converged for fit in fits),
         "singular": singular > 0,
-        "dropped": "; ".join(dict.fromkeys(name for fit in fits for name in fit.dropped)),
-        "warnings": "; ".join(warnings),
+        "dropped": join(*(name for fit in fits for name in fit.dropped)),
+        "warnings": join(*warnings, *_few_imputations(fits)),
     }
 
 
-def few_imputations(fits: Sequence[Fit]) -> list[str]:
+def few_imputations(imputations: int, fmi: float) -> str:
+    """Warn when there are too few imputations for the fraction of missing information."""
+    needed = imputations_needed(fmi)
+    if imputations >= needed:
+        return ""
+    return remark(Code.FEW_IMPUTATIONS, imputations, f"{fmi:.2f}", needed)
+
+
+def _few_imputations(fits: Sequence[Fit]) -> list[str]:
     """Warn where what is tested misses more information than so many imputations make good."""
     warnings = []
     for same in zip(*(fit.quantities for fit in fits), strict=True):
@@ -131,8 +142,8 @@ def few_imputations(fits: Sequence[Fit]) -> list[str]:
         if len(fits) > 1 and same[0].tested and np.isfinite(errors).all():
             # Without the few degrees of freedom of five LAs, which no imputation makes good.
             pooled = pool_rubin(np.array([q.estimate for q in same]), errors**2, np.inf)
-            warnings.append(too_few(len(fits), pooled.fmi))
-    return list(filter(None, warnings))
+            warnings.append(few_imputations(len(fits), pooled.fmi))
+    return warnings
 
 
 def adjust_family(frame: pd.DataFrame) -> pd.DataFrame:

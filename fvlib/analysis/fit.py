@@ -13,7 +13,7 @@ from fvlib.analysis.design import Codes, Design
 
 
 class FitFailed(Exception):  # noqa: N818  (a status of the plan, not an error of the program)
-    """The analysis fails by the plan's rules: the reason in words is the message."""
+    """The analysis fails by the plan's rules: the message is the reason, a `fvlib.remarks` code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Quantity:
 class Fit:
     """What a method says of one complete data set: its numbers and its diary.
 
+    `dropped` and `warnings` are remarks (`fvlib.remarks`).
+
     `la_intercepts` maps the LA (its place in the protocol's order) to conditional mode and
     standard deviation. `start` is whatever lets the next fit of the same shape begin near this, and
     `draws` what the method's own way of combining fits needs beside the quantities.
@@ -49,7 +51,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """What several fits say together: estimate rows, side tables, and what to warn of."""
+    """What several fits say together: estimate rows, side tables, and remarks to warn with."""
 
     rows: list[dict[str, Any]]
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)

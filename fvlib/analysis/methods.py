@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from fvlib.analysis import estimates
-from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable, in_words
+from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable
 from fvlib.analysis.fit import Alike, Combined, EachRow, Fit, FitFailed, Quantity
+from fvlib.models.identify import COMBINATION, CONSTANT, ZERO
+from fvlib.models.logistic import SETTLED
 from fvlib.models.mixed import (
     LinearFit,
     LogisticFit,
@@ -23,7 +25,16 @@ from fvlib.models.mixed import (
     fit_logistic,
     switched_effect,
 )
+from fvlib.remarks import Code, remark
 from fvlib.trial.covariates import LA_COVARIATES
+
+# Why a fit left a column out, as `fvlib.models` says it, and the code of it.
+DROPPED: Final = {
+    ZERO: Code.ZERO,
+    CONSTANT: Code.CONSTANT,
+    COMBINATION: Code.COMBINATION,
+    SETTLED: Code.SETTLED,
+}
 
 
 class Pooled(EachRow):
@@ -162,7 +173,7 @@ def fitted_linear(
             protected=design.protected,
         )
     except Unidentified as reason:
-        raise FitFailed(in_words(str(reason))) from reason
+        raise FitFailed(reason.remark) from reason
 
 
 def difference(fit: LinearFit) -> Quantity:
@@ -214,7 +225,7 @@ def cell_df(design: Design, kept: Sequence[str]) -> float:
     periods = sum(name.startswith("period[") for name in kept)
     covariates = sum(name in LA_COVARIATES for name in kept)
     if (df := float(cells - las - periods - 1 - covariates)) < 1:
-        raise NotEstimable("too few LAs and periods, so far, for an LA \u00d7 period intercept")
+        raise NotEstimable(Code.FEW_CELLS)
     return df
 
 
@@ -233,17 +244,17 @@ def fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:
             protected=design.protected,
         )
     except (Separation, Unidentified) as reason:
-        raise FitFailed(in_words(str(reason))) from reason
+        raise FitFailed(reason.remark) from reason
 
 
-def told(fit: MixedFit, quantities: tuple[Quantity, ...], within: str = "periods in an LA") -> Fit:
+def told(fit: MixedFit, quantities: tuple[Quantity, ...], within: str = "la_periods") -> Fit:
     """Put a fit's numbers together with its diary; `within` is what its subgroups are."""
     return Fit(
         quantities=quantities,
         converged=fit.converged,
         singular=fit.singular,
         dropped=reasons(fit),
-        warnings=tuple(in_words(text, within) for text in fit.warnings),
+        warnings=_warnings(fit, within),
         la_intercepts={
             int(la): (float(mode), float(sd))
             for la, mode, sd in zip(fit.group_labels, fit.modes, fit.mode_sds, strict=True)
@@ -275,11 +286,29 @@ def _effect(
 
 
 def reasons(fit: MixedFit) -> tuple[str, ...]:
-    """Name what a fit left out, each with its reason in brackets."""
+    """Name what a fit left out, each with its reason as a code."""
     return tuple(
-        f"{in_words(name)} ({reason})"
+        remark(DROPPED[reason], name)
         for name, reason in zip(fit.dropped, fit.dropped_reasons, strict=True)
     )
+
+
+def _warnings(fit: MixedFit, within: str) -> tuple[str, ...]:
+    """Say as codes what the fit warns of; what it left out stands elsewhere."""
+    levels = ("las", within, "children")[: len(fit.sigmas) - isinstance(fit, LinearFit)]
+    told = [] if fit.converged else [str(Code.NOT_CONVERGED)]
+    if isinstance(fit, LogisticFit) and np.isinf(fit.condition_number):
+        told.append(Code.NO_STANDARD_ERRORS)
+    told += [
+        remark(Code.ZERO_SPREAD, level)
+        for level, sigma in zip(levels, fit.sigmas, strict=False)
+        if sigma == 0.0
+    ]
+    if len(fit.group_labels) == 1:
+        told.append(Code.ONE_LA)
+    if isinstance(fit, LogisticFit) and fit.extreme_groups[0]:
+        told.append(remark(Code.EXTREME_LAS, *fit.extreme_groups))
+    return tuple(told)
 
 
 def coefficient(

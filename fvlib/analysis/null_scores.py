@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
 
-from fvlib.analysis.design import TREATMENT, Design, Floats, in_words
+from fvlib.analysis.design import TREATMENT, Design, Floats
 from fvlib.analysis.fit import FitFailed
 from fvlib.models.mixed import Separation, Unidentified, fit_linear, score_test
 from fvlib.models.resample import linear_score
@@ -52,7 +52,7 @@ def logistic_scores(
             combinations=combinations,
         )
     except (Separation, Unidentified) as reason:
-        raise FitFailed(in_words(str(reason))) from reason
+        raise FitFailed(reason.remark) from reason
     return Scored(found.alike, found.group_scores, found.fit)
 
 
@@ -74,7 +74,7 @@ def linear_scores(
             protected=null.protected,
         )
     except Unidentified as reason:
-        raise FitFailed(in_words(str(reason))) from reason
+        raise FitFailed(reason.remark) from reason
     dropped = [name for name in null.names if name not in fit.names]
     X = null.with_columns({}, without=dropped).X if dropped else null.X
     leaf, labels = pd.factorize(design.child if repeated else design.la, sort=True)

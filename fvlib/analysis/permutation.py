@@ -15,6 +15,7 @@ from fvlib.analysis.fit import Combined, EachRow, Fit, FitFailed
 from fvlib.analysis.methods import fitted, reasons
 from fvlib.analysis.null_scores import BENDING_COPIES, GRID, bent, linear_scores, logistic_scores
 from fvlib.models.resample import inverted, orders, share_as_extreme
+from fvlib.remarks import Code, remark
 
 # The 12 orders' smallest p is 1/12, so the interval that inverts their test covers 11/12.
 RESTRICTED_ALPHA: Final = 1.0 / 12.0
@@ -133,16 +134,13 @@ class Permutation:
         statistics = np.mean([fit.draws[2] for fit in fits], axis=0)
         lost = int((~np.isfinite(statistics)).sum())
         if lost:  # an order without a statistic can be counted neither as extreme nor as not
-            raise FitFailed(
-                f"under {lost} of {len(slots)} orders treatment can't be told from the model's "
-                "other terms, so the permutation test has no p"
-            )
+            raise FitFailed(remark(Code.ORDERS_LOST, lost, len(slots)))
         within = _within(las, slots)
         observed = float(statistics[0])
         rows, tables, notes = [], [], []
-        for scheme, term, chosen, kept in (
-            ("12", TREATMENT, within, "within strata"),
-            ("120", f"{TREATMENT}_120", np.arange(len(slots)), "ignoring strata"),
+        for scheme, term, chosen, smallest in (
+            ("12", TREATMENT, within, Code.SMALLEST_P_WITHIN),
+            ("120", f"{TREATMENT}_120", np.arange(len(slots)), Code.SMALLEST_P_IGNORING),
         ):
             drawn = statistics[chosen]
             row = {
@@ -154,7 +152,7 @@ class Permutation:
             least = float(np.isclose(np.abs(drawn), np.abs(drawn).max()).mean())
             rows.append(row)
             tables.append(_drawn(scheme, slots[chosen], drawn, las))
-            notes.append(f"{least:.3f} is the smallest p that {len(chosen)} orders {kept} can give")
+            notes.append(remark(smallest, f"{least:.3f}", len(chosen)))
         for z in (z for fit in fits for z in fit.draws[4]):
             tables[0]["refitted"] = z
             rows.append(
@@ -165,7 +163,7 @@ class Permutation:
                     "p_value": share_as_extreme(z, float(z[0])),
                 }
             )
-            notes.append("one complete data set was fitted again under each of the 12 orders")
+            notes.append(Code.REFITTED)
         bends = [bend for fit in fits for bend in fit.draws[3]]
         if bends:
             low, high = _limits(np.mean(bends, axis=0), statistics[within])
@@ -173,9 +171,9 @@ class Permutation:
                 rows.append(
                     {"term": "interval_12", "scale": "log_odds", "ci_low": low, "ci_high": high}
                 )
-                notes.append("the 91.7 % interval is model-based")
+                notes.append(Code.INTERVAL_MODEL_BASED)
             else:
-                notes.append("the 91.7 % interval has no end within reach")
+                notes.append(Code.INTERVAL_12_OPEN)
         return Combined(rows, {"permutation": pd.concat(tables)}, tuple(notes))
 
 
@@ -242,7 +240,7 @@ class WithinPeriod(EachRow):
         )
         cells, share = tables["value"], tables["treated"]
         if cells.isna().to_numpy().any():
-            raise NotEstimable("an LA has nobody in some period, so far")
+            raise NotEstimable(Code.CELL_EMPTY)
         las = np.unique(design.la)
         return Fit((), converged=True, draws=(las, cells.to_numpy(), (share >= 0.5).to_numpy()))
 
@@ -268,12 +266,12 @@ class WithinPeriod(EachRow):
             "estimate": float(drawn[0]),
             "p_value": share_as_extreme(drawn, float(drawn[0])),
         }
-        note = f"91.7 % interval and p from {len(slots)} orders; not adjusted for covariates"
+        notes = [remark(Code.WITHIN_PERIOD, len(slots))]
         if np.isfinite([low, high]).all():
             row |= {"ci_low": low, "ci_high": high}
         else:  # few periods observed: no effect within reach is ruled out
-            note += "; the interval has no end within reach"
-        return Combined([row], warnings=(note,))
+            notes.append(Code.WITHIN_PERIOD_OPEN)
+        return Combined([row], warnings=tuple(notes))
 
 
 def _coefficients(treated: np.ndarray) -> Floats:
@@ -281,7 +279,7 @@ def _coefficients(treated: np.ndarray) -> Floats:
     ones, zeros = treated.sum(axis=0), (~treated).sum(axis=0)
     both = (ones > 0) & (zeros > 0)
     if not both.any():
-        raise NotEstimable("no period has LAs in both conditions, so far")
+        raise NotEstimable(Code.NO_SHARED_PERIOD)
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = np.where(both, ones * zeros / (ones + zeros), 0.0)
         cell = np.where(treated, 1.0 / ones, -1.0 / zeros)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import expit, ndtr
 from scipy.stats import norm
 
-from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable, in_words
+from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
 from fvlib.analysis.methods import (
     Pooled,
@@ -19,8 +19,10 @@ from fvlib.analysis.methods import (
     fitted_linear,
     told,
 )
+from fvlib.models.mixed import Unidentified
 from fvlib.models.regression import Regression, cluster_robust, fractional_logit, tobit
 from fvlib.models.switch import Switch
+from fvlib.remarks import Code, remark
 
 PER_CENT: Final = 100.0
 # A column of which less than this share (of its square) is left beside the others is dropped.
@@ -41,7 +43,7 @@ class Hurdle(Pooled):
         """Fit both parts."""
         some = design.y > 0
         if some.all() or not some.any():
-            raise NotEstimable("all children, or none, had any day on a plan, so far")
+            raise NotEstimable(Code.ALL_OR_NONE)
         first = fitted(replace(design, y=some.astype(float)), start=start)
         second = fitted_linear(_rows(design, some))
         effect, error = _hurdle_effect(design, first, second)
@@ -110,10 +112,10 @@ def with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
         if gram[at, at] - explained > COLLINEAR:
             kept.append(name)
     if TREATMENT not in kept:
-        raise NotEstimable("treatment can't be told apart from LA and period, so far")
+        raise NotEstimable(Code.TREATMENT_ALIASED_FIXED)
     dropped = tuple(name for name in wide.names if name not in kept)
     full = wide.with_columns({}, without=dropped)
-    left_out = tuple(f"{in_words(name)} (collinear)" for name in dropped)
+    left_out = tuple(remark(Code.COLLINEAR, name) for name in dropped)
     return full.X, full.names.index(TREATMENT), left_out
 
 
@@ -135,19 +137,19 @@ class Tobit(Pooled):
         X, at, dropped = with_las(design)
         try:
             found = tobit(design.y, X, above=above, below=below, start=_neighbour(start, X))
-        except ValueError as reason:
-            raise FitFailed(str(reason)) from reason
+        except Unidentified as reason:
+            raise FitFailed(reason.remark) from reason
         effect, slope = found.coefficients[at], np.eye(len(found.covariance))[at]
         if self.zeros_censored:
             effect, slope = _expected_days(X, at, found.coefficients, found.sigma)
         error = float(np.sqrt(slope @ found.covariance @ slope))
-        # In words: a share of all children would give their count back.
-        words = "heavily censored" if above.mean() > HEAVILY_CENSORED else "not heavily censored"
+        # No number: a share of all children would give their count back.
+        heavily = above.mean() > HEAVILY_CENSORED
         return Fit(
             (Quantity(TREATMENT, "mean_difference", float(effect), error, tested=True),),
             converged=found.converged,
             dropped=dropped,
-            warnings=(f"{words} from above (10 % of children is the mark)",),
+            warnings=(Code.HEAVILY_CENSORED if heavily else Code.LIGHTLY_CENSORED,),
             start=found,
         )
 
@@ -180,8 +182,8 @@ class FractionalLogit(Pooled):
         X, at, dropped = with_las(design)
         try:
             found, scores = fractional_logit(design.y / PER_CENT, X, start=_neighbour(start, X))
-        except ValueError as reason:
-            raise FitFailed(str(reason)) from reason
+        except Unidentified as reason:
+            raise FitFailed(reason.remark) from reason
         sample, sign = Switch(X, at), np.array([[PER_CENT], [-PER_CENT]])
         p = expit(sample.predictors(found.coefficients))
         effect = float((sign * p).mean(axis=1).sum())

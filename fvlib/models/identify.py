@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from fvlib.models.collapse import Rows
+from fvlib.remarks import Code, remark
 
 Floats = NDArray[np.float64]
 
@@ -28,11 +30,41 @@ _NULL = 1e-10
 _SEPARATED = 1e-6
 
 
-class Separation(ValueError):  # noqa: N818  (the field's own name for it)
+# Why a column is not kept.
+ZERO = "zero in every row"
+CONSTANT = "constant"
+COMBINATION = "a combination of other columns"
+
+
+class NotFitted(ValueError):  # noqa: N818  (an answer, not an error)
+    """What was asked can't be fitted.
+
+    Attributes
+    ----------
+    code
+        Which refusal: a `fvlib.remarks.Code`; the message says it in words.
+    values
+        What the code carries, such as the columns that it is about.
+    """
+
+    def __init__(self, message: str, code: Code, *values: object) -> None:
+        super().__init__(message)
+        self.code, self.values = code, values
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.code, *self.values)
+
+    @property
+    def remark(self) -> str:
+        """The refusal as a code with its values."""
+        return remark(self.code, *self.values)
+
+
+class Separation(NotFitted):
     """A protected column separates the outcome: its coefficient has no finite estimate."""
 
 
-class Unidentified(ValueError):  # noqa: N818  (likewise)
+class Unidentified(NotFitted):
     """A protected column can't be told apart from the other protected ones."""
 
 
@@ -129,13 +161,7 @@ def standardise(X: Floats, order: Sequence[int]) -> Standard:
         back=back[np.ix_(kept, kept)],
         gram=gram[np.ix_(kept, kept)],
         reasons=tuple(
-            ""
-            if j in kept
-            else "zero in every row"
-            if raw[j] == 0.0
-            else "constant"
-            if flat[j]
-            else "a combination of other columns"
+            "" if j in kept else ZERO if raw[j] == 0.0 else CONSTANT if flat[j] else COMBINATION
             for j in range(p)
         ),
     )

@@ -60,7 +60,8 @@ class Imputation:
         prior); steps (mean Newton steps a fit); distance (of the last fit's parameters from their
         mode, in posterior SDs, root mean square, worst chain); curvature (present over assumed
         information in the last fit, mean over the parameters, the chain farthest from 1); r_hat
-        (worst level); between_p, drift_p (see `mixing`); converged; notes.
+        (worst level); between_p, drift_p (see `mixing`); converged; notes in words,
+        and the same as codes (`remarks`; see `fvlib.remarks`).
     """
 
     frame: pd.DataFrame
@@ -265,14 +266,3 @@ def imputations_needed(fmi: float) -> int:
     if not 0.0 <= fmi <= 1.0:
         raise ValueError(f"fmi: {fmi!r} is not between 0 and 1")
     return max(2, math.ceil(round(IMPUTATIONS_PER_FMI * fmi, 9)))
-
-
-def too_few(imputations: int, fmi: float) -> str:
-    """Warn in words when there are too few imputations for ``fmi``; empty when there are enough."""
-    needed = imputations_needed(fmi)
-    if imputations >= needed:
-        return ""
-    return (
-        f"{imputations} imputations are few for a fraction of missing information of {fmi:.2f}: "
-        f"{needed} or more keep the Monte Carlo error below a tenth of the standard error"
-    )

@@ -28,7 +28,8 @@ from fvlib.errors import Refusal
 from fvlib.models import multinomial
 from fvlib.models.imputation import FALSE_ALARM, Imputation, Mixing, mixing
 from fvlib.models.multinomial import Approximation, Map, Response
-from fvlib.models.patterns import Constant, Patterns, Target, prepare, shifted
+from fvlib.models.patterns import Constant, Note, Patterns, Target, prepare, shifted
+from fvlib.remarks import Code, join, remark
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -339,6 +340,7 @@ DIARY: Final = (
     "drift_p",
     "converged",
     "notes",
+    "remarks",
 )
 
 
@@ -350,8 +352,11 @@ def _record(target: Target, chains: list[_Chain], place: int) -> dict[str, objec
     notes = list(target.notes)
     if distance > _CONVERGED:
         notes.append(
-            f"last fit {distance:.2f} posterior standard deviations from its mode "
-            f"({_CONVERGED} or less expected)"
+            Note(
+                f"last fit {distance:.2f} posterior standard deviations from its mode "
+                f"({_CONVERGED} or less expected)",
+                remark(Code.FAR_FROM_MODE, f"{distance:.2f}", _CONVERGED),
+            )
         )
     notes += _complaints(judged)
     return {
@@ -366,16 +371,24 @@ def _record(target: Target, chains: list[_Chain], place: int) -> dict[str, objec
         "curvature": curvature,
         **judged._asdict(),
         "converged": distance <= _CONVERGED,
-        "notes": "; ".join(notes),
+        **_noted(notes),
     }
 
 
-def _complaints(judged: Mixing) -> list[str]:
+def _noted(notes: Sequence[Note]) -> dict[str, str]:
+    """Put notes in two columns: in words, and as codes."""
+    return {
+        "notes": "; ".join(note.text for note in notes),
+        "remarks": join(*(note.remark for note in notes)),
+    }
+
+
+def _complaints(judged: Mixing) -> list[Note]:
     out = []
     if judged.between_p < FALSE_ALARM:
-        out.append("chains differ by more than chance: more iterations")
+        out.append(Note("chains differ by more than chance: more iterations", Code.CHAINS_DIFFER))
     if judged.drift_p < FALSE_ALARM:
-        out.append("shares still drift: more iterations")
+        out.append(Note("shares still drift: more iterations", Code.SHARES_DRIFT))
     return out
 
 
@@ -388,5 +401,5 @@ def _plain_record(patterns: Patterns, constant: Constant) -> dict[str, object]:
         "parameters": 0,
         "empty_cells": 0,
         "converged": True,
-        "notes": "; ".join(constant.notes),
+        **_noted(constant.notes),
     }

@@ -18,6 +18,7 @@ from fvlib.models.newton import Point
 from fvlib.models.records import LinearFit
 from fvlib.models.reml import Moments, Profile, moments, profile, whiten
 from fvlib.models.variance import VarianceScale
+from fvlib.remarks import Code
 
 Floats = NDArray[np.float64]
 
@@ -83,10 +84,17 @@ def fit(
     standard = standardise(X, keep_order(names, preference, protected))
     lost = [c for j, c in enumerate(names) if c in protected and j not in standard.kept]
     if lost:
-        raise Unidentified(f"{', '.join(lost)}: a combination of the other protected columns")
+        raise Unidentified(
+            f"{', '.join(lost)}: a combination of the other protected columns", Code.ALIASED, lost
+        )
     Z, p = standard.X, len(standard.kept)
     if n <= p:
-        raise Unidentified(f"X: {n} rows for {p} columns leave nothing to estimate variances from")
+        raise Unidentified(
+            f"X: {n} rows for {p} columns leave nothing to estimate variances from",
+            Code.FEW_ROWS,
+            n,
+            p,
+        )
 
     # Residuals of least squares stand for y: sums of squares then lose no digits to its mean.
     ols = np.asarray(np.linalg.solve(standard.gram, Z.T @ outcome), dtype=np.float64)
@@ -94,7 +102,8 @@ def fit(
     unit = float(np.sqrt(residual @ residual / (n - p)))
     if unit <= _EXACT * float(np.sqrt(outcome @ outcome / n)):
         raise Unidentified(
-            "y: the columns of X fit it exactly, so there is no variance to estimate"
+            "y: the columns of X fit it exactly, so there is no variance to estimate",
+            Code.EXACT_FIT,
         )
     m = moments(
         Z,
@@ -118,16 +127,28 @@ def _levels(clusters: Clusters, units: Any, rows: int) -> tuple[Clusters, Intege
         Where two levels' deviations are one and the same.
     """
     if clusters.nested and len(clusters.cells) == len(clusters.groups):
-        raise Unidentified("subgroups: each group has one, so its deviation is the group's")
+        raise Unidentified(
+            "subgroups: each group has one, so its deviation is the group's",
+            Code.SPREAD_ALIASED,
+            "subgroups",
+        )
     leaves, name = clusters, "subgroups" if clusters.nested else "groups"
     if units is not None:
         if not clusters.nested:
             raise ValueError("units: they are nested in subgroups, and there are none")
         leaves, name = nest(clusters.cell, units, rows), "units"
         if len(leaves.cells) == len(clusters.cells):
-            raise Unidentified("units: each subgroup has one, so its deviation is the subgroup's")
+            raise Unidentified(
+                "units: each subgroup has one, so its deviation is the subgroup's",
+                Code.SPREAD_ALIASED,
+                "units",
+            )
     if len(leaves.group_of) == rows:
-        raise Unidentified(f"{name}: each has one row, so its deviation is the residual")
+        raise Unidentified(
+            f"{name}: each has one row, so its deviation is the residual",
+            Code.SPREAD_ALIASED,
+            name,
+        )
     return leaves, None if units is None else clusters.group_of
 
 

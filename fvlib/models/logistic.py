@@ -28,6 +28,7 @@ from fvlib.models.identify import (
 from fvlib.models.laplace import Nested
 from fvlib.models.quadrature import bernoulli
 from fvlib.models.records import LogisticFit
+from fvlib.remarks import Code
 
 Floats = NDArray[np.float64]
 
@@ -93,7 +94,11 @@ def prepare(
         raise ValueError(f"successes: {outside} of {n} rows lie outside 0 to {limit}")
     clusters = nest(groups, subgroups, n)
     if clusters.nested and len(clusters.cells) == len(clusters.groups):
-        raise Unidentified("subgroups: each group has one, so its deviation is the group's")
+        raise Unidentified(
+            "subgroups: each group has one, so its deviation is the group's",
+            Code.SPREAD_ALIASED,
+            "subgroups",
+        )
     live = m * w > 0
     if not live.any():
         raise ValueError("weights, trials: no row has any weight")
@@ -148,7 +153,7 @@ def solve(
     """Climb; what separates the outcome is left out and named, and the rest climbed again."""
     names, rows = data.names, data.rows
     order = keep_order(names, preference, protected)
-    _refuse_constant(rows, "")
+    _refuse_constant(rows)
     directions: list[Direction] = []
     used = data.live
     while True:
@@ -165,23 +170,29 @@ def solve(
         if shared := [name for name in touched if name in protected]:
             raise Separation(
                 f"{', '.join(shared)}: the outcome never or always happens at one of the levels, "
-                "so there is no finite estimate"
+                "so there is no finite estimate",
+                Code.SEPARATED,
+                shared,
             )
         moved = moved_by(data.X, slopes)
         directions.append(Direction(slopes, touched, int((moved & used).sum())))
         used = used & ~moved
         rows = rows.subset(~moved_by(rows.X, slopes))
-        _refuse_constant(rows, "once the separated rows are left out, ")
+        _refuse_constant(rows, left_out=True)
 
 
-def _refuse_constant(rows: Rows, when: str) -> None:
+def _refuse_constant(rows: Rows, *, left_out: bool = False) -> None:
     """Refuse an outcome that doesn't vary."""
     events, total = float(rows.successes.sum()), float(rows.trials.sum())
     if total == 0.0:
-        raise Separation("X: no row is left once the separated ones are left out")
+        raise Separation("X: no row is left once the separated ones are left out", Code.NO_ROWS)
     if events in (0.0, total):
         word = "never" if events == 0.0 else "always"
-        raise Separation(f"successes: {when}the outcome {word} happens: nothing can be fitted")
+        when = "once the separated rows are left out, " if left_out else ""
+        raise Separation(
+            f"successes: {when}the outcome {word} happens: nothing can be fitted",
+            Code(f"outcome_{word}_left" if left_out else f"outcome_{word}"),
+        )
 
 
 def _identify(
@@ -198,10 +209,14 @@ def _identify(
     if lost and rows is not data.rows:
         raise Separation(
             f"{', '.join(lost)}: not identified once the rows in which the outcome never or "
-            "always happens are left out"
+            "always happens are left out",
+            Code.SEPARATED_ALIASED,
+            lost,
         )
     if lost:
-        raise Unidentified(f"{', '.join(lost)}: a combination of the other protected columns")
+        raise Unidentified(
+            f"{', '.join(lost)}: a combination of the other protected columns", Code.ALIASED, lost
+        )
     group = np.unique(data.clusters.group_of[rows.cells], return_inverse=True)[1].astype(np.int64)
     return Identified(rows.with_columns(standard.X), group, standard, data.clusters.nested)
 
@@ -282,6 +297,7 @@ def record(data: BinomialData, solution: Solution) -> LogisticFit:
     variances = np.diag(covariance)[:p]
     separated = {name for direction in solution.directions for name in direction.names}
     dropped = [j for j in range(len(names)) if j not in kept]
+    extreme = _extreme(problem)
     return LogisticFit(
         names=tuple(names[j] for j in kept),
         coefficients=(full @ theta)[:p],
@@ -302,7 +318,8 @@ def record(data: BinomialData, solution: Solution) -> LogisticFit:
         dropped_reasons=tuple(
             SETTLED if names[j] in separated else problem.standard.reasons[j] for j in dropped
         ),
-        warnings=_warnings(data, problem, estimate, condition),
+        warnings=_warnings(data, estimate, condition, extreme),
+        extreme_groups=extreme,
         iterations=estimate.iterations,
         gradient_norm=estimate.gradient_norm,
         condition_number=condition,
@@ -343,8 +360,16 @@ def _invert(information: Floats) -> tuple[Floats, float]:
     return (vectors / values) @ vectors.T / scale, float(values[-1] / values[0])
 
 
+def _extreme(problem: Identified) -> tuple[int, int]:
+    """Count the groups in which the outcome never or always happens, and all of them."""
+    groups = problem.group[-1] + 1
+    s = np.bincount(problem.group, weights=problem.rows.cell_sums(problem.rows.successes))
+    n = np.bincount(problem.group, weights=problem.rows.cell_sums(problem.rows.trials))
+    return int(((s == 0) | (s == n)).sum()), int(groups)
+
+
 def _warnings(
-    data: BinomialData, problem: Identified, estimate: Estimate, condition: float
+    data: BinomialData, estimate: Estimate, condition: float, extreme: tuple[int, int]
 ) -> tuple[str, ...]:
     warnings = []
     if not estimate.converged:
@@ -357,9 +382,7 @@ def _warnings(
             warnings.append(f"singular: the standard deviation of the {level} is zero")
     if len(data.clusters.groups) == 1:
         warnings.append("one group: its standard deviation can't be told")
-    groups = problem.group[-1] + 1
-    s = np.bincount(problem.group, weights=problem.rows.cell_sums(problem.rows.successes))
-    n = np.bincount(problem.group, weights=problem.rows.cell_sums(problem.rows.trials))
-    if extreme := int(((s == 0) | (s == n)).sum()):
-        warnings.append(f"the outcome never or always happens in {extreme} of {groups} groups")
+    some, groups = extreme
+    if some:
+        warnings.append(f"the outcome never or always happens in {some} of {groups} groups")
     return tuple(warnings)

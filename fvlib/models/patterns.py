@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from fvlib.errors import Refusal
 from fvlib.models.multinomial import Response, block_rows, prior_precision
+from fvlib.remarks import Code, remark
 
 Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -22,6 +24,13 @@ Booleans = NDArray[np.bool_]
 
 _MISSING = -1  # category code, as pandas has it
 _PADDING = -2  # of a row that only fills its block
+
+
+class Note(NamedTuple):
+    """What to know of a variable's imputation: in words, and as a `fvlib.remarks` code."""
+
+    text: str
+    remark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ class Target:
     response: Response
     unseen: tuple[Unseen, ...]
     empty_cells: int
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class Constant:
     name: str
     level: int
     observed: int
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +270,7 @@ def _target(layout: _Layout, place: int) -> Target:
     )
 
 
-def _gaps(layout: _Layout, place: int, hit: Booleans) -> tuple[list[Unseen], int, list[str]]:
+def _gaps(layout: _Layout, place: int, hit: Booleans) -> tuple[list[Unseen], int, list[Note]]:
     """Find levels of the other columns that never meet the variable, or one of its levels."""
     others = np.delete(np.arange(layout.width), layout.factors[place].columns)
     missing = layout.codes[layout.codes[:, place] == _MISSING]
@@ -280,10 +289,13 @@ def _gaps(layout: _Layout, place: int, hit: Booleans) -> tuple[list[Unseen], int
         if wanted.any():
             dummies = np.arange(factor.columns.start, factor.columns.stop)
             unseen.append(Unseen(np.searchsorted(others, dummies), seen))
-            names = ", ".join(column.categories[code] for code in np.sort(factor.levels[wanted]))
+            names = [column.categories[code] for code in np.sort(factor.levels[wanted])]
             notes.append(
-                f"never observed where {column.name} is {names}: the effect there is drawn from "
-                f"the spread of {column.name}'s other levels"
+                Note(
+                    f"never observed where {column.name} is {', '.join(names)}: the effect there "
+                    f"is drawn from the spread of {column.name}'s other levels",
+                    remark(Code.NEVER_OBSERVED, column.name, names),
+                )
             )
     return unseen, empty, notes
 
@@ -376,7 +388,11 @@ def _mask(
 
 def _constant(column: _Column) -> Constant:
     level = int(column.drawable[0])
-    note = f"{column.categories[level]} is its one observed level: every missing row gets it"
+    only = column.categories[level]
+    note = Note(
+        f"{only} is its one observed level: every missing row gets it",
+        remark(Code.ONE_LEVEL, column.name, only),
+    )
     observed = int((column.codes >= 0).sum())
     return Constant(column.name, level, observed, (*_never_drawn(column), note))
 
@@ -386,12 +402,14 @@ def _filled(column: _Column, level: int) -> _Column:
     return replace(column, codes=codes)
 
 
-def _never_drawn(column: _Column) -> tuple[str, ...]:
+def _never_drawn(column: _Column) -> tuple[Note, ...]:
     """Say which levels no one observed; fixed ones are not expected to be drawn."""
     absent = np.setdiff1d(np.flatnonzero(~column.fixed), column.drawable)
     if not len(absent):
         return ()
-    return (f"never observed, so never drawn: {', '.join(column.categories[i] for i in absent)}",)
+    names = [column.categories[i] for i in absent]
+    text = f"never observed, so never drawn: {', '.join(names)}"
+    return (Note(text, remark(Code.NEVER_DRAWN, column.name, names)),)
 
 
 def _check_frames(

@@ -105,6 +105,8 @@ class LogisticFit(MixedFit):
         Their derivatives by these parameters.
     separated : tuple of Direction
         Covariate levels in which the outcome never or always happens: rows and terms left out.
+    extreme_groups : (int, int)
+        In how many groups the outcome never or always happens, and of how many.
     """
 
     quadrature: int
@@ -113,6 +115,7 @@ class LogisticFit(MixedFit):
     intercepts: Floats
     intercept_slopes: Floats
     separated: tuple[Direction, ...]
+    extreme_groups: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

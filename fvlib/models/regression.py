@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_ndtr
 
+from fvlib.models.identify import Unidentified
+from fvlib.remarks import Code
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -61,7 +64,7 @@ def tobit(
     low = np.zeros(len(y), bool) if below is None else below
     seen = ~(high | low)
     if seen.sum() <= X.shape[1]:
-        raise ValueError("tobit: too few uncensored rows for the columns")
+        raise Unidentified("tobit: too few uncensored rows for the columns", Code.FEW_UNCENSORED)
     # Censored rows look along sign * (y h - x g): log Phi of what is beyond.
     sign = np.where(high, -1.0, 1.0)
     W = np.column_stack([-X, y])
@@ -191,5 +194,7 @@ def _solve(information: Floats, gradient: Floats, model: str) -> Floats:
     try:
         root = np.linalg.cholesky(information * np.outer(scale, scale))
     except np.linalg.LinAlgError as error:
-        raise ValueError(f"{model}: the columns can't be told apart") from error
+        raise Unidentified(
+            f"{model}: the columns can't be told apart", Code.COLUMNS_ALIASED
+        ) from error
     return np.asarray(scale * np.linalg.solve(root.T, np.linalg.solve(root, scale * gradient)))

@@ -13,6 +13,7 @@ from fvlib.report.title_page import TitlePage, title_page
 
 RESULTS: Final = "results"
 REGISTER: Final = Path("chapters") / "register.yml"
+PHRASES: Final = Path("chapters") / "phrases.yml"
 
 
 def read_title_page(root: Path, refresh: str) -> TitlePage:
@@ -27,7 +28,7 @@ def read_title_page(root: Path, refresh: str) -> TitlePage:
 
 
 def results_key(root: Path, refresh: str) -> str:
-    """Hash what every chapter's results come from: the bundle, the register, the report's code."""
+    """Hash what every chapter's results come from: the bundle, register, phrases, the code."""
     folder = root / RESULTS / refresh
     package = Path(fvlib.report.__file__).parent
     released = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -35,6 +36,7 @@ def results_key(root: Path, refresh: str) -> str:
         hash_sources(folder, released),
         hash_sources(package, sorted([*package.rglob("*.py"), *package.rglob("*.csv")])),
     ]
-    if (root / REGISTER).is_file():
-        parts.append(hash_sources(root, [root / REGISTER]))
+    shared = [root / path for path in (REGISTER, PHRASES) if (root / path).is_file()]
+    if shared:
+        parts.append(hash_sources(root, shared))
     return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()

@@ -1,4 +1,4 @@
-"""What arrived, what was set aside, what differs from the protocol: as sentences and notices."""
+"""What arrived, what was set aside, what differs from the protocol: their words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fvlib import protocol
 from fvlib.data.files import BANNER_SHARE, UNKNOWN_LA
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.phrases import say
 
 Callout = tuple[str, str, str]
 
@@ -16,38 +17,24 @@ def notices(bundle: Bundle) -> tuple[Callout, ...]:
     """Return the callouts (kind, title, text) that stand at the head of a chapter."""
     out: list[Callout] = []
     if bundle.synthetic:
-        out.append(
-            (
-                "warning",
-                "Synthetic data",
-                "This refresh was simulated to exercise the report. Nothing in it says anything "
-                "about any child, family or local authority.",
-            )
-        )
+        out.append(_notice("warning", "synthetic"))
     if bundle.interim:
-        out.append(
-            (
-                "important",
-                "Interim look",
-                "This is an interim report: not every child\u2019s outcome window has closed, or "
-                "the analysis has not been declared final. It shows estimates with their "
-                "intervals, gives no test of significance, and draws no conclusion. Nothing here "
-                "should be quoted as a finding.",
-            )
-        )
+        out.append(_notice("important", "interim"))
+    rule = bundle.manifest["disclosure"]
+    if rule.get("reason"):  # params ask for one where the rule is weaker than the protocol's
+        counts = {name: words.count(rule[name]) for name in ("threshold", "round_to")}
+        out.append(_notice("important", "weaker_disclosure", **counts, reason=rule["reason"]))
     heavy = heavily_set_aside(bundle)
     if heavy:
         told = words.listing(f"{words.LAS[la]} ({words.file_label(file)})" for la, file in heavy)
-        out.append(
-            (
-                "important",
-                "Many rows set aside",
-                f"More than {words.percent(BANNER_SHARE, 0)} of the rows of these files were "
-                f"set aside: {told}. Results that rest on them may change when the files are "
-                "corrected.",
-            )
-        )
+        limit = words.percent(BANNER_SHARE, 0)
+        out.append(_notice("important", "set_aside", limit=limit, files=told))
     return tuple(out)
+
+
+def _notice(kind: str, name: str, **numbers: str) -> Callout:
+    title, text = (say(f"notices.{name}", part, **numbers) for part in ("title", "text"))
+    return kind, title, text
 
 
 def heavily_set_aside(bundle: Bundle) -> list[tuple[str, str]]:
@@ -66,60 +53,62 @@ def set_aside(bundle: Bundle) -> str:
     aside = bundle.table("set_aside")
     aside = aside[(aside["rows"] > 0) | masked(aside, "rows")]
     if aside.empty:
-        return "No row was set aside in any local authority\u2019s files."
+        return say("data_quality.set_aside", "none")
     las = la_order(aside)
     origins = [words.LAS[la] for la in las if la != UNKNOWN_LA]
     if UNKNOWN_LA in las:
-        origins.append("rows that name no local authority")
-    rules = words.plural(aside["rule"].nunique(), "rule")
+        origins.append(say("data_quality.rows_of_no_la"))
     hidden = masked(aside, "rows")
-    come = f"They come from {words.listing(origins)}."
-    if hidden.all():
-        return f"Rows were set aside under {rules}, under each too few to show. {come}"
-    more = ", not counting those too few to show" if hidden.any() else ""
-    known = words.count(aside["rows"].sum())
-    return f"In all, {known} rows were set aside under {rules}{more}. {come}"
+    state = "all_masked" if hidden.all() else "some_masked" if hidden.any() else "all_shown"
+    return say(
+        "data_quality.set_aside",
+        state,
+        rows=words.count(aside["rows"].sum()),
+        rules=words.plural(aside["rule"].nunique(), "rule"),
+        origins=words.listing(origins),
+    )
 
 
 def arrivals(bundle: Bundle) -> str:
     """Say which files did not arrive."""
     table = bundle.table("arrivals")
     if table.empty:
-        return "This refresh holds no account of the files that arrived."
+        return say("data_quality.arrivals", "no_account")
     absent = table[~table["arrived"].astype(bool)]
     if absent.empty:
-        return "Every local authority sent every file."
+        return say("data_quality.arrivals", "all")
     told = []
     for la in la_order(absent):
         files = absent.loc[absent["la"] == la, "file"]
         told.append(
             f"{words.listing(words.file_label(file).lower() for file in files)} ({words.LAS[la]})"
         )
-    return f"Not received: {words.listing(told)}."
+    return say("data_quality.arrivals", "absent", files=words.listing(told))
 
 
 def missingness(bundle: Bundle) -> str:
     """Say which covariates are over the protocol's limit, and which an LA lacks altogether."""
     table = bundle.table("missingness")
     if table.empty:
-        return "This refresh holds no account of missing covariates."
+        return say("data_quality.missingness_no_account")
     every = table[table["condition"] == "all"]
     overall = every[every["la"] == "all"]
     limit = words.percent(protocol.MISSING_LIMIT, 0)
     over = overall[overall["share"] > protocol.MISSING_LIMIT]["covariate"]
-    parts = [
-        f"Missing in more than {limit} of the cohort, and so dropped: "
-        f"{words.listing(words.label(words.COVARIATES, name).lower() for name in over)}."
-        if len(over)
-        else f"No covariate is missing in more than {limit} of the cohort."
-    ]
+    names = words.listing(words.label(words.COVARIATES, name).lower() for name in over)
+    state = "dropped" if names else "none_dropped"
+    parts = [say("data_quality.missingness", state, limit=limit, covariates=names)]
     whole = every[(every["la"] != "all") & (every["share"] >= 1)]
     if len(whole):
         told = words.listing(
-            f"{words.label(words.COVARIATES, covariate).lower()} in {words.LAS[la]}"
+            say(
+                "data_quality.missing_where",
+                covariate=words.label(words.COVARIATES, covariate).lower(),
+                la=words.LAS[la],
+            )
             for covariate, la in zip(whole["covariate"], whole["la"], strict=True)
         )
-        parts.append(f"Not recorded at all: {told}.")
+        parts.append(say("data_quality.missing_wholly", where=told))
     return " ".join(parts)
 
 
@@ -127,37 +116,32 @@ def withdrawn(bundle: Bundle) -> str:
     """Say how many children's data were withdrawn, and nothing else about them."""
     table = bundle.table("withdrawn")
     if table.empty:
-        return "This refresh holds no account of data that were withdrawn."
+        return say("data_quality.withdrawn", "no_account")
     if masked(table, "children").any():
         limit = words.count(bundle.manifest["disclosure"]["threshold"])
-        told = f"The data of fewer than {limit} children"
-    elif table["children"].sum() == 0:
-        return "No child\u2019s data were withdrawn."
-    else:
-        told = f"The data of {words.count(table['children'].sum())} children"
-    return f"{told} were withdrawn, and taken out before anything else was read from them."
+        return say("data_quality.withdrawn", "masked", limit=limit)
+    children = table["children"].sum()
+    state = "shown" if children else "none"
+    return say("data_quality.withdrawn", state, n=words.count(children))
 
 
 def changes(bundle: Bundle) -> str:
     """Say with which earlier refresh this one is compared, and how far the data reach by now."""
     previous = bundle.manifest.get("previous_refresh")
     if not previous:
-        return "This refresh names no earlier one: there is nothing to compare it with."
+        return say("data_quality.changes", "none_named")
     before = bundle.manifest.get("previous_data_through")
     if not before:
-        return (
-            f"The previous refresh is {previous}. Its released results were not at hand when "
-            "these were made, so that what changed since then cannot be told here."
-        )
+        return say("data_quality.changes", "not_at_hand", previous=previous)
     now = bundle.manifest["data_through"]
-    reach = (
-        f"The data still reach to {words.dates_by_la(now)}."
-        if before == now
-        else f"Its data reached to {words.dates_by_la(before)}; they now reach to "
-        f"{words.dates_by_la(now)}."
+    told = say(
+        "data_quality.changes",
+        "same" if before == now else "further",
+        previous=previous,
+        before=words.dates_by_la(before),
+        now=words.dates_by_la(now),
     )
-    same = "" if has_changes(bundle) else " No count that can be shown has changed."
-    return f"The previous refresh is {previous}. {reach}{same}"
+    return told if has_changes(bundle) else f"{told} {say('data_quality.changes_none_shown')}"
 
 
 def has_changes(bundle: Bundle) -> bool:
@@ -169,26 +153,20 @@ def has_changes(bundle: Bundle) -> bool:
 def trial_period(bundle: Bundle) -> str:
     """Say whether the trial period is the protocol's."""
     period = bundle.manifest["trial_period"]
-    told = words.span(period["start"], period["end"])
-    if not period.get("reason"):
-        return f"Referrals from {told} count, as the protocol has it."
-    intended = words.span(protocol.TRIAL_START, protocol.TRIAL_END)
-    return (
-        f"Referrals from {told} count, and not those from {intended} as the protocol has it: "
-        f"{period['reason']}."
+    return say(
+        "data_quality.trial_period",
+        "changed" if period.get("reason") else "as_intended",
+        period=words.span(period["start"], period["end"]),
+        intended=words.span(protocol.TRIAL_START, protocol.TRIAL_END),
+        reason=str(period.get("reason")),
     )
 
 
 def changed_dates(bundle: Bundle) -> str:
     """Say which Operationally Live dates differ from those intended."""
     changed = bundle.manifest.get("changed_dates") or []
-    if not changed:
-        return "Every local authority went live on the date that the protocol intended."
     las = words.listing(words.LAS[entry["la"]] for entry in changed)
-    return (
-        f"The Operationally Live date of {las} differs from the one intended; the table gives "
-        "the reasons."
-    )
+    return say("data_quality.changed_dates", "some" if changed else "none", las=las)
 
 
 def cohort(bundle: Bundle) -> str:
@@ -197,12 +175,8 @@ def cohort(bundle: Bundle) -> str:
     counts = flow.groupby("step")["n"].sum(min_count=1)
     hidden = set(flow.loc[masked(flow, "n"), "step"])
     if "cohort" in hidden or pd.isna(counts.get("cohort", float("nan"))):
-        return "The number of children in the cohort is too small to show."
-    told = f"The cohort is made up of {words.count(counts['cohort'])} children"
-    waiting = counts.get("P1_not_observable", 0)
+        return say("data_quality.cohort", "masked")
+    n, waiting = words.count(counts["cohort"]), counts.get("P1_not_observable", 0)
     if "P1_not_observable" in hidden or not waiting > 0:
-        return f"{told}."
-    return (
-        f"{told}. The window of the primary outcome is still open for "
-        f"{words.count(waiting)} of them, who are not yet analysed."
-    )
+        return say("data_quality.cohort", "whole", n=n)
+    return say("data_quality.cohort", "waiting", n=n, waiting=words.count(waiting))

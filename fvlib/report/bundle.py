@@ -20,6 +20,7 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.data.files import UNKNOWN_LA
 from fvlib.errors import Refusal
+from fvlib.remarks import Code
 from fvlib.report import words
 
 MASKED: Final = "_masked"
@@ -92,6 +93,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "permutation": ("analysis", "scheme", "order", "statistic", "observed"),
     "triangulation": (
         "analysis", "source", "correlation", "estimate", "std_error", "ci_low", "ci_high",
+        "decision",
     ),
     "tipping_point": ("analysis", "delta", "estimate", "ci_low", "ci_high"),
 }  # fmt: skip
@@ -155,6 +157,15 @@ class Bundle:
         plan = {row["id"]: row["changes"] for row in self.manifest.get("plan", [])}
         return words.analysis_label(analysis, plan.get(analysis, ""))
 
+    @cached_property
+    def _by_analysis(self) -> dict[str, pd.DataFrame]:
+        groups = self.estimates.groupby("analysis", sort=False)
+        return {str(name): rows for name, rows in groups}
+
+    def rows(self, analysis: str) -> pd.DataFrame:
+        """Return an analysis's rows of `estimates.csv`; none for one that isn't there."""
+        return self._by_analysis.get(analysis, self.estimates.iloc[:0])
+
     def effect(self, analysis: str, scale: str | None = None) -> pd.Series | None:
         """Return an analysis's row for the effect of interest, if it was estimated.
 
@@ -169,9 +180,10 @@ class Bundle:
 
     def estimate(self, analysis: str, term: str, scale: str | None = None) -> pd.Series | None:
         """Return an analysis's row for any term, if it was estimated."""
-        rows = self.estimates
-        rows = rows[(rows["analysis"] == analysis) & (rows["term"] == term)]
-        rows = rows[(rows["status"] == ESTIMATED) & rows["estimate"].notna()]
+        rows = self.rows(analysis)
+        rows = rows[
+            (rows["term"] == term) & (rows["status"] == ESTIMATED) & rows["estimate"].notna()
+        ]
         for wanted in MAIN_SCALES if scale is None else (scale,):
             match = rows[rows["scale"] == wanted]
             if len(match):
@@ -190,18 +202,18 @@ class Bundle:
         return pd.Series(found.to_dict() | moved | {"scale": "odds_ratio"})
 
     def status(self, analysis: str) -> tuple[str, str]:
-        """Return an analysis's status and, unless estimated, the reason in words.
+        """Return an analysis's status and, unless estimated, the reason (`fvlib.remarks`).
 
-        An analysis that the bundle doesn't hold is `absent`.
+        An analysis that the bundle doesn't hold is `absent`, which is the reason.
         """
-        rows = self.estimates[self.estimates["analysis"] == analysis]
+        rows = self.rows(analysis)
         if rows.empty:
-            return ABSENT, "it is not among this refresh\u2019s results"
+            return ABSENT, ""
         bad = rows[rows["status"] != ESTIMATED]
         if bad.empty:
             return ESTIMATED, ""
         row = bad.iloc[0]
-        reason = row["reason"] if isinstance(row["reason"], str) else "no reason was recorded"
+        reason = row["reason"] if isinstance(row["reason"], str) else str(Code.NOT_RECORDED)
         return str(row["status"]), reason
 
 

@@ -26,6 +26,7 @@ from fvlib import protocol
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order
 from fvlib.report.canvas import Canvas, words_only
+from fvlib.report.phrases import say
 from fvlib.report.plot_style import (
     AFTER,
     AFTER_TINT,
@@ -75,7 +76,7 @@ def _over_time(bundle: Bundle, table: pd.DataFrame, heading: str, *, points: boo
     start, _, periods = calendar(bundle)
     table = table[table["y"].notna()]
     if table.empty:
-        return words_only("Every count is too small to show")
+        return words_only(say("figures.counts_masked"))
     end = periods * protocol.PERIOD_MONTHS
     top = max(1.0, 1.08 * float(table["y"].max()))
     live = table.drop_duplicates("la")[["la", "name"]].copy()
@@ -116,7 +117,7 @@ def ages(bundle: Bundle) -> Any:
     table["share"] *= 100
     table = table[table["share"].notna()]
     if table.empty:
-        return words_only("Every count is too small to show")
+        return words_only(say("figures.counts_masked"))
     return (
         ggplot(table, aes("age", "share"))
         + geom_col(width=0.85, fill=AFTER)
@@ -132,7 +133,7 @@ def balance(bundle: Bundle) -> Any:
     """Draw each covariate's least balanced level: adjusted difference, the crude one beside it."""
     worst = least_balanced(bundle.table("balance"))
     if worst.empty:
-        return words_only("No difference can be shown")
+        return words_only(say("figures.no_difference"))
     canvas = Canvas()
     left, right = 3.1, WIDTH - 0.15
     values = worst[["adjusted_difference", "crude_difference"]].abs().astype(float)
@@ -160,11 +161,11 @@ def balance(bundle: Bundle) -> Any:
         canvas.text(at(value), bottom - 0.1, words.number(value, 1), ha="center", size=TEXT - 0.5)
     below = bottom - 0.32
     canvas.point(0.06, below, shape="D", fill=AFTER)
-    canvas.text(0.16, below, "adjusted for LA and period")
+    canvas.text(0.16, below, say("figures.adjusted"))
     canvas.point(2.26, below, shape="o", fill=PAPER)
-    canvas.text(2.36, below, "crude: not comparable, calendar time", color=MUTED)
+    canvas.text(2.36, below, say("figures.crude"), color=MUTED)
     canvas.line((4.72, below), (4.95, below), ALERT, size=0.5, dashed=True)
-    canvas.text(right, below, f"\u00b1{words.number(NOTABLE, 1)} standard deviations", ha="right")
+    canvas.text(right, below, say("figures.deviations", size=words.number(NOTABLE, 1)), ha="right")
     return canvas.plot(below - 0.14)
 
 

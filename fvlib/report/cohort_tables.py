@@ -9,7 +9,9 @@ import pandas as pd
 
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.phrases import say
 from fvlib.report.profiles import with_shares
+from fvlib.report.reasons import in_words
 from fvlib.report.register import Register
 from fvlib.report.table_style import (
     ABSENT,
@@ -19,6 +21,7 @@ from fvlib.report.table_style import (
     cell,
     count_notes,
     house,
+    mask_notes,
 )
 
 SHOWN_PROFILES: Final = ("sex", "primary_need")
@@ -48,7 +51,7 @@ def profiles(bundle: Bundle, register: Register) -> gt.GT:
     labels = {"level": "", **{la: words.LAS[la] for la in las}}
     return house(
         rows, "profiles", labels=labels, group="group", numbers=las,
-        notes=[n for n in count_notes(bundle, texts) if n.startswith(MASKED_TEXT)],
+        notes=mask_notes(bundle, texts),
     )  # fmt: skip
 
 
@@ -86,9 +89,8 @@ def balance(bundle: Bundle, register: Register) -> gt.GT:
         "treatment": words.CONDITIONS["treatment"], "adjusted": "Adjusted", "crude": "Crude",
     }  # fmt: skip
     notes = [
-        "Adjusted: for LA and period. Crude: not comparable, calendar time. Average of LAs: over "
-        "the children, each with its LA\u2019s figure as it last stood before the referral.",
-        *count_notes(bundle, *means.values())[1:],
+        say("tables.balance"),
+        *mask_notes(bundle, *means.values()),
     ]
     return house(
         rows, "balance", labels=labels, group="group", numbers=list(labels)[1:], notes=notes,
@@ -118,15 +120,13 @@ def missing_patterns(bundle: Bundle, register: Register) -> gt.GT:
     rows.sort(key=lambda row: order.index(row["group"]) if row["group"] in order else len(order))
     labels = {"term": "", **{name: words.label(words.COVARIATES, name) for name in fitted}}
     notes = [
-        f"Odds ratios with {words.confidence_level()} confidence interval, one logistic model a "
-        "column, with a random intercept for each LA, on children with every other covariate "
-        "recorded.",
+        say("tables.missing_patterns", level=words.confidence_level()),
     ]
     for name in covariates:
         first = table[table["covariate"] == name].iloc[0]
         if isinstance(first["notes"], str) and first["notes"]:
             label = words.label(words.COVARIATES, name)
-            notes.append(f"{label}: {words.readable(first['notes'])}.")
+            notes.append(_of_covariate(label, first["notes"]))
     return house(
         rows, "missing-patterns", labels=labels, group="group", numbers=fitted, notes=notes
     )
@@ -153,15 +153,13 @@ def imputation(bundle: Bundle, register: Register) -> gt.GT:
             }
         )
         if isinstance(table["notes"][place], str) and table["notes"][place]:
-            notes.append(f"{label}: {words.readable(table['notes'][place])}.")
+            notes.append(_of_covariate(label, table["notes"][place]))
     labels = {
         "variable": "", "observed": "Recorded", "missing": "Imputed",
         "fmi": "Missing information", "r_hat": "R\u0302", "converged": "Chains agree",
     }  # fmt: skip
     notes = [
-        f"{words.count(bundle.manifest['imputations'])} imputations. Missing information: fraction "
-        "of it in the covariate\u2019s shares, at the worst level. R\u0302 near one: the chains "
-        "mix.",
+        say("tables.imputation", imputations=words.count(bundle.manifest["imputations"])),
         *notes,
         *count_notes(bundle, *counts.values()),
     ]
@@ -169,6 +167,10 @@ def imputation(bundle: Bundle, register: Register) -> gt.GT:
         rows, "imputation", labels=labels, numbers=["observed", "missing", "fmi", "r_hat"],
         notes=notes,
     )  # fmt: skip
+
+
+def _of_covariate(label: str, remarks: str) -> str:
+    return say("tables.of_covariate", covariate=label, remark=in_words(remarks))
 
 
 TABLES: Final[dict[str, Any]] = {

@@ -10,10 +10,12 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.data.rules import RULES
-from fvlib.report import sentences, words
+from fvlib.report import words
 from fvlib.report.bundle import Bundle, every_la, la_order, masked
+from fvlib.report.numbers import mean
+from fvlib.report.phrases import say
 from fvlib.report.register import Register
-from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, by_la, cell, count_notes, house
+from fvlib.report.table_style import ABSENT, Rows, by_la, cell, count_notes, house, mask_notes
 
 
 def flow(bundle: Bundle, register: Register) -> gt.GT:
@@ -34,7 +36,7 @@ def crude(bundle: Bundle, register: Register, outcome: str = protocol.PRIMARY_OU
         "n", "events", "not_observable", "missing"
     )  # fmt: skip
     texts = {name: cell(table, name) for name in counts}
-    texts["mean"] = cell(table, "mean", partial(sentences.mean, outcome=outcome) if linear
+    texts["mean"] = cell(table, "mean", partial(mean, outcome=outcome) if linear
                          else words.percent)  # fmt: skip
     rows: Rows = []
     for la in la_order(table):
@@ -54,8 +56,7 @@ def crude(bundle: Bundle, register: Register, outcome: str = protocol.PRIMARY_OU
         "missing": "Missing",
     }  # fmt: skip
     notes = [
-        "Not comparable: before and after go-live are different calendar times, and the five LAs "
-        "weigh differently in each.",
+        say("tables.crude"),
         *count_notes(bundle, *texts.values()),
     ]
     name = "crude" if outcome == protocol.PRIMARY_OUTCOME else f"crude-{outcome}"
@@ -156,9 +157,8 @@ def missingness(bundle: Bundle, register: Register) -> gt.GT:
     labels = {"covariate": "", **words.CONDITIONS, "reason": "Reason given"}
     limit = words.percent(protocol.MISSING_LIMIT, 0)
     notes = [
-        f"A covariate missing in more than {limit} of the cohort is dropped; for free school "
-        "meals, of those of school age. The others are multiply imputed.",
-        *(note for note in count_notes(bundle, texts) if note.startswith(MASKED_TEXT)),
+        say("tables.missingness", limit=limit),
+        *mask_notes(bundle, texts),
     ]
     return house(
         rows, "missingness", labels=labels, numbers=list(words.CONDITIONS), notes=notes,
@@ -224,10 +224,10 @@ def changes(bundle: Bundle, register: Register) -> gt.GT:
                     for la in las
                 })  # fmt: skip
     step = int(bundle.manifest["disclosure"]["round_to"])
-    notes = ["Left out: what did not change, or by too few to show."] if rows else []
+    notes = [say("tables.changes")] if rows else []
     if rows and step > 1:
-        notes.append(f"A difference of two rounded counts can be off by {step}.")
-    notes += [note for note in count_notes(bundle, texts) if note.startswith(MASKED_TEXT)]
+        notes.append(say("tables.changes_rounded", step=str(step)))
+    notes += mask_notes(bundle, texts)
     headings = {"what": "", **{la: words.LAS[la] for la in las}}
     return house(rows, "changes", labels=headings, group="group", numbers=las, notes=notes)
 

@@ -27,6 +27,7 @@ from fvlib import protocol
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order
 from fvlib.report.canvas import Canvas, words_only
+from fvlib.report.phrases import say
 from fvlib.report.plot_style import AFTER, GRID, INK, MUTED, PAPER, TEXT, WIDTH, house_theme
 
 ROW: Final = 0.17  # inches
@@ -39,7 +40,7 @@ def missing_over_time(bundle: Bundle) -> Any:
     most = table.groupby("covariate")["percent"].transform("max")
     table = table[(most > 0) & table["percent"].notna()]
     if table.empty:
-        return words_only("Nothing is missing that can be shown")
+        return words_only(say("figures.nothing_missing"))
     covariates = words.in_order(table["covariate"].astype(str), words.COVARIATES)
     labels = [words.label(words.COVARIATES, name).replace(" ", "\n", 1) for name in covariates]
     table["what"] = pd.Categorical(
@@ -76,7 +77,7 @@ def imputed_shares(bundle: Bundle) -> Any:
     table = bundle.table("imputed_shares")
     table = table[table["observed"].notna() & table["imputed"].notna()].reset_index(drop=True)
     if table.empty:
-        return words_only("No imputed share can be shown")
+        return words_only(say("figures.no_imputed_share"))
     canvas = Canvas()
     left, right = 3.1, WIDTH - 0.15
     y = -0.06
@@ -111,7 +112,7 @@ def trace(bundle: Bundle) -> Any:
     table = bundle.table("imputation_trace").copy()
     table = table[table["share"].notna()]
     if table.empty:
-        return words_only("No chain can be shown")
+        return words_only(say("figures.no_chain"))
     table["percent"] = 100 * table["share"].astype(float)
     variables = words.in_order(table["variable"].astype(str), words.COVARIATES)
     levels = table.drop_duplicates("variable").set_index("variable")["level"]

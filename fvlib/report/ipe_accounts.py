@@ -15,8 +15,8 @@ from fvlib.ipe.trial_schedule import COLLECTIONS as COLLECTED
 from fvlib.report import words
 from fvlib.report.bundle import Bundle
 from fvlib.report.ipe_words import COLLECTIONS, TIMES, value
+from fvlib.report.phrases import say
 
-IN_SENTENCE: Final = {BEFORE: "before go-live"}
 # Chapters mark a place for qualitative findings with this line; see `empty_places`.
 TO_BE_WRITTEN: Final = "*To be written.*"
 PLACE: Final = re.compile(r"^::: \{\.callout-note[^}]*\}\n## ([^\n]+)\n(.*?)^:::", re.M | re.S)
@@ -25,10 +25,8 @@ PLACE: Final = re.compile(r"^::: \{\.callout-note[^}]*\}\n## ([^\n]+)\n(.*?)^:::
 def strings(bundle: Bundle) -> dict[str, str]:
     """Make the ready strings of the chapter."""
     return {
-        "ipe.arrived": arrived(bundle.table("ipe_schedule"), "return", "returns"),
-        "ipe.trial_arrived": arrived(
-            bundle.table("trial_schedule"), "collection", "collections of the trial\u2019s own data"
-        ),
+        "ipe.arrived": arrived(bundle.table("ipe_schedule"), "returns"),
+        "ipe.trial_arrived": arrived(bundle.table("trial_schedule"), "collections"),
         "ipe.trial_schedule": trial_schedule(),
         "ipe.fidelity": judged(bundle, "1a"),
         "ipe.fidelity_spread": spread(bundle, "1a"),
@@ -39,25 +37,29 @@ def strings(bundle: Bundle) -> dict[str, str]:
     }
 
 
-def arrived(table: pd.DataFrame, one: str, many: str) -> str:
+def arrived(table: pd.DataFrame, what: str) -> str:
     """Say how many of the returns or collections that were due arrived."""
     counts = table["state"].value_counts()
     due = int(counts.drop(NOT_DUE, errors="ignore").sum())
     if due == 0:
-        return f"No {one} was due by the date of this refresh."
+        return say(f"implementation.{what}", "none_due")
     told = [
         f"{words.count(counts[state])} {state}"
         for state in (ARRIVED, IN_PART, LATE, MISSING)
         if state in counts
     ]
-    return f"Of {words.count(due)} {many} that were due, {words.listing(told)}."
+    return say(f"implementation.{what}", "some", due=words.count(due), told=words.listing(told))
 
 
 def trial_schedule() -> str:
     """Say what the trial collects, and how often."""
     told = [
-        f"{words.in_sentence(COLLECTIONS[one.source])} every {one.every} months"
-        + (" from the end of the trial period" if one.until is not None else "")
+        say(
+            "implementation.schedule",
+            "always" if one.until is None else "after_trial",
+            what=words.in_sentence(COLLECTIONS[one.source]),
+            months=str(one.every),
+        )
         for one in COLLECTED
     ]
     return words.listing(told)
@@ -67,12 +69,7 @@ def judged(bundle: Bundle, question: str) -> str:
     """Say in how many LAs each of a question's indicators met its threshold, latest returns."""
     wanted = [row for row in INDICATORS if row.question == question and row.threshold]
     told = [text for row in wanted if (text := _met(bundle.table("ipe"), row))]
-    if not told:
-        return "No indicator of this question could be held against its threshold."
-    return (
-        "At the latest return of each local authority that can be judged, thresholds were met by "
-        f"{'; '.join(told)}."
-    )
+    return say("implementation.judged", "some" if told else "none", told="; ".join(told))
 
 
 def spread(bundle: Bundle, question: str) -> str:
@@ -90,17 +87,23 @@ def spread(bundle: Bundle, question: str) -> str:
         for point, at in _compared(table[table["indicator"] == row.id])
     ]
     if not found:
-        return "Local authorities can\u2019t be compared yet."
+        return say("implementation.spread", "none")
     row, point, at = max(found, key=lambda one: one[2].max() - one[2].min())
     if at.max() == at.min():
-        return "Local authorities that can be compared didn\u2019t differ."
-    what = words.in_sentence(row.label)
-    begin = f"differed most in {what}:" if len(shares) > 1 else f"differed in {what},"
-    low, high = (
-        f"{value(row, at[la])} in {words.LAS[la]}" for la in (str(at.idxmin()), str(at.idxmax()))
+        return say("implementation.spread", "alike")
+    low, high = str(at.idxmin()), str(at.idxmax())
+    return say(
+        "implementation.spread",
+        "most" if len(shares) > 1 else "one",
+        indicator=words.in_sentence(row.label),
+        low=value(row, at[low]),
+        low_la=words.LAS[low],
+        high=value(row, at[high]),
+        high_la=words.LAS[high],
+        when=say(
+            "implementation.when", "before" if point == BEFORE else "after", time=TIMES[point]
+        ),
     )
-    when = IN_SENTENCE.get(point, f"at {TIMES[point]}")
-    return f"Local authorities {begin} from {low} to {high} {when}."
 
 
 def _compared(part: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
@@ -120,9 +123,12 @@ def _met(table: pd.DataFrame, row: Indicator) -> str:
     order = part["time_point"].map({name: at for at, name in enumerate(codes.TIME_POINT.written)})
     latest = part[order == order.groupby(part["la"]).transform("max")]
     n = int((latest["met"] == MET).sum())
-    count = words.SMALL_NUMBERS[n] if n else "none"
-    of = words.SMALL_NUMBERS[len(latest)]
-    return f"{count} of {of} for {words.in_sentence(row.label)}"
+    return say(
+        "implementation.judged_one",
+        met=words.SMALL_NUMBERS[n] if n else say("implementation.judged_no_la"),
+        las=words.SMALL_NUMBERS[len(latest)],
+        indicator=words.in_sentence(row.label),
+    )
 
 
 def empty_places(source: str) -> list[str]:

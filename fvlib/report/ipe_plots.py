@@ -40,6 +40,7 @@ from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order
 from fvlib.report.canvas import Canvas, words_only
 from fvlib.report.ipe_words import COLLECTIONS, SOURCES
+from fvlib.report.phrases import say
 from fvlib.report.plot_style import (
     AFTER,
     AFTER_TINT,
@@ -199,7 +200,7 @@ def survey(bundle: Bundle) -> Any:
     order = table["time_point"].map(points)
     table = table[order == order.groupby(table["la"]).transform("max")].copy()
     if table.empty:
-        return words_only("No survey was received, or too few answers to show")
+        return words_only(say("figures.no_survey"))
     las = la_order(table)
     latest = table.drop_duplicates("la").set_index("la")["time_point"]
     items = [row.id for row in INDICATORS if row.id in set(table["item"])]
@@ -231,7 +232,7 @@ def survey(bundle: Bundle) -> Any:
             limits=(-100, 100), breaks=[-100, -50, 0, 50, 100],
             labels=["100", "50", "0", "50", "100"], expand=(0, 0),
         )
-        + labs(x="Per cent of answers: disagreement to the left, agreement to the right", y="")
+        + labs(x=say("figures.survey"), y="")
         + house_theme(0.17 * len(las) * len(items) + 0.1 * len(items) + 1.3)
         + theme(
             strip_text_y=element_text(rotation=0, ha="left", weight="bold", size=7),
@@ -255,7 +256,7 @@ def indicators(bundle: Bundle) -> Any:
     table = table[table["indicator"].isin([row.id for row in wanted]) & table["value"].notna()]
     table = table.copy()
     if table.empty:
-        return words_only("No indicator was received, or counts too small to show")
+        return words_only(say("figures.no_indicator"))
     las = la_order(table)
     table["percent"] = 100 * table["value"].astype(float)
     table["months"] = table["time_point"].map(MONTHS_FROM_LIVE)
@@ -333,7 +334,7 @@ def bridge(bundle: Bundle) -> Any:
     start, end, _ = calendar(bundle)
     points, gone = bridge_points(bundle)
     if points.empty:
-        return words_only("Nothing received that could be set on the trial\u2019s calendar")
+        return words_only(say("figures.no_calendar"))
     last = max(months_since(start, end + date.resolution), float(points["x"].max()))
     names = [words.LAS[la] for la in protocol.LA_KEYS]
     measures = [name for name in MEASURES if name in set(points["measure"])]

@@ -18,8 +18,9 @@ from fvlib.ipe.interval import wilson
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, masked
 from fvlib.report.ipe_words import LEVELS, QUESTIONS, SOURCES, TIMES, threshold, value
+from fvlib.report.phrases import say
 from fvlib.report.register import Register
-from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, cell, count_notes, house
+from fvlib.report.table_style import ABSENT, MASKED_TEXT, Rows, cell, count_notes, house, mask_notes
 
 NOT_RECEIVED: Final = "not received"
 NOT_DUE: Final = "not due"
@@ -28,11 +29,6 @@ SPREAD: Final = "Lowest to highest"
 NAN: Final = float("nan")
 # A word and a sign: never colour alone.
 SIGNS: Final = {MET: "\u2713\u00a0met", NOT_MET: "\u2717\u00a0not\u00a0met"}
-RELATIVE: Final = (
-    "Months are counted from each local authority\u2019s own live date, so that a column holds "
-    "different calendar dates."
-)
-JUDGED: Final = "Met or not is judged on the numbers before rounding."
 
 
 def indicators(bundle: Bundle, register: Register) -> gt.GT:
@@ -121,18 +117,16 @@ def _grid_notes(
     overdue = {la for la, _, _ in awaited - _not_due(bundle)}
     silent = [la for la in protocol.LA_KEYS if la not in las]
     told = {
-        "Not received from": [words.LAS[la] for la in silent if la in overdue],
-        "Not yet due from": [words.LAS[la] for la in silent if la not in overdue],
+        "tables.not_received": [words.LAS[la] for la in silent if la in overdue],
+        "tables.not_due": [words.LAS[la] for la in silent if la not in overdue],
     }
     texts = [cell(table, column) for column in ("numerator", "denominator")]
     texts.append(pd.Series([MASKED_TEXT] * int(masked(table, "value").any()), dtype=object))
     return [
-        *(f"{begin} {words.listing(names)}." for begin, names in told.items() if names),
-        RELATIVE,
-        f"Brackets: Wilson\u2019s {words.confidence_level()} interval, from the counts shown. "
-        "Changes: from each time point to the next, in percentage points for shares; "
-        f"{ABSENT}{words.NO_BREAK}where either is absent.",
-        *([JUDGED] if any(row.threshold for row in wanted) else []),
+        *(say(phrase, las=words.listing(names)) for phrase, names in told.items() if names),
+        say("tables.months"),
+        say("tables.wilson", level=words.confidence_level(), dash=ABSENT),
+        *([say("tables.judged")] if any(row.threshold for row in wanted) else []),
         *count_notes(bundle, *texts),
     ]
 
@@ -218,7 +212,7 @@ def roles(bundle: Bundle, register: Register) -> gt.GT:
     labels = {"la": "", "when": "Survey", **{level: words.plain(level) for level in levels}}
     return house(
         rows, "ipe-roles", labels=labels, group="group", numbers=levels,
-        notes=[RELATIVE, *_mask_notes(bundle, texts)],
+        notes=[say("tables.months"), *mask_notes(bundle, texts)],
     )  # fmt: skip
 
 
@@ -243,7 +237,7 @@ def response(bundle: Bundle, register: Register) -> gt.GT:
         "share": "Share",
     }  # fmt: skip
     notes = [
-        f"{ABSENT} the return gives no number of staff trained, or fewer than responded.",
+        say("tables.response", dash=ABSENT),
         *count_notes(bundle, *texts.values()),
     ]
     return house(
@@ -264,7 +258,7 @@ def unanswered(bundle: Bundle, register: Register) -> gt.GT:
         rows.append({"item": indicator_of(item).label, **line})
     labels = {"item": "", **{point: TIMES[point] for point in points}}
     return house(
-        rows, "ipe-unanswered", labels=labels, numbers=points, notes=_mask_notes(bundle, texts)
+        rows, "ipe-unanswered", labels=labels, numbers=points, notes=mask_notes(bundle, texts)
     )
 
 
@@ -293,7 +287,7 @@ def families(bundle: Bundle, register: Register, service: str, name: str) -> gt.
             )
     labels = {"level": "", **{la: words.LAS[la] for la in protocol.LA_KEYS}}
     notes = [
-        f"Each local authority\u2019s latest return. {ABSENT} nothing received.",
+        say("tables.latest", dash=ABSENT),
         *count_notes(bundle, texts),
     ]
     return house(
@@ -323,9 +317,8 @@ def training(bundle: Bundle, register: Register) -> gt.GT:
                 rows.append({"group": words.sentence_case(events[event]), "level": label, **line})
     labels = {"level": "", **{la: words.LAS[la] for la in protocol.LA_KEYS}}
     notes = [
-        "Share of those eligible who attended, or the number who did where the return has no "
-        "number eligible; each local authority\u2019s latest return.",
-        *_mask_notes(bundle, texts),
+        say("tables.training"),
+        *mask_notes(bundle, texts),
     ]
     return house(
         rows, "ipe-training", labels=labels, group="group", numbers=list(protocol.LA_KEYS),
@@ -341,10 +334,6 @@ def _latest(
     last = order.groupby([table[name] for name in by]).transform("max")
     kept: pd.DataFrame = table[order == last]
     return kept
-
-
-def _mask_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
-    return [note for note in count_notes(bundle, *texts) if note.startswith(MASKED_TEXT)]
 
 
 TABLES: Final[dict[str, Any]] = {

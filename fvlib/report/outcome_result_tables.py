@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import partial
 from string import ascii_lowercase
@@ -14,8 +13,10 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.report import data_tables, sentences, words
 from fvlib.report.bundle import ESTIMATED, P_ONLY, Bundle
+from fvlib.report.phrases import say
+from fvlib.report.reasons import in_words
 from fvlib.report.register import Register
-from fvlib.report.result_tables import with_interval
+from fvlib.report.result_tables import lettered, with_interval
 from fvlib.report.table_style import ABSENT, YES_NO, Rows, cell, count_notes, house
 
 EFFECT_SCALES: Final = ("odds_ratio", "mean_difference", "risk_difference", "pounds")
@@ -28,8 +29,6 @@ SPECIFICATION_WIDTHS: Final = {
     "analysis": "16%", "outcome": "5%", "changes": "24%", "n": "9%", "events": "8%",
     "estimate": "18%", "converged": "12%", "notes": "8%",
 }  # fmt: skip
-# Which codes were merged differs from row to row: `estimates.csv` lists them.
-MERGED_CODES: Final = re.compile(r"(merged into their main group): [A-Z, ]+")
 COUNTS_AS_ONE: Final = 1.0  # the p of an outcome that can't be estimated (analysis plan)
 
 
@@ -56,18 +55,20 @@ def secondary(bundle: Bundle, register: Register) -> gt.GT:
     }  # fmt: skip
     spanners: dict[str, Sequence[str]] = {}
     notes = [
-        f"In brackets: {words.confidence_level()} confidence interval. S3: days; S6: percentage of "
-        "sessions, and child-terms in place of children.",
-        sentences.NOT_PRE_SPECIFIED,
+        say("tables.secondary", level=words.confidence_level()),
+        say("results.not_pre_specified"),
     ]
     if not bundle.interim:
         labels |= {"p": "raw", "adjusted": "Hochberg", "permutation": "permutation"}
         spanners = {"p": ["p", "adjusted", "permutation"]}
         notes.append(
-            f"Hochberg\u2019s adjustment is over the family of all "
-            f"{len(protocol.SECONDARY_OUTCOMES)}; an outcome that can\u2019t be estimated counts "
-            f"as p = {words.number(COUNTS_AS_ONE)}"
-            + (f", here {words.listing(lacking)}." if lacking else "; here there is none.")
+            say(
+                "tables.hochberg",
+                "some_absent" if lacking else "none_absent",
+                size=str(len(protocol.SECONDARY_OUTCOMES)),
+                p=words.number(COUNTS_AS_ONE),
+                absent=words.listing(lacking),
+            )
         )
     notes += [sentences.no_result(bundle, outcome) for outcome in lacking]
     notes += [
@@ -138,9 +139,8 @@ def specification(bundle: Bundle, register: Register) -> gt.GT:
         "estimate": "Estimate", "converged": "Converged", "notes": "Notes",
     }  # fmt: skip
     notes = [
-        f"Odds ratio, or for S3 and S6 the difference in means, with {words.confidence_level()} "
-        "confidence interval. pp: percentage points.",
-        *(f"{letter}: {words.sentence_case(text)}." for text, letter in letters.items()),
+        say("tables.specification", level=words.confidence_level()),
+        *lettered(letters),
         *count_notes(bundle, pd.Series([row[c] for row in rows for c in ("n", "events")])),
         *register.notes([str(name) for name in estimates["analysis"].unique()]),
     ]
@@ -165,11 +165,11 @@ def _specified(
     status, reason = bundle.status(name)
     row = {"n": cell(first, "n").iloc[0], "events": cell(first, "events").iloc[0]}
     texts = [
-        words.remarks(MERGED_CODES.sub(r"\1", text)) for column in REMARKS
+        in_words(text, brief=True) for column in REMARKS
         if isinstance(text := first[column].iloc[0], str) and text
     ]  # fmt: skip
     if status != ESTIMATED:
-        texts = [words.readable(reason)]
+        texts = [in_words(reason)]
     marks = [letters.setdefault(text, _letter(len(letters))) for text in texts]
     row["converged"] = YES_NO[bool(first["converged"].iloc[0])]
     row["notes"] = ", ".join(marks) or ABSENT
@@ -234,7 +234,7 @@ def exposure_effects(bundle: Bundle, register: Register) -> gt.GT:
     constancy = mine[(mine["term"] == "constancy") & mine["p_value"].notna()]
     if len(constancy):
         p = words.p_value(float(constancy["p_value"].iloc[0]))
-        notes.append(f"Test that the effect is the same at all times: {p}.")
+        notes.append(say("tables.constancy", p=p))
     if all(row["points"] == ABSENT for row in rows):
         del labels["points"]
     return house(

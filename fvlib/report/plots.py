@@ -22,8 +22,7 @@ from fvlib.report import (
 )
 from fvlib.report.bundle import Bundle
 from fvlib.report.canvas import words_only
-
-NOTHING: Final = "Nothing to show in this refresh"
+from fvlib.report.phrases import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +77,5 @@ def draw(bundle: Bundle, name: str) -> Any:
     """Draw a figure; one without data says so in words, and the report goes on."""
     figure = PLOTS[name]
     if figure.table is not None and bundle.table(figure.table).empty:
-        return words_only(NOTHING)
+        return words_only(say("figures.nothing"))
     return figure.draw(bundle)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from fvlib.report import words
 from fvlib.report.bundle import Bundle
+from fvlib.report.phrases import say
 from fvlib.report.public_figures import ABUSE_OR_NEGLECT, AGED_1_TO_4, MALE, Published
 
 COHORT: Final = "cohort"  # the step of the flow that profiles are of
@@ -17,18 +18,18 @@ MISSING: Final = "missing"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Levels of a characteristic whose share is published, and how a sentence names them."""
+    """Levels of a characteristic whose share is published, and the phrase that names them."""
 
     characteristic: str
     levels: tuple[str, ...]
-    told: str
+    phrase: str
     published: Published
 
 
 COMPARISONS: Final = (
-    Comparison("primary_need", ("1",), "had abuse or neglect as their main need", ABUSE_OR_NEGLECT),
-    Comparison("sex", ("male",), "were male", MALE),
-    Comparison("age", ("1", "2", "3", "4"), "were aged 1 to 4", AGED_1_TO_4),
+    Comparison("primary_need", ("1",), "need", ABUSE_OR_NEGLECT),
+    Comparison("sex", ("male",), "male", MALE),
+    Comparison("age", ("1", "2", "3", "4"), "aged", AGED_1_TO_4),
 )
 
 
@@ -56,20 +57,23 @@ def plausibility(bundle: Bundle) -> str:
     ranges = [(each, _range(table, each)) for each in COMPARISONS]
     shown = [(each, spread) for each, spread in ranges if spread]
     if not shown:
-        return "How many children of each kind there are is too few to show."
-    here = words.listing(f"{spread} {each.told}" for each, spread in shown)
+        return say("data_quality.plausibility", "masked")
+    here = words.listing(
+        say("data_quality.plausibility_part", each.phrase, share=spread) for each, spread in shown
+    )
     there = words.listing(
-        f"{words.percent(each.published.share, each.published.decimals)} {each.told}"
+        say(
+            "data_quality.plausibility_part",
+            each.phrase,
+            share=words.percent(each.published.share, each.published.decimals),
+        )
         for each, _ in shown
     )
     days = {each.published.day for each, _ in shown}
     sources = dict.fromkeys(each.published.source for each, _ in shown)
     on = words.listing(words.day(day) for day in sorted(days))
-    return (
-        f"By LA, {here}. Among all children in need in England on {on}, {there} "
-        f"({'; '.join(sources)}). These are not the same children: those in need on one day also "
-        "include children long in care, and care leavers of 18 and over. So near is near enough."
-    )
+    told = {"here": here, "there": there, "on": on, "sources": "; ".join(sources)}
+    return say("data_quality.plausibility", "shown", **told)
 
 
 def _range(table: pd.DataFrame, comparison: Comparison) -> str:

@@ -29,6 +29,7 @@ from fvlib.data.rules import RULES
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, every_la, la_order
 from fvlib.report.canvas import Canvas, words_only
+from fvlib.report.phrases import say
 from fvlib.report.plot_style import (
     AFTER,
     AFTER_TINT,
@@ -65,7 +66,7 @@ def arrivals(bundle: Bundle) -> Any:
     told = table.loc[table["first_date"].notna() | ~table["arrived"], "file"].astype(str)
     table = table[table["file"].isin(told)]
     if table.empty:
-        return words_only("No file that was received holds dates")
+        return words_only(say("figures.no_dates"))
     files = [words.file_label(file) for file in words.in_order(told, words.FILES)]
     table["file"] = pd.Categorical(table["file"].map(words.file_label), files)
     known = [words.LAS[la] for la in la_order(table)]

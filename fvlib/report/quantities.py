@@ -5,8 +5,9 @@ Keys are `analysis.quantity` for the effect of interest (`P1.odds_ratio`, `P1.od
 (`cohort.n`, `protocol.mdes`). A name ending in `_ci` is the interval in brackets; `_abs` is the
 size without its sign, for sentences that say "lower by".
 
-Quantities of an analysis without a result say so in words, so that one analysis never stops a
-report. A masked number has no string: a sentence that needs it fails, and names a key that works.
+Every number's key is there in every state: without a result it says so in words, so that one
+analysis never stops a report. A masked number has no string: a sentence that needs it fails, and
+names a key that works.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-
-import pandas as pd
 
 from fvlib import protocol
 from fvlib.report import (
@@ -28,19 +27,13 @@ from fvlib.report import (
     size_study,
     words,
 )
-from fvlib.report.bundle import EFFECT, ESTIMATED, Bundle, masked
+from fvlib.report.bundle import ESTIMATED, Bundle, masked
+from fvlib.report.numbers import FURTHER, numbers_of
+from fvlib.report.phrase_keys import COUNTS
+from fvlib.report.phrases import say
+from fvlib.report.reasons import in_words
 
 MARKDOWN_MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|~$^@])")
-NO_P: Final = "p not shown at an interim look"
-# The quantities of a binary and a linear outcome's analysis, for those without a result.
-EXPECTED: Final = (
-    "odds_ratio", "odds_ratio_ci", "log_odds", "log_odds_ci", "risk_difference",
-    "risk_difference_ci", "risk_difference_abs", "risk_treatment", "risk_treatment_ci",
-    "risk_control", "risk_control_ci", "la_sd", "icc_probability", "icc_latent", "p",
-)  # fmt: skip
-EXPECTED_LINEAR: Final = (
-    "mean_difference", "mean_difference_ci", "mean_difference_abs", "la_sd", "p",
-)  # fmt: skip
 
 
 class QuantityError(KeyError):
@@ -92,9 +85,10 @@ def quantities(bundle: Bundle) -> Quantities:
     """Make every ready string of a bundle."""
     strings: dict[str, str] = {}
     hidden: set[str] = set()
-    for analysis, rows in bundle.estimates.groupby("analysis", sort=False):
-        strings |= _analysis(bundle, str(analysis), rows)
-        _counts(str(analysis), rows, strings, hidden)
+    for analysis, outcome in _analyses(bundle).items():
+        texts, masks = _analysis(bundle, analysis, outcome)
+        strings |= texts
+        hidden |= masks
     for outcome in protocol.OUTCOMES:
         strings |= _outcome(bundle, outcome)
     strings |= _protocol() | _refresh(bundle)
@@ -114,53 +108,31 @@ def quantities(bundle: Bundle) -> Quantities:
     return Quantities(strings, frozenset(hidden - set(strings)))
 
 
-def _analysis(bundle: Bundle, analysis: str, rows: pd.DataFrame) -> dict[str, str]:
+def _analyses(bundle: Bundle) -> dict[str, str]:
+    """Name every analysis that has keys, and its outcome: of the plan, of results, and expected."""
+    out: dict[str, str] = {}
+    for outcome in protocol.OUTCOMES:
+        pair = sentences.nested_of(outcome), sentences.permutation_of(outcome)
+        out |= dict.fromkeys((outcome, *pair), outcome)
+    out |= dict.fromkeys(FURTHER, protocol.PRIMARY_OUTCOME)
+    out |= {row["id"]: str(row.get("outcome")) for row in bundle.manifest.get("plan", [])}
+    found = bundle.estimates.drop_duplicates("analysis")
+    return out | dict(zip(found["analysis"].astype(str), found["outcome"].astype(str), strict=True))
+
+
+def _analysis(bundle: Bundle, analysis: str, outcome: str) -> tuple[dict[str, str], set[str]]:
+    """Write an analysis's strings by key, and name the keys whose number is masked."""
     status, reason = bundle.status(analysis)
-    out = {"status": words.label(words.STATUSES, status), "label": bundle.label(analysis)}
-    outcome = str(rows["outcome"].iloc[0])
+    texts = {"status": words.label(words.STATUSES, status), "label": bundle.label(analysis)}
     if status != ESTIMATED:
-        out["reason"] = reason
-        expected = EXPECTED_LINEAR if outcome in protocol.LINEAR_OUTCOMES else EXPECTED
-        out |= dict.fromkeys(expected, f"no result ({out['status']})")
-    for _, row in rows[rows["estimate"].notna()].iterrows():
-        out |= _strings(row, outcome)
-    effects = rows[(rows["term"] == EFFECT) & rows["p_value"].notna()]
-    for _, row in effects.iterrows():
-        out["p"] = words.p_value(row["p_value"])
-        if pd.notna(row["p_adjusted"]):
-            out["p_adjusted"] = words.p_value(row["p_adjusted"])
-    if bundle.interim:
-        out |= {"p": NO_P, "p_adjusted": NO_P}
-    return {f"{analysis}.{name}": text for name, text in out.items()}
-
-
-def _strings(row: pd.Series, outcome: str) -> dict[str, str]:
-    """Write one row of `estimates.csv`: the estimate, its interval, its size."""
-    term, scale = str(row["term"]), str(row["scale"])
-    value = float(row["estimate"])
-    name = f"{term}.{scale}"
-    if term in (EFFECT, "icc"):
-        name = scale
-    elif term.startswith("risk_") or term.endswith("_sd"):
-        name = term
-    write = sentences.writer(scale, outcome)
-    texts = {name: write(value)}
-    if scale == "risk_difference":
-        texts = {name: words.in_points(value), f"{name}_abs": words.in_points(abs(value))}
-    if scale == "mean_difference" and term == EFFECT:
-        texts[f"{name}_abs"] = write(abs(value))
-    if pd.notna(row["ci_low"]) and pd.notna(row["ci_high"]):
-        texts[f"{name}_ci"] = words.interval(write(row["ci_low"]), write(row["ci_high"]))
-    return texts
-
-
-def _counts(analysis: str, rows: pd.DataFrame, strings: dict[str, str], hidden: set[str]) -> None:
-    for name in ("n", "events"):
-        shown = rows[name].dropna()
-        if len(shown):
-            strings[f"{analysis}.{name}"] = words.count(shown.iloc[0])
-        elif masked(rows, name).any():
-            hidden.add(f"{analysis}.{name}")
+        texts["reason"] = sentences.why(bundle, analysis) if not reason else in_words(reason)
+    texts |= numbers_of(bundle, analysis, outcome)
+    rows = bundle.rows(analysis)
+    hidden = {name for name in COUNTS if name not in texts and masked(rows, name).any()}
+    return (
+        {f"{analysis}.{name}": text for name, text in texts.items()},
+        {f"{analysis}.{name}" for name in hidden},
+    )
 
 
 def _outcome(bundle: Bundle, outcome: str) -> dict[str, str]:
@@ -195,6 +167,8 @@ def _protocol() -> dict[str, str]:
         "protocol.missing_limit": words.percent(protocol.MISSING_LIMIT, 0),
         "protocol.ages": f"0 to {protocol.ADULT_AGE - 1}",
         "protocol.threshold": words.count(protocol.DISCLOSURE_THRESHOLD),
+        "design.orders": str(sentences.ORDERS),
+        "design.smallest_p": sentences.SMALLEST_P,
     }  # fmt: skip
 
 
@@ -212,10 +186,12 @@ def _refresh(bundle: Bundle) -> dict[str, str]:
         "refresh.imputations": words.count(manifest["imputations"]),
         "refresh.seed": str(manifest["seed"]),
         "refresh.version": str(versions.get("fvlib", "unknown")),
-        "refresh.registration": str(manifest.get("registration") or "not recorded in this refresh"),
+        "refresh.registration": str(
+            manifest.get("registration") or say("registers.registration_absent")
+        ),
         "refresh.threshold": words.count(rule["threshold"]),
-        "refresh.rounding": (
-            "are not rounded" if rounding == 1 else f"are rounded to the nearest {rounding}"
+        "refresh.rounding": say(
+            "registers.rounding", "none" if rounding == 1 else "rounded", step=str(rounding)
         ),
         "wording.rule": sentences.wording_rule(bundle),
         "wording.family": sentences.family(bundle),

@@ -10,6 +10,7 @@ import yaml
 
 from fvlib.errors import Refusal
 from fvlib.report import words
+from fvlib.report.phrases import say
 
 DEVIATION_MARK: Final = "\u2020"  # dagger
 READING_MARK: Final = "\u2021"  # double dagger
@@ -63,14 +64,14 @@ class Register:
         """Say what the marks in a table stand for: one line a mark that is used."""
         used = set(names)
         lines = []
-        for mark, entries, word in (
-            (DEVIATION_MARK, self.deviations, "Deviation"),
-            (READING_MARK, tuple(e for e in self.readings if e.contested), "Reading"),
+        for phrase, entries in (
+            ("registers.mark_deviation", self.deviations),
+            ("registers.mark_reading", tuple(e for e in self.readings if e.contested)),
         ):
             hit = [entry for entry in entries if used & set(entry.applies_to)]
             if hit:
                 told = "; ".join(f"{entry.id}, {words.in_sentence(entry.title)}" for entry in hit)
-                lines.append(f"{mark} {word} {told}: see the registers.")
+                lines.append(say(phrase, entries=told))
         return lines
 
 

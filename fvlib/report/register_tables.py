@@ -9,8 +9,11 @@ from typing import Any, Final
 import great_tables as gt
 
 from fvlib import protocol
+from fvlib.remarks import BETWEEN
 from fvlib.report import accounts, words
 from fvlib.report.bundle import Bundle
+from fvlib.report.phrases import say
+from fvlib.report.reasons import in_words
 from fvlib.report.register import Entry, Register
 from fvlib.report.table_style import ABSENT, Rows, house
 
@@ -23,11 +26,6 @@ REGISTER_WIDTHS: Final = {"id": "7%", "what": "57%", "where": "21%", "applies": 
 DEVIATION_WIDTHS: Final = {
     "id": "7%", "what": "46%", "where": "18%", "applies": "13%", "when": "16%",
 }  # fmt: skip
-REGISTER_NOTES: Final = (
-    "R: a reading of the protocol, where it leaves something open or says it twice.",
-    "D: a deviation of the analysis plan from the protocol. T: one that this refresh brought "
-    "with it.",
-)
 
 
 def live_dates(bundle: Bundle, register: Register) -> gt.GT:
@@ -54,7 +52,7 @@ def live_dates(bundle: Bundle, register: Register) -> gt.GT:
         "reason": "Reason for the change", "dfe": "DfE agreed", "developer": "Developer consulted",
     }  # fmt: skip
     return house(
-        rows, "live-dates", labels=labels, notes=["DfE: Department for Education."],
+        rows, "live-dates", labels=labels, notes=[say("tables.live_dates")],
     )  # fmt: skip
 
 
@@ -62,7 +60,9 @@ def readings(bundle: Bundle, register: Register) -> gt.GT:
     """Set the register of readings."""
     rows = [_entry(entry) for entry in register.readings]
     labels = {"id": "", "what": "Reading", "where": "Protocol section", "applies": "Applies to"}
-    return house(rows, "readings", labels=labels, notes=REGISTER_NOTES[:1], widths=REGISTER_WIDTHS)
+    return house(
+        rows, "readings", labels=labels, notes=[say("registers.reading")], widths=REGISTER_WIDTHS
+    )
 
 
 def deviations(bundle: Bundle, register: Register) -> gt.GT:
@@ -72,7 +72,11 @@ def deviations(bundle: Bundle, register: Register) -> gt.GT:
     labels = {"id": "", "what": "Deviation", "where": "Protocol section", "applies": "Applies to",
               "when": "Decided"}  # fmt: skip
     return house(
-        rows, "deviations", labels=labels, notes=REGISTER_NOTES[1:], widths=DEVIATION_WIDTHS
+        rows,
+        "deviations",
+        labels=labels,
+        notes=[say("registers.deviation")],
+        widths=DEVIATION_WIDTHS,
     )
 
 
@@ -80,9 +84,9 @@ def _entry(entry: Entry) -> dict[str, str]:
     what = f"{entry.title}. {entry.text}"
     return {
         "id": entry.id,
-        "what": f"{what} Contested." if entry.contested else what,
+        "what": f"{what} {say('registers.contested')}" if entry.contested else what,
         "where": entry.where,
-        "applies": ", ".join(entry.applies_to) or "the report as a whole",
+        "applies": ", ".join(entry.applies_to) or say("registers.whole_report"),
     }
 
 
@@ -108,14 +112,13 @@ def _of_this_refresh(bundle: Bundle) -> Rows:
     dropped: dict[str, list[str]] = {}
     for name, part in bundle.estimates.groupby("analysis", sort=False):
         text = part["dropped"].iloc[0]
-        if isinstance(text, str):
-            for term in text.split("; "):
-                if term.split(" ")[0] in LA_COVARIATES:
-                    dropped.setdefault(term, []).append(str(name))
-    for term, names in dropped.items():
+        for one in text.split(BETWEEN) if isinstance(text, str) else ():
+            if one.partition(":")[2] in LA_COVARIATES:
+                dropped.setdefault(one, []).append(str(name))
+    for one, names in dropped.items():
         rows.append(
             {
-                "what": f"LA covariate dropped from the model: {words.readable(term)}.",
+                "what": say("registers.la_covariate_dropped", covariate=in_words(one)),
                 "where": "Covariates",
                 "applies": ", ".join(names),
             }
@@ -137,8 +140,11 @@ def provenance(bundle: Bundle, register: Register) -> gt.GT:
         "Registration": str(manifest.get("registration") or "not recorded"),
         "Seed": str(manifest["seed"]),
         "Imputations": str(manifest["imputations"]),
-        "Disclosure": f"counts under {rule['threshold']} masked, others rounded to the nearest "
-        f"{rule['round_to']}",
+        "Disclosure": say(
+            "registers.disclosure",
+            threshold=str(rule["threshold"]),
+            step=str(rule["round_to"]),
+        ),
         **{f"Version of {name}": str(v) for name, v in sorted(manifest["versions"].items())},
         **{
             f"Hash of {name}": _digest(v) if v else "none"

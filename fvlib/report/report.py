@@ -14,7 +14,9 @@ from fvlib.errors import Refusal
 from fvlib.refresh import name_of, project_root
 from fvlib.report import accounts
 from fvlib.report.bundle import Bundle, read_bundle
+from fvlib.report.companions import check_companions
 from fvlib.report.output import Notice, Passage, Picture, Table
+from fvlib.report.phrases import say
 from fvlib.report.quantities import Quantities, quantities, stamp
 from fvlib.report.register import Register, read_register
 from fvlib.report.title_page import title_page
@@ -86,9 +88,8 @@ class Report:
         return Passage(
             self.table("changes") if accounts.has_changes(self.bundle) else None,
             "tbl-changes",
-            "Changes since the previous refresh, by local authority",
-            "@tbl-changes gives the differences: files that were sent again, rows that were "
-            "corrected, and outcomes whose window has closed since.",
+            say("data_quality.changes_caption"),
+            say("data_quality.changes_lead"),
         )
 
     @property
@@ -123,10 +124,12 @@ def open_report(refresh: object) -> Report:
     Raises
     ------
     Refusal
-        The name isn't one, there is no project here, or its data can't be used.
+        The name isn't one, there is no project here, its data can't be used, `chapters/phrases.yml`
+        is not as it must be, or a chapter shows an interval without what must stand beside it.
     """
     name = name_of(refresh)
     root = project_root(Path.cwd())
+    check_companions(root)
     folder, verified = ensure_results(name, root)
     if not verified:  # a render shows no warnings: the same results print the same report
         warnings.warn(f"results/{name}: not verified against data", stacklevel=2)

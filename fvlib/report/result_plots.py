@@ -24,6 +24,7 @@ from fvlib import protocol
 from fvlib.report import words
 from fvlib.report.bundle import Bundle
 from fvlib.report.canvas import words_only
+from fvlib.report.phrases import say
 from fvlib.report.plot_style import (
     AFTER,
     INK,
@@ -38,9 +39,9 @@ def la_intercepts(bundle: Bundle) -> ggplot:
     table = bundle.table("la_intercepts")
     table = table[table["analysis"] == protocol.PRIMARY_OUTCOME].copy()
     if table.empty:
-        return words_only("No result, and so no intercepts")
+        return words_only(say("figures.no_intercepts"))
     if not table["std_error"].any():
-        return words_only("The variance between local authorities was estimated at zero")
+        return words_only(say("figures.variance_zero"))
     known = [la for la in protocol.LA_KEYS if la in set(table["la"])]
     table["name"] = pd.Categorical(
         table["la"].map(words.LAS), [words.LAS[la] for la in reversed(known)]

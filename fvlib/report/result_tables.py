@@ -12,6 +12,9 @@ from fvlib import protocol
 from fvlib.report import sentences, words
 from fvlib.report.arrangement import COMPARED, apart, arranged, comparable, label
 from fvlib.report.bundle import ESTIMATED, Bundle
+from fvlib.report.numbers import writer
+from fvlib.report.phrases import say
+from fvlib.report.reasons import in_words
 from fvlib.report.register import Register
 from fvlib.report.table_style import ABSENT, Rows, cell, count_notes, house
 
@@ -40,7 +43,7 @@ def with_interval(row: pd.Series | None, scale: str, outcome: str = "P1") -> str
     """Write an estimate and its interval for a table cell, the unit being in the heading."""
     if row is None or pd.isna(row["estimate"]):
         return ABSENT
-    write = sentences.writer(scale, outcome)
+    write = writer(scale, outcome)
     if pd.isna(row["ci_low"]):
         return write(row["estimate"])
     return words.NO_BREAK.join(
@@ -66,10 +69,12 @@ def primary(bundle: Bundle, register: Register) -> gt.GT:
         rows[3:3] = _tests(bundle, outcome, list(models))
     rows.extend(_sample(bundle, list(models)))
     notes = [
-        f"In brackets: {words.confidence_level()} confidence interval (CI). LA: local authority. "
-        "ICC: intracluster correlation; the protocol assumed "
-        f"{words.number(protocol.INTRACLUSTER_CORRELATION, 5)} on the probability scale.",
-        sentences.NOT_PRE_SPECIFIED,
+        say(
+            "tables.primary",
+            level=words.confidence_level(),
+            icc=words.number(protocol.INTRACLUSTER_CORRELATION, 5),
+        ),
+        say("results.not_pre_specified"),
         *_absent(bundle, list(models)),
         *count_notes(bundle, pd.Series([row.get(m, "") for row in rows for m in models])),
         *register.notes(list(models)),
@@ -134,9 +139,8 @@ def analyses(bundle: Bundle, register: Register) -> gt.GT:
     if not bundle.interim:
         labels["p"] = "p"
     notes = [
-        f"In brackets: {words.confidence_level()} confidence interval. The analyses share their "
-        "children, so that agreement among them is no repeated evidence.",
-        sentences.NOT_PRE_SPECIFIED,
+        say("tables.analyses", level=words.confidence_level()),
+        say("results.not_pre_specified"),
         *_elsewhere(bundle),
         *count_notes(bundle, pd.Series([row[c] for row in rows for c in ("n", "events")])),
         *register.notes(names),
@@ -152,7 +156,7 @@ def _elsewhere(bundle: Bundle) -> list[str]:
     names = [words.in_sentence(bundle.label(name)) for name in apart(bundle)]
     if not names:
         return []
-    return [f"In the chapter on sensitivity, on scales of their own: {words.listing(names)}."]
+    return [say("tables.elsewhere", names=words.listing(names))]
 
 
 def _analysis_row(bundle: Bundle, register: Register, name: str) -> dict[str, str]:
@@ -194,9 +198,9 @@ def _fits(bundle: Bundle, register: Register, table: str, estimates: pd.DataFram
         fit = "converged" if first["converged"] else "did not converge"
         if first["singular"]:
             fit += "; a variance at zero"
-        texts = [words.remarks(first[c]) for c in REMARKS if isinstance(first[c], str) and first[c]]
+        texts = [in_words(first[c]) for c in REMARKS if isinstance(first[c], str) and first[c]]
         if status != ESTIMATED:
-            texts, fit = [words.readable(reason)], ABSENT
+            texts, fit = [in_words(reason)], ABSENT
         marks = [letters.setdefault(text, _letter(len(letters))) for text in texts]
         rows.append(
             {
@@ -208,9 +212,17 @@ def _fits(bundle: Bundle, register: Register, table: str, estimates: pd.DataFram
             }
         )
     labels = {"analysis": "", "status": "Status", "fit": "Fit", "remark": "Remarks"}
-    notes = [f"{letter}: {words.sentence_case(text)}." for text, letter in letters.items()]
+    notes = lettered(letters)
     names = [str(name) for name in estimates["analysis"].unique()]
     return house(rows, table, labels=labels, group="group", notes=[*notes, *register.notes(names)])
+
+
+def lettered(letters: dict[str, str]) -> list[str]:
+    """Write remarks under the letters that stand for them."""
+    return [
+        say("tables.lettered", letter=letter, remark=words.sentence_case(text))
+        for text, letter in letters.items()
+    ]
 
 
 def _letter(place: int) -> str:

@@ -31,6 +31,8 @@ from fvlib import protocol
 from fvlib.report import sentences, words
 from fvlib.report.bundle import Bundle, la_order, masked
 from fvlib.report.canvas import Canvas, words_only
+from fvlib.report.numbers import writer
+from fvlib.report.phrases import say
 from fvlib.report.plot_style import (
     AFTER,
     BEFORE,
@@ -134,7 +136,7 @@ def _panel(  # noqa: PLR0917  (what a panel is)
             canvas.point(
                 at(values[0]), y, shape="D" if main else "o", fill=AFTER if main else PAPER
             )
-        write = sentences.writer(scale, outcome)
+        write = writer(scale, outcome)
         told = write(row["estimate"])
         if pd.notna(row["ci_low"]):
             told += f" ({write(row['ci_low'])} to {write(row['ci_high'])})"
@@ -168,7 +170,7 @@ def s3_distribution(bundle: Bundle) -> Any:
     table["total"] = table.groupby("condition")["n"].transform("sum")
     table["share"] = 100 * table["n"].astype(float) / table["total"].where(table["total"] > 0)
     if not table["n"].gt(0).any():
-        return words_only("No window has closed yet")
+        return words_only(say("figures.no_window"))
     width = float((table["last_day"] - table["first_day"]).max()) + 1
     shown = table["n"].gt(0) & table["last_day"].notna()
     last = float(table.loc[shown, "last_day"].max())
@@ -204,7 +206,7 @@ def s6_terms(bundle: Bundle) -> Any:
     table = table[table["la"] != "all"].copy()
     table = table[table["mean"].notna()]
     if table.empty:
-        return words_only("No term has been observed yet")
+        return words_only(say("figures.no_term"))
     names = [words.LAS[la] for la in la_order(table)]
     table["name"] = pd.Categorical(table["la"].map(words.LAS), names, ordered=True)
     table["referred"] = pd.Categorical(

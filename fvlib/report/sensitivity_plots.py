@@ -28,6 +28,7 @@ from fvlib import protocol
 from fvlib.report import sentences, words
 from fvlib.report.bundle import EFFECT, Bundle
 from fvlib.report.canvas import Canvas, words_only
+from fvlib.report.phrases import say
 from fvlib.report.plot_style import (
     AFTER,
     ALERT,
@@ -56,9 +57,14 @@ def permutation(bundle: Bundle) -> Any:
     """Draw the null distribution of the permutation statistic under each scheme of orders."""
     table = permutation_draws(bundle)
     if bundle.interim or table.empty:
-        return words_only("No permutation test in this refresh")
+        return words_only(say("figures.no_permutation"))
     table["what"] = [
-        f"{scheme_label(str(scheme))}: {orders} orders, smallest p {words.number(least, 3)}"
+        say(
+            "figures.permutation",
+            scheme=scheme_label(str(scheme)),
+            orders=str(orders),
+            smallest_p=words.number(least, 3),
+        )
         for scheme, orders, least in zip(
             table["scheme"], table["orders"], table["smallest_p"], strict=True
         )
@@ -108,7 +114,7 @@ def exposure_curve(bundle: Bundle) -> Any:
     rows = {term: bundle.ratio("X5", term) for term in EXPOSURE_TERMS}
     known = {place: row for place, row in enumerate(rows.values()) if row is not None}
     if not known:
-        return words_only("No effect by time since go-live in this refresh")
+        return words_only(say("figures.no_exposure"))
     table = pd.DataFrame(
         {
             "time": list(known),
@@ -168,7 +174,7 @@ def tipping_point(bundle: Bundle) -> Any:
             breaks=[math.log(mark) for mark in marks], labels=[ratio_tick(m) for m in marks]
         )
         + labs(
-            x="Odds of riskier values, where missing after go-live, multiplied by (1: at random)",
+            x=say("figures.tipping"),
             y="Odds ratio (log scale)",
         )
         + house_theme(2.5)
@@ -179,7 +185,7 @@ def triangulation(bundle: Bundle) -> Any:
     """Draw the trial's estimate, the sister evaluation's and, where pooled, the pooled ones."""
     lines = triangulated(bundle)
     if len(lines) < 2:
-        return words_only("No sister estimate to set beside the trial\u2019s")
+        return words_only(say("figures.no_sister"))
     low = min(0.0, *(line[2] for line in lines))
     high = max(0.0, *(line[3] for line in lines))
     room = 0.06 * ((high - low) or 1.0)
@@ -241,7 +247,7 @@ def savings(bundle: Bundle) -> Any:
     ):
         row = bundle.estimate("X14", term, scale)
         if row is None:
-            return words_only("No cost in the params: no savings are worked out")
+            return words_only(say("figures.no_cost"))
         values = {name: float(row[name]) for name in ("estimate", "ci_low", "ci_high")}
         low, high = write(values["ci_low"]), write(values["ci_high"])
         told = f"{write(values['estimate'])} ({low} to {high})"

@@ -1,4 +1,4 @@
-"""Whether the answer survives, in sentences made from the results."""
+"""Whether the answer survives: which words of `chapters/phrases.yml` the results call for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.report import sentences, words
 from fvlib.report.bundle import EFFECT, P_ONLY, Bundle, masked
+from fvlib.report.phrases import say
 
 INTERVAL: Final = "interval_12"
 COMPARED: Final = ("log_odds", "risk_difference")
@@ -58,61 +59,51 @@ def summary(bundle: Bundle) -> str:
     if gone is None:
         return sentences.no_result(bundle, protocol.PRIMARY_OUTCOME)
     names = compared(bundle)
-    if not names:
-        return "No other analysis of the primary outcome has a result in this refresh."
-    many = f"{words.count(len(names))} other analyses of the primary outcome have an estimate"
-    if not gone:
-        return (
-            f"{many}; all of these estimates lie inside the interval of the protocol\u2019s model."
-        )
-    told = words.listing(words.in_sentence(bundle.label(name)) for name in gone)
-    return (
-        f"{many}; {words.count(len(gone))} of these estimates lie outside the interval of the "
-        f"protocol\u2019s model: {told}."
+    state = "nothing_compared" if not names else "some_outside" if gone else "all_inside"
+    return say(
+        "sensitivity.outside",
+        state,
+        compared=words.count(len(names)),
+        outside=words.count(len(gone)),
+        names=words.listing(words.in_sentence(bundle.label(name)) for name in gone),
     )
 
 
 def smallest_p(bundle: Bundle) -> str:
     """Say which p each permutation scheme can reach at best, and the one it gave."""
     if bundle.interim:
-        return "At an interim look no permutation test is shown."
+        return say("sensitivity.permutation_interim")
     table = permutation_draws(bundle)
-    limit = (
-        f"With the design\u2019s own {sentences.ORDERS} orders the smallest p that the test can "
-        f"give is {words.number(1 / sentences.ORDERS, 3)}, which is above "
-        f"{words.number(protocol.ALPHA, 2)}: it can never call an effect significant at the "
-        "protocol\u2019s level."
-    )
+    parts = [
+        say(
+            "sensitivity.permutation_limit",
+            orders=str(sentences.ORDERS),
+            smallest_p=sentences.SMALLEST_P,
+            alpha=words.number(protocol.ALPHA, 2),
+        )
+    ]
     p = sentences.permutation_p(bundle, protocol.PRIMARY_OUTCOME)
     if table.empty or p is None:
-        return f"{limit} There is no result in this refresh."
-    told = f"{limit} It gave {words.p_value(p)}."
-    again = bundle.estimate(
-        sentences.permutation_of(protocol.PRIMARY_OUTCOME), "treatment_refitted", P_ONLY
-    )
-    if again is not None:
-        told = f"{told} {_refitted(table, float(again['p_value']))}"
-    rows = bundle.estimates
+        return " ".join([*parts, say("sensitivity.permutation", "no_result")])
+    parts.append(say("sensitivity.permutation", "estimated", p=words.p_value(p)))
     mine = sentences.permutation_of(protocol.PRIMARY_OUTCOME)
+    again = bundle.estimate(mine, "treatment_refitted", P_ONLY)
+    if again is not None:
+        parts.append(_refitted(table, float(again["p_value"])))
+    rows = bundle.estimates
     rows = rows[(rows["analysis"] == mine) & (rows["term"] == INTERVAL) & rows["ci_low"].notna()]
-    if rows.empty or pd.isna(rows["ci_high"].iloc[0]):
-        return told
-    low, high = (words.ratio(math.exp(float(rows[name].iloc[0]))) for name in ("ci_low", "ci_high"))
-    level = words.percent(1 - 1 / sentences.ORDERS)
-    return (
-        f"{told} Inverted, it gives a model-based {level} interval of odds ratios, {low} to {high}."
-    )
+    if len(rows) and pd.notna(rows["ci_high"].iloc[0]):
+        low, high = (words.ratio(math.exp(float(rows[c].iloc[0]))) for c in ("ci_low", "ci_high"))
+        level = words.percent(1 - 1 / sentences.ORDERS)
+        parts.append(say("sensitivity.permutation_interval", level=level, low=low, high=high))
+    return " ".join(parts)
 
 
 def _refitted(draws: pd.DataFrame, p: float) -> str:
     """Say what fitting the model again under every order gave, and how it agrees with the score."""
     both = draws[draws["refitted"].notna()].astype({"refitted": float})
-    agreement = float(both["statistic"].corr(both["refitted"]))
-    return (
-        f"The test ranks a score, which needs no fit under each order; with the model fitted again "
-        f"under every order, on one complete data set, it gives {words.p_value(p)}, and the two "
-        f"statistics have a correlation of {words.number(agreement, 3)} over the orders."
-    )
+    agreement = words.number(float(both["statistic"].corr(both["refitted"])), 3)
+    return say("sensitivity.permutation_refitted", p=words.p_value(p), correlation=agreement)
 
 
 def permutation_draws(bundle: Bundle) -> pd.DataFrame:
@@ -135,55 +126,48 @@ def _smallest(statistics: pd.Series) -> float:
 def triangulation(bundle: Bundle) -> str:
     """Tell what the sister evaluation's estimate adds, by the protocol's rule."""
     rows = bundle.estimates
-    rows = rows[(rows["analysis"] == "X12") & rows["estimate"].notna()]
-    if rows.empty:
+    if not ((rows["analysis"] == "X12") & rows["estimate"].notna()).any():
         return sentences.no_result(bundle, "X12")
-    decision = rows["warnings"].iloc[0]
-    told = decision if isinstance(decision, str) and decision else "see the figure"
+    decided = bundle.table("triangulation")["decision"].dropna()
+    decision = str(decided.iloc[0]) if len(decided) else "not_recorded"
+    told = {"rule": say("sensitivity.triangulation_rule", decision)}
     row = bundle.ratio("X12", EFFECT)
     if row is None:
-        return f"By the protocol\u2019s rule, {told}."
-    ratio = f"odds ratio {words.ratio(row['estimate'])} {sentences.ratio_interval(row)}"
-    return f"By the protocol\u2019s rule, {told}: {ratio}."
+        return say("sensitivity.triangulation", "rule_alone", **told)
+    told |= {
+        "odds_ratio": words.ratio(row["estimate"]),
+        "odds_ratio_ci": sentences.ratio_interval(row),
+    }
+    return say("sensitivity.triangulation", "ratio", **told)
 
 
 def readiness(bundle: Bundle) -> str:
     """Tell the effect in both readiness strata (X13), and give no verdict."""
-    high, low, between = (
-        bundle.ratio("X13", term) for term in ("treatment_high", "treatment_low", "interaction")
-    )
-    if high is None or low is None or between is None:
-        return sentences.no_result(bundle, "X13")
-    told = [
-        f"{words.ratio(row['estimate'])} {sentences.ratio_interval(row)}" for row in (high, low)
-    ]
-    return (
-        f"The odds ratio is {told[0]} in the LAs of high readiness and {told[1]} in those of low "
-        f"readiness; the first over the second is {words.ratio(between['estimate'])} "
-        f"{sentences.ratio_interval(between)}."
-    )
+    told: dict[str, str] = {}
+    terms = {"high": "treatment_high", "low": "treatment_low", "ratio": "interaction"}
+    for name, term in terms.items():
+        row = bundle.ratio("X13", term)
+        if row is None:
+            return sentences.no_result(bundle, "X13")
+        told |= {name: words.ratio(row["estimate"]), f"{name}_ci": sentences.ratio_interval(row)}
+    return say("sensitivity.readiness", **told)
 
 
 def savings(bundle: Bundle) -> str:
     """Tell the implied savings; nothing is printed without a cost."""
+    rows = bundle.estimates
+    rows = rows[(rows["analysis"] == "X14") & (rows["scale"] == "pounds")]
+    rows = rows[rows["estimate"].notna()]
     row = bundle.estimate("X14", "treatment", "pounds")
-    if row is None:
-        rows = bundle.estimates
-        rows = rows[(rows["analysis"] == "X14") & (rows["scale"] == "pounds")]
-        rows = rows[rows["estimate"].notna()]
-        if rows.empty:
-            return sentences.no_result(bundle, "X14")
-        row = rows.iloc[0]
+    if row is None and rows.empty:
+        return sentences.no_result(bundle, "X14")
+    row = rows.iloc[0] if row is None else row
     value = float(row["estimate"])
-    word = "less" if value >= 0 else "more"
-    told = f"about {words.pounds(abs(value))} {word} spent on care"
+    state, told = "less" if value >= 0 else "more", {"savings": words.pounds(abs(value))}
     if pd.isna(row["ci_low"]):
-        return f"The estimate would imply {told}."
-    low, high = words.pounds(float(row["ci_low"])), words.pounds(float(row["ci_high"]))
-    return (
-        f"The estimate would imply {told} ({words.confidence_level()} interval of savings {low} to "
-        f"{high}). The programme\u2019s own cost is not in it."
-    )
+        return say("sensitivity.savings", f"{state}_without_interval", **told)
+    told |= {"low": words.pounds(float(row["ci_low"])), "high": words.pounds(float(row["ci_high"]))}
+    return say("sensitivity.savings", state, level=words.confidence_level(), **told)
 
 
 def tipping(bundle: Bundle) -> str:
@@ -193,22 +177,25 @@ def tipping(bundle: Bundle) -> str:
     curve = bundle.table("tipping_point")
     if lowest is None or highest is None or main is None or curve.empty:
         return sentences.no_result(bundle, "tipping-point")
-    factors = [words.number(math.exp(delta), 1) for delta in _ends(curve["delta"])]
-    ends = [factor.removesuffix(".0") for factor in factors]
-    told = (
-        f"With those odds multiplied by {ends[0]} to {ends[1]}, the odds ratio lies between "
-        f"{words.ratio(lowest['estimate'])} and {words.ratio(highest['estimate'])}"
+    first, last = (
+        words.number(math.exp(delta), 1).removesuffix(".0") for delta in _ends(curve["delta"])
     )
+    told = {
+        "from_odds": first,
+        "to_odds": last,
+        "low": words.ratio(lowest["estimate"]),
+        "high": words.ratio(highest["estimate"]),
+    }
     if bundle.interim:
-        return f"{told}."
+        return say("sensitivity.tipping", "interim", **told)
     includes = main["ci_low"] <= 0 <= main["ci_high"]
     at = bundle.estimate("tipping-point", "tipping", "delta")
-    if at is not None:
-        factor = words.number(math.exp(float(at["estimate"])), 1)
-        verb = "excludes" if includes else "includes"
-        return f"{told}, and its interval {verb} no effect from about {factor} times onwards."
-    verb = "includes" if includes else "excludes"
-    return f"{told}, and its interval {verb} no effect throughout: in this range nothing tips."
+    if at is None:
+        state = "includes_throughout" if includes else "excludes_throughout"
+    else:
+        state = "comes_to_exclude" if includes else "comes_to_include"
+        told["factor"] = words.number(math.exp(float(at["estimate"])), 1)
+    return say("sensitivity.tipping", state, **told)
 
 
 def _ends(column: pd.Series) -> tuple[float, float]:
@@ -220,7 +207,7 @@ def observed(bundle: Bundle) -> str:
     """Say which outcomes are not yet observed for all, and of which condition more is seen."""
     table = bundle.table("calendar")
     if table.empty:
-        return "This refresh holds no account of what is observable so far."
+        return say("secondary.observed_no_account")
     waiting, hidden = [], []
     for outcome in words.in_order(table["outcome"].astype(str), words.OUTCOMES):
         rows = table[table["outcome"] == outcome]
@@ -236,18 +223,13 @@ def observed(bundle: Bundle) -> str:
             hidden.append(outcome)
     parts = []
     if waiting:
-        parts.append(f"Not yet observed for all: {words.listing(waiting)}.")
+        parts.append(say("secondary.observed_waiting", outcomes=words.listing(waiting)))
     elif not hidden:
-        parts.append("Every outcome is observed for its whole sample so far.")
+        parts.append(say("secondary.observed_whole"))
     if hidden:
-        parts.append(
-            f"Too few children to say, in one condition at least: {words.listing(hidden)}."
-        )
+        parts.append(say("secondary.observed_masked", outcomes=words.listing(hidden)))
     if waiting:
-        parts.append(
-            "An early refresh sees more of the children referred before go-live, whose windows "
-            "closed first."
-        )
+        parts.append(say("secondary.observed_early"))
     return " ".join(parts)
 
 
@@ -255,11 +237,9 @@ def chains(bundle: Bundle) -> str:
     """Say whether the chains of each imputed covariate agree."""
     table = bundle.table("imputation")
     if table.empty:
-        return "Nothing was imputed in this refresh."
+        return say("data_quality.chains", "none")
     bad = table.loc[~table["converged"].astype(bool), "variable"]
     if bad.empty:
-        return "The chains of every imputed covariate agree."
+        return say("data_quality.chains", "agree")
     names = words.listing(words.label(words.COVARIATES, str(name)).lower() for name in bad)
-    return (
-        f"The chains do not agree for {names}: results that rest on them should be read with care."
-    )
+    return say("data_quality.chains", "disagree", covariates=names)

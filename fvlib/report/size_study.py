@@ -14,6 +14,7 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.report import words
+from fvlib.report.phrases import say
 
 STUDY: Final = Path(__file__).with_name("size_study.csv")
 TESTS: Final = {
@@ -43,17 +44,19 @@ def summary() -> str:
     kept: list[str] = []
     for name, label in TESTS.items():
         row = scene[scene["test"] == name].sort_values("level").iloc[-1]
-        told.append(
-            f"by the {words.in_sentence(label)} in {words.percent(row['rate'])} (nominally "
-            f"{words.percent(row['level'])})"
-        )
+        test = words.in_sentence(label)
+        rate, level = words.percent(row["rate"]), words.percent(row["level"])
+        told.append(say("sensitivity.sizes_test", test=test, rate=rate, level=level))
         over = float(row["rate"] - row["level"])
         clearly = over > TOO_OFTEN * float(row["monte_carlo_error"])
-        (failing if clearly else kept).append(f"the {words.in_sentence(label)}")
-    return (
-        f"In {words.count(scene['replicates'].iloc[0])} trials of {words.count(protocol.CHILDREN)} "
-        f"children, in which an LA\u2019s level in one period has a correlation of "
-        f"{words.number(DRIFT, 1)} with its level in another, an effect was found "
-        f"{words.listing(told)}. Clearly too often: {words.listing(failing) or 'none'}; not so: "
-        f"{words.listing(kept) or 'none'}."
+        (failing if clearly else kept).append(say("sensitivity.sizes_named", test=test))
+    none = say("sensitivity.sizes_none")
+    return say(
+        "sensitivity.sizes",
+        replicates=words.count(scene["replicates"].iloc[0]),
+        children=words.count(protocol.CHILDREN),
+        correlation=words.number(DRIFT, 1),
+        told=words.listing(told),
+        failing=words.listing(failing) or none,
+        kept=words.listing(kept) or none,
     )

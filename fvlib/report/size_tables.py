@@ -10,6 +10,7 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.report import words
 from fvlib.report.bundle import Bundle
+from fvlib.report.phrases import say
 from fvlib.report.register import Register
 from fvlib.report.size_study import TESTS, study
 from fvlib.report.table_style import Rows, house
@@ -36,11 +37,16 @@ def sizes(bundle: Bundle, register: Register) -> gt.GT:
         for children in scenes["children"].unique()
     }
     notes = [
-        f"Percentages of {words.count(frame['replicates'].iloc[0])} simulated trials, in brackets "
-        "the Monte Carlo standard error. Headings: correlation of an LA\u2019s intercepts between "
-        f"two periods; at {words.number(1, 1)} LAs don\u2019t drift apart.",
-        f"The smallest p of the permutation test is {words.percent(_smallest(frame))}, so it can "
-        f"reject at that level and never at {words.percent(protocol.ALPHA)}.",
+        say(
+            "tables.sizes",
+            replicates=words.count(frame["replicates"].iloc[0]),
+            same=words.number(1, 1),
+        ),
+        say(
+            "tables.sizes_permutation",
+            smallest=words.percent(_smallest(frame)),
+            alpha=words.percent(protocol.ALPHA),
+        ),
     ]
     return house(
         rows, "sizes", labels=labels, numbers=["level", *scenes.index], notes=notes,

@@ -14,8 +14,8 @@ import pandas as pd
 
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.phrases import say
 
-NOTHING: Final = "None in this refresh"
 ABSENT: Final = words.EN_DASH
 # The Government Statistical Service's symbol for a confidential figure.
 MASKED_TEXT: Final = "[c]"
@@ -61,7 +61,7 @@ def house(
     """
     stub = next(iter(labels))
     if not rows:  # nothing to group, and nothing for a note to explain
-        rows, group, notes = [{stub: NOTHING}], None, ()
+        rows, group, notes = [{stub: say("tables.nothing")}], None, ()
     frame = pd.DataFrame(rows, columns=[*([group] if group else []), *labels], dtype=object)
     frame = frame.fillna("")
     table = gt.GT(frame, rowname_col=stub, groupname_col=group, id=f"tbl-{name}")
@@ -118,13 +118,15 @@ def count_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
     """Say how counts were rounded and, where one was masked, what the mark means."""
     rule = bundle.manifest["disclosure"]
     step = int(rule["round_to"])
-    notes = [] if step == 1 else [f"Counts are rounded to the nearest {step}."]
-    if any((text == MASKED_TEXT).any() for text in texts):
-        notes.append(
-            f"{MASKED_TEXT} Confidential: a count under {rule['threshold']}, or one that would "
-            "give such a count away."
-        )
-    return notes
+    rounded = [] if step == 1 else [say("tables.rounded", step=str(step))]
+    return rounded + mask_notes(bundle, *texts)
+
+
+def mask_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
+    """Say, where a number was masked, what the mark means."""
+    if not any((text == MASKED_TEXT).any() for text in texts):
+        return []
+    return [say("tables.masked", threshold=str(bundle.manifest["disclosure"]["threshold"]))]
 
 
 def by_la(

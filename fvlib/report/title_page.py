@@ -7,15 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
 
 from fvlib.report.bundle import Bundle
+from fvlib.report.phrases import say
 from fvlib.report.words import dates_by_la
-
-INTERIM: Final = (
-    "Interim look: outcome windows are still open. No test of significance, no conclusion."
-)
-SYNTHETIC: Final = "Synthetic data: nothing here says anything about any child, family or LA."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +32,8 @@ class TitlePage:
 def title_page(bundle: Bundle) -> TitlePage:
     """Give the title page of released results."""
     through: Mapping[str, str] = bundle.manifest["data_through"]
-    notices = [SYNTHETIC] if bundle.synthetic else []
-    if bundle.interim:
-        notices.append(INTERIM)
+    states = {"synthetic": bundle.synthetic, "interim": bundle.interim}
+    notices = [say("notices.title_page", state) for state, holds in states.items() if holds]
     canonical = json.dumps(bundle.manifest, sort_keys=True)
     return TitlePage(
         refresh=str(bundle.manifest["refresh"]),

@@ -32,6 +32,7 @@ from fvlib import protocol
 from fvlib.report import words
 from fvlib.report.bundle import Bundle, la_order, masked
 from fvlib.report.canvas import words_only
+from fvlib.report.phrases import say
 from fvlib.report.plot_style import (
     AFTER,
     AFTER_TINT,
@@ -163,7 +164,7 @@ def crude_rate(bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME) -> Any:
     start, _, periods = calendar(bundle)
     shown, hidden = rates(bundle, outcome)
     if shown.empty and hidden.empty:
-        return words_only("No window has closed yet")
+        return words_only(say("figures.no_window"))
     shade = pd.concat([shown, hidden]).drop_duplicates("la")[["name", "live"]].copy()
     shade["end"] = periods * protocol.PERIOD_MONTHS
     top = max(1.0, float(shown["rate"].max()) * 1.15) if len(shown) else 1.0

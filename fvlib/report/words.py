@@ -7,7 +7,6 @@ ratio of 0.998 onto 1) keeps the digits that tell it apart.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -174,31 +173,24 @@ def plain(name: str) -> str:
     return sentence_case(name.replace("_", " ").replace("-", " ").strip())
 
 
-def readable(text: str) -> str:
-    """Put labels for machine names: `primary_need[7]` is main need: low income, CHNE Chinese."""
-    names = "|".join(sorted(COVARIATES, key=len, reverse=True))
-    text = re.sub(rf"\b({names})\[([^\]]*)\]", lambda term: _at_level(*term.groups()), text)
-    text = re.sub(rf"\b({names})\b", lambda name: in_sentence(COVARIATES[name[0]]), text)
-    groups = LEVELS["ethnicity"]
-    text = re.sub(r"\b[A-Z]{4}\b", lambda code: groups.get(code[0], code[0]), text)
-    return re.sub(r"\bperiod\[(\d+)\]", r"period \1", text)
-
-
-def _at_level(name: str, value: str) -> str:
-    told = level(name, value)
-    told = told if name == "ethnicity" else in_sentence(told)  # groups begin with a capital
-    return f"{in_sentence(COVARIATES[name])}: {told}"
-
-
-def remarks(text: str) -> str:
-    """Write a fit's remarks, `;` between them, those with the same reason in brackets as one."""
-    grouped: dict[str, list[str]] = {}
-    for place, item in enumerate(text.split("; ")):
-        what, bracket, reason = item.partition(" (")
-        grouped.setdefault(bracket + reason or str(place), []).append(readable(what))
-    return "; ".join(
-        listing(items) + ("" if reason.isdigit() else reason) for reason, items in grouped.items()
-    )
+def term(name: str) -> str:
+    """Name a design matrix's term in a sentence: `primary_need[7]` is main need: low income."""
+    what, bracket, rest = name.partition("[")
+    value = rest.removesuffix("]")
+    if what in COVARIATES:
+        label = in_sentence(COVARIATES[what])
+        if not bracket:
+            return label
+        told = level(what, value)  # groups begin with a capital
+        return f"{label}: {told if what == 'ethnicity' else in_sentence(told)}"
+    if what == "la" and value:
+        return protocol.LOCAL_AUTHORITIES[int(value)].name
+    if what == "period" and value:
+        return f"period {value}"
+    stem, _, after = what.partition("_m")
+    if stem == "treatment" and after.isdigit():
+        return f"treatment {after} periods after go-live"
+    return TERMS.get(name, name)
 
 
 def in_sentence(label: str) -> str:
@@ -224,8 +216,6 @@ class Outcome:
     ----------
     label
         In tables and figures.
-    question
-        What may be reduced or increased, in a sentence.
     short
         Where a figure leaves little room.
     measure
@@ -233,61 +223,26 @@ class Outcome:
     """
 
     label: str
-    question: str
     short: str
     measure: str
 
 
-def _months(outcome: str) -> str:
-    return f"{protocol.WINDOW_MONTHS[outcome]}{NO_BREAK}months"
-
-
 OUTCOMES: Final = {
-    "P1": Outcome(
-        "Became looked after",
-        f"the likelihood of becoming looked after within {_months('P1')} of referral",
-        "Became looked after",
-        "Became looked after, %",
-    ),
-    "S1": Outcome(
-        "Returned to statutory services",
-        "the likelihood of returning to statutory services after a plan, within "
-        f"{_months('S1')} of referral",
-        "Returned to services",
-        "Returned, %",
-    ),
+    "P1": Outcome("Became looked after", "Became looked after", "Became looked after, %"),
+    "S1": Outcome("Returned to statutory services", "Returned to services", "Returned, %"),
     "S2": Outcome(
-        "Started a child protection plan",
-        f"the likelihood of starting a child protection plan within {_months('S2')} of referral",
-        "Started a protection plan",
-        "Started a plan, %",
+        "Started a child protection plan", "Started a protection plan", "Started a plan, %"
     ),
-    "S3": Outcome(
-        "Days on plans",
-        "the number of days on child protection or child in need plans in the "
-        f"{_months('S3')} after referral",
-        "Days on plans",
-        "Mean days",
-    ),
-    "S4": Outcome(
-        "Kinship care at the first placement",
-        "the likelihood that a child who becomes looked after is first placed in kinship care",
-        "Kinship care first",
-        "Kinship care, %",
-    ),
-    "S5": Outcome(
-        "Reunified with family",
-        f"the likelihood that a child who becomes looked after returns home within {_months('S5')}",
-        "Reunified with family",
-        "Reunified, %",
-    ),
+    "S3": Outcome("Days on plans", "Days on plans", "Mean days"),
+    "S4": Outcome("Kinship care at the first placement", "Kinship care first", "Kinship care, %"),
+    "S5": Outcome("Reunified with family", "Reunified with family", "Reunified, %"),
     "S6": Outcome(
-        "Unauthorised absence rate (exploratory)",
-        "the rate of unauthorised absence from school over three terms",
-        "Unauthorised absence",
-        "Mean rate, %",
+        "Unauthorised absence rate (exploratory)", "Unauthorised absence", "Mean rate, %"
     ),
 }
+
+# Who is counted in an outcome's analysis.
+SAMPLED: Final = dict.fromkeys(protocol.OUTCOMES, "children") | {"S6": "child-terms"}
 
 LAS: Final = protocol.LA_NAMES | {"all": "All five LAs", UNKNOWN_LA: "No LA named"}
 
@@ -399,6 +354,12 @@ LEVELS: Final[dict[str, dict[str, str]]] = {
     "age_band": {name: f"{name.replace('-', ' to ')} years" for name, _, _ in protocol.AGE_BANDS},
 }
 
+# Terms of a design matrix that are no covariate.
+TERMS: Final = {
+    "treatment_high": "treatment at high readiness",
+    "treatment_low": "treatment at low readiness",
+}
+
 # Terms of X5, in order.
 EXPOSURE_TERMS: Final = {
     **{f"m{m}": f"{m} whole periods since go-live" for m in range(protocol.PERIODS - 1)},
@@ -506,14 +467,14 @@ def level(covariate: str, value: str) -> str:
     return names.get(value) or sentence_case(value.replace("_", " "))
 
 
-def term_label(term: str) -> tuple[str, str]:
+def term_label(name: str) -> tuple[str, str]:
     """Name a design matrix's term: what it belongs to, and its level."""
-    name, bracket, rest = term.partition("[")
-    if name not in COVARIATES:
-        return "Design", {"treated": "Referred after go-live"}.get(term) or sentence_case(
-            readable(term)
+    what, bracket, rest = name.partition("[")
+    if what not in COVARIATES:
+        return "Design", {"treated": "Referred after go-live"}.get(name) or sentence_case(
+            term(name)
         )
-    return COVARIATES[name], level(name, rest.rstrip("]")) if bracket else label(UNITS, name)
+    return COVARIATES[what], level(what, rest.rstrip("]")) if bracket else label(UNITS, what)
 
 
 def rule_label(rule: str) -> str:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fvlib import protocol
+from fvlib.remarks import Code, remark
 from fvlib.trial.calendar import DAY, months_later, whole_periods
 from fvlib.trial.frames import Days, day, days
 from fvlib.trial.spells import merge
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class DatesNeeded(Exception):  # noqa: N818  (not an error: the analysis is not yet estimable)
-    """Dates that the params file doesn't give; the message is the reason in words."""
+    """Dates that the params file doesn't give; the message is a `fvlib.remarks` code."""
 
 
 def as_referred(trial: Trial) -> pd.DataFrame:
@@ -161,8 +162,9 @@ def _dates(trial: Trial, *names: str) -> tuple[Days, ...]:
     lacking = [la for la, dates in known.items() if None in dates]
     if lacking:
         absent = [n for i, n in enumerate(names) if any(known[la][i] is None for la in lacking)]
-        where = "" if len(lacking) == len(known) else f" (for {', '.join(lacking)})"
-        raise DatesNeeded(f"needs dates: {', '.join(absent)}{where}")
+        if len(lacking) == len(known):
+            raise DatesNeeded(remark(Code.DATES_NEEDED, absent))
+        raise DatesNeeded(remark(Code.DATES_NEEDED_FOR, absent, lacking))
     by_la = np.array(list(known.values()), dtype="datetime64[D]")
     of_child = by_la[trial.cohort["la"].cat.codes.to_numpy()]
     return tuple(of_child.T)

@@ -18,11 +18,13 @@ from scipy.stats import norm, t
 
 from fvlib import plan, protocol
 from fvlib.analyse import analyse, prepare, sample_rows
-from fvlib.analysis.design import Terms, in_words
+from fvlib.analysis.design import Terms
 from fvlib.analysis.estimates import diary
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
-from fvlib.analysis.methods import Pooled, icc_latent, icc_probability
+from fvlib.analysis.methods import Pooled, icc_latent, icc_probability, told
+from fvlib.models.mixed import fit_linear, fit_logistic
 from fvlib.plan import PLAN, PRIMARY, Analysis
+from fvlib.remarks import Code, join, read_remarks
 from fvlib.trial.covariates import missing_too_often
 from fvlib.trial.exposure import as_referred
 from tests.analysis.conftest import toy_trial
@@ -125,14 +127,14 @@ def test_nobody_observed_yet(trial: Any) -> None:
     trial.outcomes["P1"]["state"] = "not_observable"
     told = status(PRIMARY, trial)
     assert told[0] == "not_yet_estimable"
-    assert "no child's window has closed" in told[1]
+    assert told[1] == "no_window_closed"
 
 
 def test_only_control_children_observed_yet(trial: Any) -> None:
     trial.cohort["treated"] = 0
     assert status(PRIMARY, trial) == (
         "not_yet_estimable",
-        "every child in the sample was referred before go-live",
+        "one_condition:before",
     )
 
 
@@ -140,7 +142,7 @@ def test_treatment_in_the_span_of_la_and_period(trial: Any) -> None:
     trial.cohort["treated"] = (trial.cohort["period"] >= 3).astype(int)
     told = status(PRIMARY, trial)
     assert told[0] == "not_yet_estimable"
-    assert "LA and period" in told[1]
+    assert told[1] == "treatment_aliased"
 
 
 def test_an_empty_cell_of_outcome_by_treatment(trial: Any) -> None:
@@ -148,7 +150,7 @@ def test_an_empty_cell_of_outcome_by_treatment(trial: Any) -> None:
     trial.outcomes["P1"].loc[treated, "value"] = 0.0
     told = status(PRIMARY, trial)
     assert told[0] == "not_yet_estimable"
-    assert "one condition" in told[1]
+    assert told[1] == "empty_condition"
 
 
 def test_la_covariates_that_alone_hide_treatment_are_dropped_and_named(trial: Any) -> None:
@@ -156,13 +158,13 @@ def test_la_covariates_that_alone_hide_treatment_are_dropped_and_named(trial: An
     trial.cohort["other_programme"] = trial.cohort["treated"].astype(float)
     row = analyse(PRIMARY, trial).rows[0]
     assert row["status"] == "estimated"
-    assert "other_programme (collinear with treatment)" in row["dropped"]
+    assert "collinear_with_treatment:other_programme" in row["dropped"]
 
 
 def test_a_covariate_missing_too_often_is_dropped_and_named(trial: Any) -> None:
     trial.cohort.loc[trial.cohort.index[: int(0.31 * len(trial.cohort))], "disabled"] = np.nan
     row = analyse(PRIMARY, trial).rows[0]
-    assert "disabled (missing in more than 30 %)" in row["dropped"]
+    assert "missing_too_often:disabled" in row["dropped"]
     assert row["n"] == len(trial.cohort)
 
 
@@ -172,7 +174,7 @@ def test_a_rare_ethnicity_is_merged_into_its_main_group_and_named(trial: Any) ->
     trial.cohort.loc[few, "ethnicity"] = "MOTH"
     assert "MOTH" in codes.categories
     row = analyse(PRIMARY, trial).rows[0]
-    assert "merged into their main group: MOTH" in row["dropped"]
+    assert "merged:MOTH" in row["dropped"]
 
 
 def test_a_period_without_events_fails_by_the_plan_s_rule(trial: Any) -> None:
@@ -180,7 +182,7 @@ def test_a_period_without_events_fails_by_the_plan_s_rule(trial: Any) -> None:
     trial.outcomes["P1"].loc[late, "value"] = 0.0
     told = status(BARE, trial)
     assert told[0] == "failed"
-    assert "period 5: the outcome never" in told[1]
+    assert told[1] == "separated:period[5]"
 
 
 def test_a_row_that_breaks_is_a_row_with_a_reason_and_no_value(trial: Any) -> None:
@@ -189,28 +191,39 @@ def test_a_row_that_breaks_is_a_row_with_a_reason_and_no_value(trial: Any) -> No
             raise KeyError("secret child 123")
 
     told = status(replace(BARE, method=Broken()), trial)
-    assert told == ("failed", "unexpected KeyError while fitting")
+    assert told == ("failed", "unexpected_fitting:KeyError")
 
     class Stuck(Pooled):
         def fit(self, design: Any, start: Any = None) -> Any:
-            raise FitFailed("treatment: no finite estimate")
+            raise FitFailed("separated:treatment")
 
-    assert status(replace(BARE, method=Stuck()), trial)[1] == "treatment: no finite estimate"
+    assert status(replace(BARE, method=Stuck()), trial)[1] == "separated:treatment"
 
 
-def test_what_a_fit_reports_is_said_in_the_trial_s_words() -> None:
-    for text, told in {
-        "singular: the standard deviation of the subgroups is zero": "the standard deviation of "
-        "the periods in an LA is zero",
-        "the outcome never or always happens in 1 of 5 groups": "the outcome never or always "
-        "happens in 1 of 5 LAs",
-        "period[3]: no finite estimate": "period 3: no finite estimate",
-        "treatment_m4": "treatment 4 periods after go-live",
-        "la[4]": "Sefton",
-    }.items():
-        assert in_words(text) == told
-    singular = "singular: the standard deviation of the subgroups is zero"
-    assert in_words(singular, "children") == "the standard deviation of the children is zero"
+def test_what_a_fit_warns_of_is_told_as_codes() -> None:
+    """The codes say what the fit's own words say, of the trial's levels."""
+    rng = np.random.default_rng(3)
+    group = np.repeat(np.arange(5), 200)
+    X = np.column_stack([np.ones(1000), rng.integers(0, 2, 1000).astype(float)])
+    y = (rng.random(1000) < 0.3).astype(float)  # no group differs from another
+    y[group == 2] = 0.0
+    cells = group * 2 + np.tile([0, 1], 500)
+    for fit, within in (
+        (fit_logistic(y, X, group), "la_periods"),
+        (fit_logistic(y[group != 2], X[group != 2], group[group != 2]), "la_periods"),
+        (fit_logistic(y, X, np.zeros(1000), names=("intercept", "treatment")), "la_periods"),
+        (fit_linear(y, X, group, subgroups=cells), "children"),
+    ):
+        codes = [one.code for one in read_remarks(join(*told(fit, (), within).warnings))]
+        texts = " ".join(fit.warnings)
+        assert codes.count(Code.ZERO_SPREAD) == texts.count("standard deviation of the")
+        assert (Code.ONE_LA in codes) == ("one group" in texts)
+        assert (Code.EXTREME_LAS in codes) == ("never or always" in texts)
+        assert (Code.NOT_CONVERGED in codes) == ("not converged" in texts)
+        assert len(codes) == len(fit.warnings)
+    assert "extreme_las:1|5" in told(fit_logistic(y, X, group), ()).warnings
+    flat = told(fit_linear(rng.random(1000), X, group, subgroups=cells), (), "children").warnings
+    assert set(flat) <= {"zero_spread:las", "zero_spread:children"}
 
 
 def test_icc_on_the_probability_scale_is_the_ratio_of_variances() -> None:
@@ -321,7 +334,7 @@ def test_the_cohort_decides_what_is_missing_too_often(missing: np.ndarray, dropp
     assert len(rows) == 500
     prepared = prepare(PRIMARY, rows, missing_too_often(trial.cohort))
     assert ("disabled" not in prepared.terms.child) == dropped
-    assert any("disabled (missing in more than 30" in note for note in prepared.notes) == dropped
+    assert ("missing_too_often:disabled" in prepared.notes) == dropped
 
 
 def test_within_two_periods_the_interval_has_no_end_and_says_so(trial: Any) -> None:
@@ -332,7 +345,7 @@ def test_within_two_periods_the_interval_has_no_end_and_says_so(trial: Any) -> N
     row = analyse(next(row for row in PLAN if row.id == "within-period"), trial).rows[0]
     assert row["status"] == "estimated"
     assert "ci_low" not in row
-    assert "no end within reach" in row["warnings"]
+    assert "within_period_open" in row["warnings"].split("; ")
 
 
 def with_days(trial: Any, outcome: str, rows: np.ndarray) -> Any:
@@ -351,7 +364,7 @@ def test_an_outcome_of_which_two_las_sent_nothing_waits_for_them(trial: Any) -> 
     gone = np.isin(la, ["coventry", "sefton"])
     told = status(row, with_days(trial, "S3", gone))
     assert told[0] == "not_yet_estimable"
-    assert told[1].endswith("missing for every child observed so far in Coventry and Sefton")
+    assert told[1] == "outcome_missing:coventry,sefton"
     # An analysis that leaves these LAs out doesn't need them; nor do others wait.
     apart = replace(row, sample=lambda rows: rows[~rows["la"].isin(["coventry", "sefton"])])
     assert status(apart, trial)[0] == "estimated"
@@ -369,7 +382,7 @@ def test_thirty_children_are_too_few_for_the_model(trial: Any, outcome: str) -> 
     assert len(frame) == 30
     told = status(next(row for row in PLAN if row.id == outcome), trial)
     assert told[0] == "not_yet_estimable"
-    assert "no more children, so far, than the model has terms and LAs" in told[1]
+    assert told[1].startswith("few_children:")
 
 
 def test_too_few_imputations_for_what_is_tested_are_warned_of() -> None:
@@ -381,9 +394,7 @@ def test_too_few_imputations_for_what_is_tested_are_warned_of() -> None:
         quantities = [Quantity("treatment", "log_odds", e, 0.1, df, tested=True) for e in estimates]
         return str(diary([Fit((quantity,), converged=True) for quantity in quantities])["warnings"])
 
-    assert told([-0.1, 0.0, 0.1]).startswith(
-        "3 imputations are few for a fraction of missing information of 0.67: 67 or more "
-    )
+    assert told([-0.1, 0.0, 0.1]) == "few_imputations:3|0.67|67"
     assert told([0.1, 0.1, 0.1]) == ""
     assert told([0.1, 0.1, 0.1], df=3.0) == ""  # few LAs are no missing information
     assert told([0.1]) == ""  # complete cases

@@ -135,13 +135,19 @@ def kept_rows(folder: Path, through: date, withdrawn: set[str]) -> dict[str, lis
                 keyed = all(row[column] is not None for column in spec.key)
                 distinct.setdefault(tuple(row.values()) if keyed else number, (number, row))
         keys = Counter(tuple(row[c] for c in spec.key) for _, row in distinct.values())
-        good = [
-            (number, row)
-            for number, row in distinct.values()
-            if is_good(name, row, through)
-            and keys[tuple(row[column] for column in spec.key)] == 1
-            and (name == "children" or row[spec.child] in children)
-        ]
+        at_once = Counter(
+            (row["CHILD"], row["DECOM"])
+            for _, row in distinct.values()
+            if name == "care_episodes" and row["DEC"] == row["DECOM"]
+        )
+        good = []
+        for number, row in distinct.values():
+            key = tuple(row[column] for column in spec.key)
+            # Two of one day are no duplicates where one ends on it and the other goes on.
+            alone = keys[key] == 1 or (keys[key] == 2 and at_once[key] == 1)
+            known = name == "children" or row[spec.child] in children
+            if is_good(name, row, through) and alone and known:
+                good.append((number, row))
         if name == "children":
             children = {row["child_id"] for _, row in good}
         kept[name] = sorted(number for number, _ in good)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
 
+from fvlib.analysis.estimates import few_imputations
 from fvlib.errors import Refusal
 from fvlib.models import multinomial, patterns
 from fvlib.models.imputation import (
@@ -20,7 +21,6 @@ from fvlib.models.imputation import (
     imputations_needed,
     mixing,
     monte_carlo_error,
-    too_few,
 )
 from fvlib.models.impute import impute, impute_shifted
 from fvlib.models.inference import pool_rubin
@@ -572,6 +572,7 @@ def test_an_la_without_any_value_borrows_the_spread_of_the_others() -> None:
     )
     assert drawn.std(ddof=1) == pytest.approx(spread, rel=STANDARD_ERRORS / math.sqrt(2 * m) + 0.02)
     assert "never observed where la is E" in result.diary["notes"].iloc[0]
+    assert "never_observed:la|E" in result.diary["remarks"].iloc[0]
 
 
 def test_separation_stays_finite_and_near_the_truth() -> None:
@@ -601,6 +602,7 @@ def test_one_observed_level_is_given_to_all_and_said() -> None:
     record = result.diary.set_index("variable").loc["uasc"]
     assert record["levels"] == 1
     assert "never observed, so never drawn: yes" in record["notes"]
+    assert "never_drawn:uasc|yes" in record["remarks"]
     assert result.completed(1)["uasc"].eq("no").all()
 
 
@@ -727,6 +729,7 @@ def test_slow_mixing_is_in_the_diary() -> None:
     )
     result = impute(frame, none(rows), imputations=8, seed=1, iterations=8)
     assert "chains differ by more than chance" in result.diary["notes"].iloc[0]
+    assert "chains_differ" in result.diary["remarks"].iloc[0]
 
 
 # Monte Carlo error
@@ -765,8 +768,9 @@ def test_enough_imputations_keep_the_error_below_a_tenth_of_the_standard_error(
     needed = imputations_needed(pooled.fmi)
     between = q.var(ddof=1)
     assert math.sqrt(between / needed) <= 0.1 * pooled.std_error * 1.01
-    assert too_few(needed, pooled.fmi) == ""
-    assert f"{needed} or more" in too_few(needed - 1, pooled.fmi)
+    assert few_imputations(needed, pooled.fmi) == ""
+    fmi = f"{pooled.fmi:.2f}"
+    assert few_imputations(needed - 1, pooled.fmi) == f"few_imputations:{needed - 1}|{fmi}|{needed}"
 
 
 def test_the_rule_at_its_edges() -> None:

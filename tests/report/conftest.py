@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import report_bundles
 from report_bundles import Contents
+from tagged_phrases import write_tagged
 
 from fvlib.report.bundle import read_bundle
 from fvlib.report.register import read_register
@@ -31,12 +33,12 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Report
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project root with the chapters' register and no results yet."""
+    """A project root with the register, phrases without words, and no results yet."""
     root = tmp_path / "project"
     (root / "chapters").mkdir(parents=True)
     (root / "_quarto.yml").write_text("project: {type: book}\n", encoding="utf-8")
-    register = (ROOT / "chapters" / "register.yml").read_text(encoding="utf-8")
-    (root / "chapters" / "register.yml").write_text(register, encoding="utf-8")
+    shutil.copy(ROOT / "chapters" / "register.yml", root / "chapters" / "register.yml")
+    write_tagged(root / "chapters" / "phrases.yml")
     monkeypatch.chdir(root / "chapters")
     monkeypatch.setattr(
         "fvlib.report.report.ensure_results", lambda name, root: (root / "results" / name, True)

@@ -126,7 +126,7 @@ def permutation(p: float = 1 / 12, outcome: str = "P1") -> list[dict[str, Any]]:
 
 def first_slice(log_odds: float = -0.24, error: float = 0.09) -> list[dict[str, Any]]:
     """P1 and what stands beside it in the first slice."""
-    rows = fitted("P1", log_odds, error, role="primary", dropped="primary_need[7]")
+    rows = fitted("P1", log_odds, error, role="primary", dropped="settled:primary_need[7]")
     rows += fitted("complete-cases", log_odds - 0.03, error * 1.2, n=58_200, events=2_340)
     rows += fitted("no-covariates", log_odds + 0.05, error)
     rows += fitted("la-fixed-effects", log_odds + 0.002, error)
@@ -134,7 +134,7 @@ def first_slice(log_odds: float = -0.24, error: float = 0.09) -> list[dict[str, 
         rows += fitted(
             f"leave-out-{la}", log_odds + (position - 2) * 0.05, error * 1.15,
             n=77_905 - 6 * SIZES[la], events=2_500, singular=position == 4,
-            warnings="sigma at zero: the plain logistic model was fitted" if position == 4 else "",
+            warnings="zero_spread:las" if position == 4 else "",
         )  # fmt: skip
     return rows
 
@@ -408,9 +408,9 @@ CASES = {
     "interim": Contents(look="interim"),
     "real data": Contents(synthetic=False),
     "not yet estimable": Contents(
-        rows=without_result("P1", "not_yet_estimable", "no window has closed", role="primary")
+        rows=without_result("P1", "not_yet_estimable", "no_window_closed", role="primary")
     ),
-    "failed": Contents(rows=without_result("P1", "failed", "treatment separates", role="primary")),
+    "failed": Contents(rows=without_result("P1", "failed", "separated:treatment", role="primary")),
     "all masked": Contents(masked_cells=[(la, t) for la in protocol.LA_KEYS for t in range(6)]),
     "no side tables": Contents(
         without_tables=(

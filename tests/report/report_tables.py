@@ -83,14 +83,14 @@ def described(periods: pd.DataFrame) -> dict[str, pd.DataFrame]:
                 ("ethnicity", "treated", 0.78, 0.70, 0.87, ""),
                 ("ethnicity", "period[1]", 1.1, 0.9, 1.3, ""),
                 ("ethnicity", "primary_need[2]", 1.0, 0.8, 1.2, ""),
-                ("sex", None, None, None, None, "too few missing or too few known values to tell"),
+                ("sex", None, None, None, None, "few_values"),
             ],
             columns=["covariate", "term", "odds_ratio", "ci_low", "ci_high", "notes"],
         ).assign(p_value=0.5, n=7000, missing=900),
         "imputation": _twins(
             [
                 ("ethnicity", 7000, 900, 1.02, "true", 0.12, ""),
-                ("disabled", 7500, None, 1.3, "false", 0.31, "the chains have not settled"),
+                ("disabled", 7500, None, 1.3, "false", 0.31, "chains_differ; shares_drift"),
             ],
             ["variable", "observed", "missing", "r_hat", "converged", "fmi", "notes"],
             "missing",

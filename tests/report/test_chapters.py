@@ -97,16 +97,6 @@ def test_labels_are_unique_and_references_lead_somewhere() -> None:
             assert reference.rstrip(".") in labels, (stem, reference)
 
 
-def test_what_must_stand_beside_a_result_follows_it() -> None:
-    for chapter in CHAPTERS.values():
-        keys = KEY.findall(prose(chapter))
-        for place, key in enumerate(keys):
-            outcome, _, name = key.partition(".")
-            if name == "lead":
-                assert keys[place + 1] == f"{outcome}.beside"
-            assert name not in ("p", "odds_ratio_ci", "log_odds_ci", "risk_difference_ci")
-
-
 def test_the_skeleton_is_kept() -> None:
     for stem, first in dict.fromkeys(
         ("primary", "data-quality", "secondary", "sensitivity"), "Question"

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from lxml import html
 from report_bundles import Contents
+from tagged_phrases import given, tag
 
 from fvlib.data.load import load_extracts
 from fvlib.disclosure import safe
@@ -20,8 +21,9 @@ from fvlib.refresh import load_refresh
 from fvlib.report import ipe_plots
 from fvlib.report.ipe_accounts import empty_places
 from fvlib.report.ipe_tables import TABLES
+from fvlib.report.phrases import say
 from fvlib.report.report import Report
-from fvlib.report.table_style import MASKED_TEXT, NOTHING
+from fvlib.report.table_style import MASKED_TEXT
 
 Open = Callable[..., Report]
 CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "implementation.qmd"
@@ -108,17 +110,23 @@ def test_a_value_prints_with_what_it_is_of_its_interval_and_its_verdict(opened: 
     ] in sefton
     assert "5 % (3/60) \u2713 met" in [row[2] for row in sefton]  # posts have no interval
     assert "17.4 \u2717 not met" in [row[2] for row in sefton]
-    assert any(row[0].startswith(MASKED_TEXT) for row in rows)
+    assert any(row[0].startswith(tag("tables.masked")) for row in rows)
 
 
 def test_sentences_count_what_arrived_and_what_was_met(opened: Open) -> None:
     q = opened(Contents(tables={"ipe": FULL, "ipe_schedule": SCHEDULE})).q
-    assert q["ipe.trial_arrived"] == "No collection was due by the date of this refresh."
-    assert q["ipe.arrived"] == ("Of 3 returns that were due, 1 arrived, 1 in part and 1 missing.")
+    assert q["ipe.trial_arrived"] == f"{tag('implementation.collections', 'none_due')}]"
+    counts = "1 arrived, 1 in part and 1 missing"
+    assert q["ipe.arrived"] == (
+        f"{tag('implementation.returns', 'some')} {given('due', '3')} {given('told', counts)}]"
+    )
     # Warwickshire's latest is met; Sefton's is masked and not counted.
-    assert "one of one for staff trained, awareness or more" in q["ipe.fidelity"]
-    assert "none of one for average caseload" in q["ipe.facilitating"]
-    assert q["ipe.acceptability"].startswith("No indicator")
+    trained = given("indicator", "staff trained, awareness or more")
+    assert f"{given('met', 'one')} {given('las', 'one')} {trained}" in q["ipe.fidelity"]
+    none = given("met", f"{tag('implementation.judged_no_la')}]")
+    caseload = given("indicator", "average caseload")
+    assert f"{none} {given('las', 'one')} {caseload}" in q["ipe.facilitating"]
+    assert q["ipe.acceptability"].startswith(tag("implementation.judged", "none"))
 
 
 def test_the_spread_between_las_is_told_where_most_of_them_can_be_compared(opened: Open) -> None:
@@ -131,15 +139,20 @@ def test_the_spread_between_las_is_told_where_most_of_them_can_be_compared(opene
     )
     report = opened(Contents(tables={"ipe": table}))
     told = report.q["ipe.fidelity_spread"].replace("\u00a0", " ")
-    assert told == (
-        "Local authorities differed in staff trained, awareness or more, from 45 % in Sefton to "
-        "60 % in Newcastle at 6 months."
-    )
+    assert told.startswith(tag("implementation.spread", "one"))
+    for name, value in {
+        "indicator": "staff trained, awareness or more", "low": "45 %", "low_la": "Sefton",
+        "high": "60 %", "high_la": "Newcastle",
+        "when": f"{tag('implementation.when', 'after')} {given('time', '6 months')}]",
+    }.items():  # fmt: skip
+        assert given(name, value) in told
     rows = cells(report, "ipe_delivered")
     spread = next(row for row in rows if row[0] == "Lowest to highest")
-    assert report.q["ipe.acceptability_spread"].endswith("can\u2019t be compared yet.")
+    none = f"{tag('implementation.spread', 'none')}]"
+    assert report.q["ipe.acceptability_spread"] == none
     assert spread[2:4] == ["45 % to 60 %", "75 % to 80 %"]
-    assert any("Not received from Coventry and Solihull." in row[0] for row in rows)
+    absent = f"{tag('tables.not_received')} {given('las', 'Coventry and Solihull')}]"
+    assert any(absent in row[0] for row in rows)
 
 
 def test_what_is_not_due_is_not_told_as_not_received(opened: Open) -> None:
@@ -152,8 +165,9 @@ def test_what_is_not_due_is_not_told_as_not_received(opened: Open) -> None:
     )
     report = opened(Contents(tables={"ipe": FULL[:2], "ipe_schedule": due}))
     notes = [row[0] for row in cells(report, "ipe_delivered") if len(row) == 1]
-    assert "Not received from Newcastle, Coventry and Solihull." in notes
-    assert "Not yet due from Sefton." in notes
+    absent = given("las", "Newcastle, Coventry and Solihull")
+    assert f"{tag('tables.not_received')} {absent}]" in notes
+    assert f"{tag('tables.not_due')} {given('las', 'Sefton')}]" in notes
 
 
 KEPT: dict[str, Callable[[str, pd.DataFrame], pd.Series]] = {
@@ -182,15 +196,14 @@ def test_a_refresh_prints_with_the_little_that_arrived(
     for name in FIGURES:
         assert "<svg" in report.plot(name).svg
     texts = {name: html.fromstring(report.table(name).html).text_content() for name in TABLES}
-    empty = {name for name, text in texts.items() if NOTHING in text}
+    empty = {name for name, text in texts.items() if say("tables.nothing") in text}
     always, delivered = {"ipe_indicators"}, {"ipe_delivered"}
     surveyed = {"ipe_agreement", "ipe_perceived", "ipe_roles", "ipe_response", "ipe_unanswered"}
     shown = {"the survey": surveyed, "nothing": set[str]()}.get(kept, delivered)
     assert empty == set(TABLES) - shown - always
     if kept not in ("the survey", "nothing"):
-        assert (
-            "Not received from Newcastle, Coventry, Solihull and Sefton." in texts["ipe_delivered"]
-        )
+        absent = given("las", "Newcastle, Coventry, Solihull and Sefton")
+        assert f"{tag('tables.not_received')} {absent}]" in texts["ipe_delivered"]
 
 
 def test_bars_lie_astride_the_middle_and_masked_scores_lie_together(opened: Open) -> None:

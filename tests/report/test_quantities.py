@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from report_bundles import Contents, first_slice, fitted, linear
+from tagged_phrases import given, tag
 
 from fvlib import protocol
 from fvlib.report.quantities import QuantityError
@@ -42,7 +43,7 @@ def test_a_masked_key_says_so_and_names_one_that_can_be_shown(opened: Open) -> N
     with pytest.raises(QuantityError, match=r"P1\.events.*masked.*nearest key is '"):
         report.q["P1.events"]
     assert "P1.events" not in report.q
-    assert "too small to show" in report.q["P1.sample"]
+    assert tag("results.sample", "binary_events_masked") in report.q["P1.sample"]
 
 
 def test_linear_outcomes_stand_on_their_own_scale(opened: Open) -> None:
@@ -50,7 +51,7 @@ def test_linear_outcomes_stand_on_their_own_scale(opened: Open) -> None:
     assert q["S3.mean_difference"] == f"{M}4.3"
     assert q["S3.mean_difference_abs"] == "4.3"
     assert q["S3.mean_difference_ci"] == f"(95{N}% CI {M}7.2 to {M}1.3)"
-    assert "difference in means" in q["S3.result"]
+    assert tag("results.estimates", "linear") in q["S3.result"]
 
 
 def test_a_new_analysis_has_its_keys_with_no_edit(opened: Open) -> None:
@@ -70,7 +71,7 @@ def test_a_masked_cohort_has_no_number(opened: Open) -> None:
     report = opened(Contents(without_tables=("flow",)))
     with pytest.raises(QuantityError, match="masked"):
         report.q["cohort.n"]
-    assert "too small to show" in report.q["cohort.summary"]
+    assert tag("data_quality.cohort", "masked") in report.q["cohort.summary"]
 
 
 def test_a_ready_string_prints_as_it_is_in_a_chapter(opened: Open) -> None:
@@ -88,56 +89,49 @@ def test_marks_of_markdown_in_a_reason_are_no_markup(opened: Open) -> None:
 
 
 def test_the_time_averaged_effect_is_told_or_its_absence(opened: Open) -> None:
-    assert "no result (it is not among" in opened().q["X5.over_time"]
+    told = opened().q["X5.over_time"]
+    assert tag("results.over_time", "no_result") in told
+    assert tag("results.why", "absent") in told
     rows = fitted("X5", -0.1, 0.1, role="sensitivity")
     for row in rows:
         row["term"] = "time_averaged" if row["term"] == "treatment" else row["term"]
     told = opened(Contents(rows=first_slice() + rows), "second").q["X5.over_time"]
-    assert f"odds ratio 0.90 (95{N}% CI 0.74 to 1.10)" in told
+    assert given("odds_ratio", "0.90") in told
+    assert given("odds_ratio_ci", f"(95{N}% CI 0.74 to 1.10)") in told
 
 
 @pytest.mark.parametrize(
-    ("named", "before", "told"),
+    ("named", "before", "state", "values"),
     [
-        (None, None, "This refresh names no earlier one: there is nothing to compare it with."),
-        (
-            "2023-10", None,
-            "The previous refresh is 2023-10. Its released results were not at hand when these "
-            "were made, so that what changed since then cannot be told here.",
-        ),
-        (
-            "2023-10", "2023-10-31",
-            "The previous refresh is 2023-10. Its data reached to 31 October 2023; they now reach "
-            "to 30 September 2025. No count that can be shown has changed.",
-        ),
-        (
-            "2023-10", "2025-09-30",
-            "The previous refresh is 2023-10. The data still reach to 30 September 2025. "
-            "No count that can be shown has changed.",
-        ),
+        (None, None, "none_named", {}),
+        ("2023-10", None, "not_at_hand", {"previous": "2023-10"}),
+        ("2023-10", "2023-10-31", "further",
+         {"previous": "2023-10", "before": "31 October 2023", "now": "30 September 2025"}),
+        ("2023-10", "2025-09-30", "same", {"previous": "2023-10", "now": "30 September 2025"}),
     ],
 )  # fmt: skip
 def test_what_changed_is_told_or_said_not_to_be_known(
-    opened: Open, named: str | None, before: str | None, told: str
+    opened: Open, named: str | None, before: str | None, state: str, values: dict[str, str]
 ) -> None:
     through = None if before is None else dict.fromkeys(protocol.LA_KEYS, before)
     manifest = {"previous_refresh": named, "previous_data_through": through}
-    assert opened(Contents(manifest=manifest)).q["changes.summary"] == told
+    told = opened(Contents(manifest=manifest)).q["changes.summary"]
+    assert told.startswith(tag("data_quality.changes", state))
+    assert all(given(name, value) in told for name, value in values.items())
+    assert (tag("data_quality.changes_none_shown") in told) == (before is not None)
 
 
 @pytest.mark.parametrize(
-    ("children", "told"),
-    [
-        (0, "No child\u2019s data were withdrawn."),
-        (None, "The data of fewer than 10 children were withdrawn, and taken out before anything "
-         "else was read from them."),
-        (25, "The data of 25 children were withdrawn, and taken out before anything else was read "
-         "from them."),
-    ],
-)  # fmt: skip
-def test_only_how_many_withdrew_is_told(opened: Open, children: int | None, told: str) -> None:
+    ("children", "state", "number"),
+    [(0, "none", ""), (None, "masked", given("limit", "10")), (25, "shown", given("n", "25"))],
+)
+def test_only_how_many_withdrew_is_told(
+    opened: Open, children: int | None, state: str, number: str
+) -> None:
     table = pd.DataFrame({"children": [children], "children_masked": [children is None]})
-    assert opened(Contents(tables={"withdrawn": table})).q["withdrawn.summary"] == told
+    told = opened(Contents(tables={"withdrawn": table})).q["withdrawn.summary"]
+    assert told.startswith(tag("data_quality.withdrawn", state))
+    assert number in told
 
 
 def test_the_cohorts_profile_is_held_against_published_figures(opened: Open) -> None:
@@ -158,10 +152,30 @@ def test_the_cohorts_profile_is_held_against_published_figures(opened: Open) -> 
     flow = pd.DataFrame([(la, "cohort", n) for la, n in sizes.items()], columns=["la", "step", "n"])
     tables = {"profiles": table, "flow": flow.assign(n_masked=False)}
     told = opened(Contents(tables=tables)).q["plausibility.summary"]
+
+    def part(name: str, share: str) -> str:
+        return f"{tag('data_quality.plausibility_part', name)} {given('share', f'{share}{N}%')}]"
+
+    here = [part("need", f"45.0{N}% to 60.0"), part("male", "52.0"), part("aged", "16.0")]
     # 230,830 of 404,310 children in need: 57.1 %
-    assert told.startswith(
-        f"By LA, 45.0{N}% to 60.0{N}% had abuse or neglect as their main need, 52.0{N}% were male "
-        f"and 16.0{N}% were aged 1 to 4. Among all children in need in England on 31 March 2022, "
-        f"57.1{N}% had abuse or neglect as their main need, 54{N}% were male and 15{N}% were aged "
-        "1 to 4 (Department for Education, Children in need, reporting year 2022; ages: "
-    )
+    there = [part("need", "57.1"), part("male", "54"), part("aged", "15")]
+    for name, parts in (("here", here), ("there", there)):
+        assert given(name, f"{parts[0]}, {parts[1]} and {parts[2]}") in told
+    assert given("on", "31 March 2022") in told
+    assert "Department for Education, Children in need, reporting year 2022; ages: " in told
+
+
+def test_every_number_has_its_key_in_every_state(standing: Open) -> None:
+    keys = {case: standing(case).q for case in ("final", "interim", "not yet estimable", "failed")}
+    numbers = {key for key in keys["final"] if key.split(".")[0] in ("P1", "la-period", "X4-P1")}
+    assert {"P1.odds_ratio_ci", "P1.points_ci", "P1.p", "P1.risk_control", "X4-P1.p"} <= numbers
+    counts = {"P1.n", "P1.events", "la-period.n", "la-period.events", "X4-P1.n", "X4-P1.events"}
+    for case, q in keys.items():
+        assert numbers - counts <= set(q), case
+        assert all(q[key].strip() for key in numbers - counts)
+        for key in ("P1.odds_ratio", "P1.p", "S1.p_adjusted", "X5.m0.log_odds", "X14.pounds"):
+            assert q[key].strip(), (case, key)
+    assert keys["failed"]["P1.odds_ratio"] == "no result (could not be estimated)"
+    assert keys["interim"]["P1.p"] == keys["interim"]["X4-P1.p"] == "p not shown at an interim look"
+    assert keys["final"]["P1.points"] == f"{M}0.9"
+    assert keys["final"]["P1.points_ci"] == keys["final"]["P1.risk_difference_ci"]

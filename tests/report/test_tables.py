@@ -8,8 +8,10 @@ import pytest
 import report_bundles
 from lxml import html
 from report_bundles import CASES, Contents, first_slice, fitted, guards, without_result
+from tagged_phrases import given, tag
 
 from fvlib.protocol import LA_KEYS
+from fvlib.report.phrases import say
 from fvlib.report.report import Report
 from fvlib.report.table_style import MASKED_TEXT
 from fvlib.report.tables import TABLES
@@ -41,7 +43,7 @@ def test_every_table_prints_in_every_case(standing: Open, name: str, case: str) 
 def test_an_empty_table_says_that_it_is(standing: Open) -> None:
     report = standing("no side tables")
     for name in ("set_aside", "arrivals", "exposure_weights"):
-        assert any("None in this refresh" in r for r in cells(report, name)), name
+        assert any(say("tables.nothing") in r for r in cells(report, name)), name
 
 
 def test_a_masked_number_prints_as_such_and_never_as_zero(opened: Open) -> None:
@@ -50,7 +52,7 @@ def test_a_masked_number_prints_as_such_and_never_as_zero(opened: Open) -> None:
     assert [r[0] for r in solihull] == ["5"]
     after = [r for r in cells(report, "crude") if r[0] == "After go-live"]
     assert [r[2] for r in after].count(MASKED_TEXT) == 2  # Solihull, and the total with it
-    assert any(r[0].startswith(MASKED_TEXT) for r in cells(report, "crude"))
+    assert any(r[0].startswith(tag("tables.masked")) for r in cells(report, "crude"))
     assert not any(MASKED_TEXT in c for r in cells(report, "live_dates") for c in r)
 
 
@@ -71,7 +73,8 @@ def test_marks_stand_on_labels_and_never_on_figures(opened: Open) -> None:
         for line in body[1:]:
             for cell in line[1:]:
                 assert not (re.search(r"\d", cell) and re.search("[\u2020\u2021]", cell))
-        assert any("Deviation D3" in c for r in cells(report, name) for c in r) or name == "diary"
+        notes = [c for r in cells(report, name) for c in r if tag("registers.mark_deviation") in c]
+        assert any("<D3" in c or "; D3" in c for c in notes) or name == "diary"
 
 
 def test_what_must_stand_beside_the_primary_result_does(opened: Open) -> None:
@@ -90,7 +93,7 @@ def test_what_must_stand_beside_the_primary_result_does(opened: Open) -> None:
 def test_a_guard_without_a_result_keeps_its_place_and_says_why(opened: Open) -> None:
     report = opened(Contents(rows=first_slice()))
     assert "not among the results" in row(report, "analyses", "LA \u00d7 period intercept")[3]
-    assert any("not among this refresh" in c for r in cells(report, "primary") for c in r)
+    assert any(tag("results.why", "absent") in c for r in cells(report, "primary") for c in r)
 
 
 def test_an_interim_table_has_no_p(opened: Open) -> None:
@@ -109,20 +112,21 @@ def test_a_new_analysis_appears_with_no_edit(opened: Open) -> None:
 
 
 def test_a_failed_analysis_prints_its_reason(opened: Open) -> None:
-    rows = first_slice() + without_result("girls-only", "failed", "the LA separates")
+    rows = first_slice() + without_result("girls-only", "failed", "not_converged")
     report = opened(Contents(rows=rows))
     assert row(report, "diary", "Girls only")[1:] == ["could not be estimated", "\u2013", "c"]
-    assert ["c: The LA separates."] in cells(report, "diary")
+    remark = given("remark", f"{tag('reasons.not_converged')}]")
+    lettered = f"{tag('tables.lettered')} {given('letter', 'c')} {remark}]"
+    assert [lettered] in cells(report, "diary")
     assert row(report, "analyses", "Girls only")[3] == "could not be estimated"
 
 
 def test_the_adherence_table_holds_every_analysis(opened: Open) -> None:
-    rows = first_slice() + without_result(
-        "S5", "failed", "period[4]: no finite estimate", outcome="S5"
-    )
+    rows = first_slice() + without_result("S5", "failed", "separated:period[4]", outcome="S5")
     report = opened(Contents(rows=rows))
     assert row(report, "adherence", "S5 Reunified")[1] == "could not be estimated"
-    assert any(r[0].endswith("Period 4: no finite estimate.") for r in cells(report, "adherence"))
+    why = f"{tag('reasons.separated')} {given('terms', 'period 4')}]"
+    assert any(given("remark", why) in r[0] for r in cells(report, "adherence"))
     assert not any(r[0].startswith("S5") for r in cells(report, "diary"))
 
 
@@ -133,7 +137,7 @@ def test_what_was_not_pre_specified_is_so_in_every_table_of_analyses(opened: Ope
         assert body.index("Not pre-specified") < body.index("Girls only")
     for name in ("primary", "analyses", "secondary"):
         told = [r[0] for r in cells(report, name) if r]
-        assert "The model with an LA \u00d7 period intercept was not pre-specified." in told
+        assert f"{tag('results.not_pre_specified')}]" in told
 
 
 def test_changed_dates_print_with_what_is_not_recorded(opened: Open) -> None:
@@ -147,13 +151,13 @@ def test_changed_dates_print_with_what_is_not_recorded(opened: Open) -> None:
 def test_this_refreshs_own_deviations_join_the_register(opened: Open) -> None:
     rows = first_slice()
     for line in rows[:1]:
-        line["dropped"] = "la_fsm_share (collinear with treatment); uasc[1]"
+        line["dropped"] = "collinear_with_treatment:la_fsm_share; settled:uasc[yes]"
     told = [r for r in cells(opened(Contents(rows=rows)), "deviations") if r[0].startswith("T")]
+    label = given("terms", "LA: share eligible for free school meals")
+    why = f"{tag('reasons.collinear_with_treatment')} {label}]"
     assert [r[1] for r in told] == [
-        "The Operationally Live date of Coventry differs from the one intended; the table gives "
-        "the reasons.",
-        "LA covariate dropped from the model: LA: share eligible for free school meals (collinear "
-        "with treatment).",
+        f"{tag('data_quality.changed_dates', 'some')} {given('las', 'Coventry')}]",
+        f"{tag('registers.la_covariate_dropped')} {given('covariate', why)}]",
     ]
 
 
@@ -194,9 +198,9 @@ def test_rows_all_masked_are_no_nought(opened: Open) -> None:
         columns=["la", "file", "rule", "rows", "rows_masked"],
     )
     told = opened(Contents(tables={"set_aside": aside})).q["set_aside.summary"]
-    assert told == (
-        "Rows were set aside under one rule, under each too few to show. They come from Sefton."
-    )
+    assert told.startswith(tag("data_quality.set_aside", "all_masked"))
+    assert given("rules", "one rule") in told
+    assert given("origins", "Sefton") in told
 
 
 def test_an_las_true_zero_is_a_zero(opened: Open) -> None:
@@ -270,9 +274,9 @@ def test_a_table_of_changes_and_its_reference_stand_only_where_counts_changed(
         "previous_data_through": dict.fromkeys(LA_KEYS, "2023-10-31"),
     }
     text = opened(Contents(tables=rows, manifest=named)).changes._repr_markdown_()
-    assert text.startswith("@tbl-changes ")
+    assert text.startswith(tag("data_quality.changes_lead"))
     assert "::: {#tbl-changes}\n" in text
-    assert text.rstrip().endswith("by local authority\n:::")
+    assert text.rstrip().endswith(f"{tag('data_quality.changes_caption')}]\n:::")
     for case, contents in {
         "none named": Contents(tables=rows),
         "not at hand": Contents(manifest={"previous_refresh": "2023-10"}),
@@ -308,6 +312,5 @@ def test_rows_that_name_no_la_are_shown_where_there_are_any(opened: Open) -> Non
     code, date = "Code that is not in its list", "Date that can\u2019t be read"
     assert row(report, "set_aside", code) == [code, *"00000", "40"]
     assert row(report, "set_aside", date) == [date, *"0000", "15", "0"]
-    assert report.q["set_aside.summary"].endswith(
-        "They come from Sefton and rows that name no local authority."
-    )
+    nobody = f"{tag('data_quality.rows_of_no_la')}]"
+    assert given("origins", f"Sefton and {nobody}") in report.q["set_aside.summary"]

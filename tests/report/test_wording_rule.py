@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from report_bundles import Contents, first_slice, fitted, permutation, without_result
+from tagged_phrases import given, tag
 
 from fvlib.report import sentences
 from fvlib.report.report import Report
@@ -24,7 +25,7 @@ def rows_of(main: tuple[float, float], nested: Any, shuffled: bool) -> list[dict
     if isinstance(nested, tuple):
         rows += fitted("la-period", *nested, df=19.0)
     elif nested is not None:
-        rows += without_result("la-period", nested, "the fit did not converge")
+        rows += without_result("la-period", nested, "not_converged")
     return rows + (permutation() if shuffled else [])
 
 
@@ -48,47 +49,46 @@ def test_truth_table(opened: Open, main: Any, nested: Any, shuffled: bool) -> No
     assert sentences.judge(report.bundle, "P1").verdict == verdict
     told = report.q["P1.result"]
     assert set(VERDICT_WORDS.findall(told)) == {verdict}
-    assert report.q["P1.verdict"] == verdict.capitalize()
-    assert "if the effect does not change with time since go-live" in told
-    assert "referral after rather than before go-live" in told.lower()
-    assert "with an la \u00d7 period intercept" in told.lower()
-    assert "permutation test" in told.lower()
-    if nested in ("failed", None):
-        assert "no result" in told
-    if not shuffled:
-        assert "the permutation test has no result" in told
+    assert tag("results.lead", verdict) in told
+    assert tag("results.verdict", verdict) in report.q["P1.verdict"]
+    has_guard = nested not in ("failed", None)
+    assert tag("results.guard", "estimated" if has_guard else "no_result") in told
+    assert tag("results.permutation", "estimated" if shuffled else "no_result") in told
+    assert (tag("results.condition", "permutation_absent") in told) != shuffled
 
 
 @pytest.mark.parametrize(
-    ("main", "nested", "reason"),
+    ("main", "nested", "failed"),
     [
-        (BELOW, AROUND, "the interval of the LA \u00d7 period model includes the possibility of"),
-        (AROUND, BELOW, "the interval of the protocol\u2019s model includes the possibility of"),
-        (BELOW, ABOVE, "the two models\u2019 intervals lie on opposite sides of no effect."),
-        (BELOW, None, "the LA \u00d7 period model has no result."),
+        (BELOW, AROUND, "guard_includes_none"),
+        (AROUND, BELOW, "protocol_includes_none"),
+        (BELOW, ABOVE, "opposite_sides"),
+        (BELOW, None, "guard_absent"),
     ],
 )
-def test_unclear_says_why(opened: Open, main: Any, nested: Any, reason: str) -> None:
-    told = opened(Contents(rows=rows_of(main, nested, True))).q["P1.result"]
-    assert f"It is called unclear because {reason}" in told
+def test_unclear_says_why(opened: Open, main: Any, nested: Any, failed: str) -> None:
+    told = opened(Contents(rows=rows_of(main, nested, True))).q["P1.lead"]
+    assert given("conditions", f"{tag('results.condition', failed)}]") in told
 
 
 @pytest.mark.parametrize(
-    ("main", "nested", "shuffled", "told"),
+    ("main", "nested", "shuffled", "answer"),
     [
-        (BELOW, BELOW, True, "Yes. Fewer children"),
-        (ABOVE, ABOVE, True, "Yes. More children"),
-        (BELOW, BELOW, False, "We cannot tell yet."),
-        (BELOW, None, True, "We cannot tell yet."),
-        (AROUND, AROUND, True, "We cannot tell. The numbers fit with fewer"),
-        (BELOW, AROUND, True, "We cannot tell. Our tests do not agree."),
-        (BELOW, ABOVE, True, "We cannot tell. Our tests do not agree."),
+        (BELOW, BELOW, True, "reduced"),
+        (ABOVE, ABOVE, True, "increased"),
+        (BELOW, BELOW, False, "unfinished"),
+        (BELOW, None, True, "unfinished"),
+        (AROUND, AROUND, True, "open"),
+        (BELOW, AROUND, True, "divided"),
+        (BELOW, ABOVE, True, "divided"),
     ],
 )
-def test_the_plain_answer(opened: Open, main: Any, nested: Any, shuffled: bool, told: str) -> None:
+def test_the_plain_answer(
+    opened: Open, main: Any, nested: Any, shuffled: bool, answer: str
+) -> None:
     plain = opened(Contents(rows=rows_of(main, nested, shuffled))).q["P1.plain"]
-    assert plain.startswith(told)
-    assert "if the effect stays the same as time goes by" in plain
+    assert plain.startswith(tag("plain.answer", answer))
+    assert tag("plain.condition") in plain
 
 
 def test_an_interim_look_judges_nothing(opened: Open) -> None:
@@ -112,7 +112,7 @@ def test_the_verdict_rests_on_log_odds_and_not_on_a_rounded_ratio(opened: Open) 
         if row["scale"] == "log_odds" and row["analysis"] in ("P1", "la-period"):
             row["ci_high"] = -0.0006
     told = opened(Contents(rows=rows)).q["P1.result"]
-    assert "reduced" in told
+    assert tag("results.lead", "reduced") in told
     assert "to 0.999)" in told
 
 
@@ -125,12 +125,12 @@ def test_an_interim_look_gives_no_p_and_no_verdict(opened: Open) -> None:
     for key, text in report.q.items():
         assert not P_VALUE.search(text), key
         assert not VERDICT_WORDS.search(text), key
-    assert "no conclusion is drawn" in report.q["P1.result"]
-    assert "odds ratio 0.74" in report.q["P1.result"]
+    assert tag("results.lead", "interim") in report.q["P1.result"]
+    assert given("odds_ratio", "0.74") in report.q["P1.result"]
     assert report.estimates()["p_value"].isna().all()
     assert report.estimates()["p_adjusted"].isna().all()
     assert report.estimates(analysis="X4-P1").empty
-    assert any("Interim" in title for _, title, _ in report.notice.parts)
+    assert any(tag("notices.interim") in title for _, title, _ in report.notice.parts)
 
 
 def test_an_interim_look_has_no_effect_in_the_plain_summary(opened: Open) -> None:
@@ -141,15 +141,16 @@ def test_an_interim_look_has_no_effect_in_the_plain_summary(opened: Open) -> Non
 
 @pytest.mark.parametrize("status", ["not_yet_estimable", "failed"])
 def test_the_reason_stands_in_the_place_of_the_result(opened: Open, status: str) -> None:
-    reason = "treatment can't be told apart from LA and period"
-    report = opened(Contents(rows=without_result("P1", status, reason, role="primary")))
+    rows = without_result("P1", status, "treatment_aliased", role="primary")
+    report = opened(Contents(rows=rows))
     for key in ("P1.result", "P1.diary"):
-        assert reason in report.q[key]
-    assert "not known" in report.q["P1.sample"]
-    assert report.q["P1.verdict"] == "No result"
-    assert "no result" in report.q["P1.odds_ratio"]
+        assert tag("reasons.treatment_aliased") in report.q[key]
+    assert tag("results.lead", status) in report.q["P1.result"]
+    assert tag("results.sample", "not_known") in report.q["P1.sample"]
+    assert tag("results.verdict", "no_result") in report.q["P1.verdict"]
+    assert tag("numbers.no_result") in report.q["P1.odds_ratio"]
     assert not VERDICT_WORDS.search(report.q["P1.result"])
-    assert "too early" in report.q["P1.plain"]
+    assert tag("plain.too_early") in report.q["P1.plain"]
 
 
 def test_the_number_of_orders_is_the_designs() -> None:
@@ -159,7 +160,7 @@ def test_the_number_of_orders_is_the_designs() -> None:
 def test_without_a_result_the_reason_stands_once_with_the_count_that_may_be_shown(
     opened: Open,
 ) -> None:
-    reason = "the outcome is missing for every child observed so far in Sefton"
+    reason = "outcome_missing:sefton"
     rows = first_slice()
     for name in ("S6", "la-period-s6"):
         rows += without_result(name, "not_yet_estimable", reason, outcome="S6")
@@ -168,11 +169,14 @@ def test_without_a_result_the_reason_stands_once_with_the_count_that_may_be_show
             row["n"] = 8330.0
     q = opened(Contents(rows=rows)).q
     told = f"{q['S6.lead']} {q['S6.beside']} {q['S6.sample']}"
-    assert told.count(reason) == 1
-    assert told.startswith("Not yet estimable, because the outcome is missing")
-    assert "So far 8,330 child-terms could be analysed." in told
+    assert told.count(tag("reasons.outcome_missing")) == 1
+    assert told.startswith(tag("results.lead", "not_yet_estimable"))
+    assert f"{tag('reasons.outcome_missing')} {given('las', 'Sefton')}" in told
+    assert tag("results.sample", "so_far") in told
+    assert f"{given('n', '8,330')} {given('who', 'child-terms')}" in told
 
 
 def test_at_an_interim_look_the_family_has_no_adjustment(opened: Open) -> None:
-    assert "Hochberg" in opened(Contents(), "final-family").q["wording.family"]
-    assert "Hochberg" not in opened(Contents(look="interim"), "interim-family").q["wording.family"]
+    final, interim = opened(Contents(), "final"), opened(Contents(look="interim"), "interim")
+    assert tag("results.family", "final") in final.q["wording.family"]
+    assert tag("results.family", "interim") in interim.q["wording.family"]

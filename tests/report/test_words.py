@@ -134,19 +134,22 @@ def test_names_that_are_unknown_are_made_readable() -> None:
     assert words.analysis_label("girls-only", "girls, and no boys") == "Girls, and no boys"
 
 
-def test_remarks_carry_labels_for_covariates() -> None:
-    told = words.readable("primary_need[7]; la_fsm_share (collinear with treatment)")
-    assert told == (
-        "main need: low income; LA: share eligible for free school meals (collinear with treatment)"
-    )
-    assert words.readable("uasc[yes], ethnicity[APKN]") == (
-        "unaccompanied asylum seeker: yes, ethnicity: Pakistani"
-    )
-
-
-def test_remarks_carry_names_for_ethnic_groups() -> None:
-    told = words.remarks("ethnicity codes merged into their main group: WROM, CHNE")
-    assert told == "ethnicity codes merged into their main group: Gypsy or Roma, Chinese"
+@pytest.mark.parametrize(
+    ("term", "told"),
+    [
+        ("primary_need[7]", "main need: low income"),
+        ("la_fsm_share", "LA: share eligible for free school meals"),
+        ("uasc[yes]", "unaccompanied asylum seeker: yes"),
+        ("ethnicity[APKN]", "ethnicity: Pakistani"),
+        ("period[3]", "period 3"),
+        ("treatment_m4", "treatment 4 periods after go-live"),
+        ("treatment_low", "treatment at low readiness"),
+        ("la[4]", "Sefton"),
+        ("treatment", "treatment"),
+    ],
+)
+def test_terms_of_a_model_carry_their_labels(term: str, told: str) -> None:
+    assert words.term(term) == told
 
 
 def test_a_label_in_a_sentence_keeps_its_abbreviation() -> None:

@@ -167,12 +167,12 @@ def test_later_date_is_when_both_trainings_are_done() -> None:
 def test_dates_that_params_lack_are_named() -> None:
     with pytest.raises(exposure.DatesNeeded) as told:
         exposure.without_embedding(referred("2020-10-01"))
-    assert str(told.value) == "needs dates: fgc_started, theory_to_practice_done"
+    assert str(told.value) == "dates_needed:fgc_started,theory_to_practice_done"
     with pytest.raises(exposure.DatesNeeded) as told:
         exposure.later_date(referred("2020-10-01"))
-    assert str(told.value) == "needs dates: deep_dive_done"
+    assert str(told.value) == "dates_needed:deep_dive_done"
     partly = {la: dates for la, dates in ALL_DATES.items() if la != "sefton"}
-    with pytest.raises(exposure.DatesNeeded, match=r"deep_dive_done \(for sefton\)"):
+    with pytest.raises(exposure.DatesNeeded, match=r"^dates_needed_for:deep_dive_done\|sefton$"):
         exposure.later_date(referred("2020-10-01", implementation=partly))
 
 
