@@ -193,19 +193,14 @@ def _column_faults(raw: RawFile, refresh: Refresh) -> list[str]:
         if column.name not in raw.header.positions:
             continue
         text = raw.column(column.name)
-        what = _identifier(text, column)
+        stray, rows = _stray(text, column)
+        what = stray or _identifier(text, column)
         if what is not None:
+            where = f"holds in {rows_of(rows)}" if stray else "holds"
             faults.append(
-                f"{shown}: column {column.name} holds what looks like {what}, which must not be "
+                f"{shown}: column {column.name} {where} what looks like {what}, which must not be "
                 f"sent; expected {column.meaning}"
                 + (", written YYYY-MM" if column.kind == "month" else "")
-            )
-            continue
-        stray, rows = _stray(text, column)
-        if stray is not None:
-            faults.append(
-                f"{shown}: column {column.name} holds in {rows_of(rows)} what looks like {stray}, "
-                f"which must not be sent; expected {column.meaning}"
             )
         elif column.kind == "date":
             faults += [f"{shown}: column {column.name} {told}" for told in _date_form_faults(text)]

@@ -95,7 +95,7 @@ class IdReader:
 
     def __call__(self, raw: str) -> str:
         """Return the child's pseudonym; empty for an empty id."""
-        self._exponents += "+" in raw and is_exponent(raw)
+        self._exponents += ("+" in raw or "-" in raw) and is_exponent(raw)
         return self._ids.child(raw)
 
     def refuse_exponents(self, return_name: str) -> None:
