@@ -138,15 +138,6 @@ class Disclosure(_Block):
         weak_mask = self.threshold < protocol.DISCLOSURE_THRESHOLD
         return weak_mask or self.round_to < LEAST_ROUNDING
 
-    @model_validator(mode="after")
-    def _weaker_has_a_reason(self) -> Self:
-        if self.weaker and self.reason is None:
-            raise ValueError(
-                f"a threshold under {protocol.DISCLOSURE_THRESHOLD} or round_to under "
-                f"{LEAST_ROUNDING} needs a `reason`; the report prints it on its first page"
-            )
-        return self
-
 
 class DiD(_Block):
     """The sister evaluation's difference-in-differences result (X12)."""
@@ -276,6 +267,16 @@ class Refresh(_Block):
     @classmethod
     def _las_known(cls, value: dict[str, Implementation]) -> dict[str, Implementation]:
         _known_las(value)
+        return value
+
+    @field_validator("disclosure")
+    @classmethod
+    def _a_weaker_rule_has_a_reason(cls, value: Disclosure) -> Disclosure:
+        if value.weaker and value.reason is None:
+            raise ValueError(
+                f"a threshold under {protocol.DISCLOSURE_THRESHOLD} or round_to under "
+                f"{LEAST_ROUNDING} needs a `reason`; the report prints it on its first page"
+            )
         return value
 
     @field_validator("reunification_codes")
