@@ -196,6 +196,8 @@ def soil_returns(tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], l
 def in_habit(table: pa.Table, file: str, habits: Habits, rng: np.random.Generator) -> pa.Table:
     """Write an LA's file in its own way: forms of dates and codes, columns more or fewer."""
     for column in FILES[file].columns:
+        if column.name not in table.column_names:
+            continue
         at = table.column_names.index(column.name)
         cells = table.column(at)
         if column.name in habits.left_out:
