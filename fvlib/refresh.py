@@ -269,16 +269,6 @@ class Refresh(_Block):
         _known_las(value)
         return value
 
-    @field_validator("disclosure")
-    @classmethod
-    def _a_weaker_rule_has_a_reason(cls, value: Disclosure) -> Disclosure:
-        if value.weaker and value.reason is None:
-            raise ValueError(
-                f"a threshold under {protocol.DISCLOSURE_THRESHOLD} or round_to under "
-                f"{LEAST_ROUNDING} needs a `reason`; the report prints it on its first page"
-            )
-        return value
-
     @field_validator("reunification_codes")
     @classmethod
     def _some_code(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -415,6 +405,13 @@ def parse_refresh(text: bytes, where: str, name: str) -> Refresh:
         refresh = Refresh.model_validate(content)
     except ValidationError as error:
         raise Refusal(_told(error, where)) from error
+    rule = refresh.disclosure
+    if rule.weaker and rule.reason is None:
+        raise Refusal(
+            f"{where}: disclosure: a threshold under {protocol.DISCLOSURE_THRESHOLD} or round_to "
+            f"under {LEAST_ROUNDING} needs a reason, which the report prints on its first page: "
+            f"{{threshold: {rule.threshold}, round_to: {rule.round_to}, reason: ...}}"
+        )
     if refresh.refresh != name:
         raise Refusal(f"{where}: refresh: {refresh.refresh!r} must be the file's own name {name!r}")
     return refresh

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fvlib import protocol
 from fvlib.errors import Refusal
+from fvlib.freshness import purge_cache
 from fvlib.refresh import Refresh, add_months, load_refresh, name_of, parse_refresh
 
 GOOD = """
@@ -163,3 +164,55 @@ def test_months_agree_with_dateutil(start: date, months: int) -> None:
     from dateutil.relativedelta import relativedelta
 
     assert add_months(start, months) == start + relativedelta(months=months)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD + "disclosure: {threshold: 9, round_to: 5}", ["disclosure", "needs a reason"]),
+        (GOOD + "disclosure: {threshold: 10, round_to: 1}", ["round_to", "needs a reason"]),
+        (GOOD + "disclosure: {threshold: true}", ["disclosure.threshold", "integer"]),
+        (GOOD + 'imputations: "20"', ["imputations", "integer", "without quotes"]),
+        (GOOD + "disclosure: {round_to: 1000000000000}", ["disclosure.round_to", "1000"]),
+        (GOOD + f"registration: {'x' * 600}", ["registration", "500"]),
+        (GOOD + "registration: call 0191 498 0123", ["registration", "a telephone number"]),
+        (
+            GOOD + "missing_because: {ethnicity: asked Sarah Jones for it}",
+            ["missing_because.ethnicity", "a person's name"],
+        ),
+        (GOOD.replace("2024-03-31", "9999-12-31"), ["data_through", "after today"]),
+        (GOOD + "context_columns: ['x; y']", ["context_columns"]),
+        (GOOD + "cache_rows: 1", ["cache_rows", "true or false"]),
+    ],
+)
+def test_what_a_report_would_print_or_hide_by_is_bounded(text: str, words: list[str]) -> None:
+    message = refused(text)
+    for word in words:
+        assert word in message, message
+
+
+def test_a_weaker_disclosure_rule_is_taken_with_its_reason() -> None:
+    told = parse_refresh(
+        (GOOD + "disclosure: {threshold: 5, reason: agreed with the archive}").encode(),
+        "params/2024-04.yml",
+        "2024-04",
+    )
+    assert told.disclosure.weaker
+
+
+@pytest.mark.parametrize("data", ["../elsewhere", "/etc", "data/link"])
+def test_data_stay_in_the_project_unless_params_say_otherwise(tmp_path: Path, data: str) -> None:
+    root = tmp_path / "project"
+    (root / "params").mkdir(parents=True)
+    (root / "data").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (root / "data" / "link").symlink_to(tmp_path / "elsewhere")
+    params = root / "params" / "2024-04.yml"
+    text = GOOD.replace("data/2024-04", data)
+    params.write_text(text, encoding="utf-8")
+    with pytest.raises(Refusal, match="leads out of the project"):
+        load_refresh("2024-04", root)
+    params.write_text(text + "data_outside: true\n", encoding="utf-8")
+    refresh = load_refresh("2024-04", root)
+    with pytest.raises(Refusal, match="purge deletes nothing outside the project"):
+        purge_cache(refresh, root)

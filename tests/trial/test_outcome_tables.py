@@ -139,5 +139,5 @@ def test_a_covariate_with_hardly_anything_missing_is_told_and_not_fitted() -> No
         referrals=[{"child": k, "referral_date": "2019-11-01"} for k in range(100)],
     )
     table = missing_patterns(build_trial(extracts, refresh_of()))
-    assert table["notes"].tolist() == ["too few missing or too few known values to tell"]
+    assert table["notes"].tolist() == ["few_values"]
     assert table["term"].isna().all()
