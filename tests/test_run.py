@@ -218,7 +218,9 @@ def test_an_output_that_cannot_be_written_is_told_in_one_message(
     assert done.returncode == 2
     assert blocked in done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stderr.count("\n") == 1
+    stages = {"load", "derive", "impute", "describe"}  # a line each, where it isn't a terminal
+    told = [line for line in done.stderr.splitlines() if line not in stages]
+    assert len([line for line in told if not line.startswith("analyses: ")]) == 1
 
 
 @pytest.mark.parametrize(
@@ -430,7 +432,8 @@ class TestCommandLine:
         assert told.returncode == 0, told.stderr
         assert "has not passed the disclosure gate" in told.stderr.replace("\n", " ")
         rows = pd.read_csv(tmp_path / "rows" / "P1-2.csv")
-        assert len(rows) == CHILDREN
+        # Children whose care episodes were set aside have no value: 1 in 100 at most.
+        assert 0.99 * CHILDREN <= len(rows) <= CHILDREN
         assert rows.notna().all(axis=None)
         assert set(rows["value"]) == {0.0, 1.0}
         if os.name == "posix":

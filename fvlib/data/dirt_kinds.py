@@ -290,10 +290,10 @@ KINDS: Final = (
     ),
     _faulty(
         "care_episodes",
-        "placement in a later year's list only",
+        "placement in no year's list",
         "unknown code",
         _SOME,
-        then(moved_date("DECOM", -9, -1), put(DEC=None), one_of("PLACE", "Z11", "Z12", "Z14")),
+        then(moved_date("DECOM", -9, -1), put(DEC=None), one_of("PLACE", "Z19", "Z21", "Z4")),
     ),
     _faulty(
         "care_episodes",

@@ -186,7 +186,7 @@ def _value_steps(column: Column) -> Iterator[_Step]:
         yield _Step(
             "out of range", name, _or_missing(value.is_between(column.minimum, column.maximum))
         )
-    elif column.codes is not None:
+    elif column.codes is not None and column.kind != "label":
         yield from _code_steps(column, column.codes)
     else:
         rule, limit = (

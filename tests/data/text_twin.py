@@ -53,7 +53,7 @@ def read_code(column: Any) -> Callable[[str], Any]:
     known = {s.upper(): v for s, v in column.codes.spellings.items()}
 
     def read(text: str) -> Any:
-        return known.get(text.upper(), FAULT)
+        return known.get(re.sub(r"^(\d+)\.0+$", r"\1", text).upper(), FAULT)
 
     def read_list(text: str) -> Any:
         codes = {known.get(part.strip().upper(), FAULT) for part in text.split(";") if part.strip()}
@@ -73,7 +73,7 @@ def reader(column: Any) -> Callable[[str], Any]:
         "date": read_date,
         "month": read_month,
         "academic year": read_year,
-        "flag": lambda text: {"0": 0, "1": 1}.get(text, FAULT),
+        "flag": lambda text: {"0": 0, "1": 1, "0.0": 0, "1.0": 1}.get(text, FAULT),
     }
     return plain.get(column.kind) or read_number(column.maximum)
 
@@ -91,7 +91,8 @@ def rows_of(path: Path, spec: Any) -> Iterable[tuple[int, dict[str, Any]]]:
 
 
 def read_cell(text: str, read: Callable[[str], Any]) -> Any:
-    value = read(text) if text else None
+    nothing = not text or text.upper() in ("NULL", "N/A", "NA", "NAN", "#N/A")
+    value = None if nothing else read(text)
     return (FAULT, text) if value == FAULT else value
 
 

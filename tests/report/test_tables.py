@@ -217,7 +217,7 @@ def test_a_table_is_a_raw_block_in_a_render(opened: Open, monkeypatch: pytest.Mo
     monkeypatch.setenv("FVLIB_RENDER", "1")
     block = table._repr_markdown_()
     assert block is not None
-    assert block.strip().startswith("```{=html}\n<div")
+    assert block.strip().startswith("```{=html}\n<table")  # lean: no stylesheet around it
     monkeypatch.delenv("FVLIB_RENDER")
     monkeypatch.setenv("QUARTO_DOCUMENT_PATH", "chapters")
     assert table._repr_markdown_() == block
@@ -230,7 +230,8 @@ def test_text_of_a_params_file_is_no_markup(opened: Open) -> None:
     assert "<script>" not in text
 
 
-def test_a_red_banner_names_la_and_file(opened: Open) -> None:
+def test_a_red_banner_names_la_and_file(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FVLIB_RENDER", "1")
     arrivals = report_bundles.tables(Contents())["arrivals"]
     arrivals["over_limit"] = (arrivals["la"] == "coventry") & (arrivals["file"] == "referrals")
     parts = opened(Contents(tables={"arrivals": arrivals})).notice.parts
