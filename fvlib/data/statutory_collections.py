@@ -103,7 +103,7 @@ def end_gone_rows(
         )
         if not there.any() or (file.name == "plans" and not _same_types(rows, here, there)):
             continue
-        gone = here & is_open & ~keys.isin(keys[there])
+        gone = here & is_open & (begun <= day) & ~keys.isin(keys[there])
         new = there & (begun <= day) & ~keys.isin(keys[here])
         again = rows[child].isin(rows.loc[new, child]).to_numpy()
         corrected |= gone & again

@@ -64,7 +64,8 @@ def _as_followed_up(collections: list[list[Case]]) -> list[list[Case]]:
         keys, there = {case[:2] for case in cases}, {case[:2] for case in later}
         kept = []
         for identifier, day, closed, previous in cases:
-            gone = bool(later) and not closed and (identifier, day) not in there
+            begun = day <= YEARS[at]
+            gone = bool(later) and begun and not closed and (identifier, day) not in there
             again = any(
                 key[0] == identifier and key not in keys and key[1] <= YEARS[at] for key in there
             )
