@@ -14,8 +14,8 @@ from fvlib import protocol
 from fvlib.analysis import estimates
 from fvlib.analysis.design import TREATMENT, Codes, Design, Floats, NotEstimable
 from fvlib.analysis.fit import Alike, Combined, Fit, Quantity
-from fvlib.analysis.methods import Pooled, clustering, fitted, icc_probability, told
-from fvlib.models.power import exposure_weights
+from fvlib.analysis.methods import Pooled, clustering, fitted, told
+from fvlib.models.power import exposure_weights, icc_probability
 from fvlib.models.records import LogisticFit
 from fvlib.remarks import Code, remark
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit, logit
+from scipy.special import logit
 
 from fvlib.analysis import estimates
 from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable
 from fvlib.analysis.fit import Alike, Combined, EachRow, Fit, FitFailed, Quantity
 from fvlib.models.identify import COMBINATION, CONSTANT, ZERO
+from fvlib.models.inference import cell_df
 from fvlib.models.logistic import SETTLED
 from fvlib.models.mixed import (
     LinearFit,
@@ -25,6 +25,7 @@ from fvlib.models.mixed import (
     fit_logistic,
     switched_effect,
 )
+from fvlib.models.power import icc_probability
 from fvlib.remarks import Code, remark
 from fvlib.trial.covariates import LA_COVARIATES
 
@@ -69,7 +70,7 @@ class LogisticNested(Alike, Pooled):
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it by Laplace's approximation."""
         fit = fitted(design, start=start, subgroups=design.cell)
-        df = cell_df(design, fit.names)
+        df = df_of_cells(design, fit.names)
         effect = _effect(fit, design, df=df, subgroups=design.cell)
         treated = design.X[:, design.names.index(TREATMENT)]
         among = _effect(fit, design, df=df, subgroups=design.cell, among=treated)[1]
@@ -191,7 +192,7 @@ def difference(fit: LinearFit) -> Quantity:
 
 def between_cells(fit: LinearFit, design: Design) -> Quantity:
     """Give the difference in means with the LA x period model's degrees of freedom."""
-    return replace(difference(fit), df=cell_df(design, fit.names))
+    return replace(difference(fit), df=df_of_cells(design, fit.names))
 
 
 def _spreads(fit: LinearFit, names: tuple[str, ...]) -> tuple[Quantity, ...]:
@@ -206,7 +207,7 @@ def _spreads(fit: LinearFit, names: tuple[str, ...]) -> tuple[Quantity, ...]:
     )
 
 
-def cell_df(design: Design, kept: Sequence[str]) -> float:
+def df_of_cells(design: Design, kept: Sequence[str]) -> float:
     """Degrees of freedom of what is compared between LA x period cells.
 
     Parameters
@@ -224,9 +225,10 @@ def cell_df(design: Design, kept: Sequence[str]) -> float:
     cells, las = len(np.unique(design.cell)), len(np.unique(design.la))
     periods = sum(name.startswith("period[") for name in kept)
     covariates = sum(name in LA_COVARIATES for name in kept)
-    if (df := float(cells - las - periods - 1 - covariates)) < 1:
-        raise NotEstimable(Code.FEW_CELLS)
-    return df
+    try:
+        return float(cell_df(cells, las, periods + 1, covariates))
+    except ValueError as none:
+        raise NotEstimable(Code.FEW_CELLS) from none
 
 
 def fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:
@@ -338,26 +340,3 @@ def _risk(term: str, risk: float, std_error: float, df: float) -> Quantity:
 def icc_latent(sigma: float) -> float:
     """Intracluster correlation of the latent logistic variable: s2 / (s2 + pi2 / 3)."""
     return sigma**2 / (sigma**2 + np.pi**2 / 3)
-
-
-def icc_probability(rate: float, sigma: float, nodes: int = 61) -> float:
-    """Intracluster correlation on the probability scale at an overall rate.
-
-    Var(p) / (rate (1 - rate)) where logit p = m + sigma z and m gives the rate: what
-    Hussey-Hughes means by rho, and the one to set beside the protocol's 0.01566.
-
-    Parameters
-    ----------
-    rate
-        Overall probability of the outcome, between 0 and 1.
-    sigma
-        Standard deviation of the LA intercepts, log-odds.
-    """
-    if not 0 < rate < 1 or sigma <= 0:
-        return 0.0
-    z, w = np.polynomial.hermite_e.hermegauss(nodes)
-    w = w / w.sum()
-    reach = 10 * (1 + sigma)
-    m = brentq(lambda m: w @ expit(m + sigma * z) - rate, logit(rate) - reach, logit(rate) + reach)
-    p = expit(m + sigma * z)
-    return float(w @ (p - rate) ** 2 / (rate * (1 - rate)))

@@ -31,6 +31,15 @@ _CHUNK = 50
 _SIGMA_LIMIT = 20.0
 
 
+def _normal(nodes: int) -> tuple[Floats, Floats]:
+    """Nodes and weights of the standard normal density."""
+    z, w = np.polynomial.hermite_e.hermegauss(nodes)
+    return z, w / w.sum()
+
+
+_NORMAL: Final = _normal(61)
+
+
 class Detectable(NamedTuple):
     """Minimum detectable effect size and the standard error behind it, on the outcome's scale."""
 
@@ -180,23 +189,48 @@ class LogOdds(NamedTuple):
     cell_sd: float
 
 
+def constant_at(risk: float, sigma: float) -> float:
+    """Find the log-odds of a cluster at zero for which clusters' risks average ``risk``."""
+    z, w = _NORMAL
+    reach = 10.0 * (1.0 + sigma)
+    at = float(logit(risk))
+    return float(brentq(lambda m: w @ expit(m + sigma * z) - risk, at - reach, at + reach))
+
+
+def between_clusters(risk: float, sigma: float) -> float:
+    """Variance of clusters' risks around their average ``risk``; ``sigma`` is in log-odds."""
+    z, w = _NORMAL
+    return float(w @ (expit(constant_at(risk, sigma) + sigma * z) - risk) ** 2)
+
+
+def icc_probability(rate: float, sigma: float) -> float:
+    """Intracluster correlation on the probability scale at an overall rate.
+
+    Var(p) / (rate (1 - rate)) where logit p = m + sigma z and m gives the rate: what
+    Hussey-Hughes means by rho, and the one to set beside the protocol's 0.01566.
+
+    Parameters
+    ----------
+    rate
+        Overall probability of the outcome, between 0 and 1.
+    sigma
+        Standard deviation of the clusters' intercepts, log-odds.
+    """
+    if not 0 < rate < 1 or sigma <= 0:
+        return 0.0
+    return between_clusters(rate, sigma) / (rate * (1 - rate))
+
+
 def log_odds(truth: Truth) -> LogOdds:
     """Find the logistic model behind a truth told in risks."""
-    z, w = np.polynomial.hermite_e.hermegauss(61)
-    w = w / w.sum()
-
-    def constant(risk: float, sigma: float) -> float:
-        reach = 10.0 * (1.0 + sigma)
-        at = float(logit(risk))
-        return float(brentq(lambda m: w @ expit(m + sigma * z) - risk, at - reach, at + reach))
 
     def excess(sigma: float) -> float:
-        p = expit(constant(truth.risk, sigma) + sigma * z)
-        return float(w @ (p - truth.risk) ** 2 - truth.icc * truth.risk * (1.0 - truth.risk))
+        wanted = truth.icc * truth.risk * (1.0 - truth.risk)
+        return between_clusters(truth.risk, sigma) - wanted
 
     sigma = float(brentq(excess, 0.0, _SIGMA_LIMIT)) if truth.icc > 0 else 0.0
-    without = constant(truth.risk, sigma)
-    effect = constant(truth.risk + truth.risk_difference, sigma) - without
+    without = constant_at(truth.risk, sigma)
+    effect = constant_at(truth.risk + truth.risk_difference, sigma) - without
     share = truth.autocorrelation
     return LogOdds(without, effect, sigma * math.sqrt(share), sigma * math.sqrt(1.0 - share))
 

@@ -268,18 +268,5 @@ def missing_too_often(cohort: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in share if share[name] > protocol.MISSING_LIMIT)
 
 
-def wholly_missing(table: pd.DataFrame) -> pd.DataFrame:
-    """List where a covariate is missing for every child of an LA: covariate, la, n.
-
-    Parameters
-    ----------
-    table
-        `missingness`'s table.
-    """
-    by_la = table[(table["la"] != ALL) & (table["condition"] == ALL)]
-    rows = by_la[(by_la["n"] > 0) & (by_la["missing"] == by_la["n"])]
-    return rows[["covariate", "la", "n"]].reset_index(drop=True)
-
-
 def _recordable(values: pd.Series[Any]) -> pd.Series[bool]:
     return values.isna() | (values != BELOW_SCHOOL_AGE)

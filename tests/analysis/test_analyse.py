@@ -21,8 +21,9 @@ from fvlib.analyse import analyse, prepare, sample_rows
 from fvlib.analysis.design import Terms
 from fvlib.analysis.estimates import diary
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
-from fvlib.analysis.methods import Pooled, icc_latent, icc_probability, told
+from fvlib.analysis.methods import Pooled, icc_latent, told
 from fvlib.models.mixed import fit_linear, fit_logistic
+from fvlib.models.power import icc_probability
 from fvlib.plan import PLAN, PRIMARY, Analysis
 from fvlib.remarks import Code, join, read_remarks
 from fvlib.trial.covariates import missing_too_often

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from trial_builder import extracts_of, random_extracts, refresh_of
@@ -16,7 +15,6 @@ from fvlib.trial.covariates import (
     missing_too_often,
     missingness,
     missingness_by_period,
-    wholly_missing,
 )
 
 
@@ -239,18 +237,3 @@ def test_free_school_meals_are_dropped_by_their_share_among_those_of_school_age(
     trial = build_trial(extracts_of(children=people, referrals=referred), refresh_of())
     assert trial.cohort["fsm"].isna().mean() == 0.2
     assert "fsm" in missing_too_often(trial.cohort)
-
-
-def test_a_covariate_wholly_missing_in_an_la_is_named() -> None:
-    people = [{"sex": None}, {"sex": None}, {"la": "sefton", "sex": "male"}]
-    extracts = extracts_of(
-        children=[person | {"ethnicity": "WBRI"} for person in people],
-        referrals=[
-            {"child": i, "referral_id": str(i), "referral_date": "2020-05-01"} for i in range(3)
-        ],
-        la_context=[{"la": la} for la in protocol.LA_KEYS],
-    )
-    flagged = wholly_missing(missingness(build_trial(extracts, refresh_of())))
-    told = flagged[["covariate", "la", "n"]].to_numpy().tolist()
-    assert ["sex", "newcastle", 2] in told
-    assert np.isin([row[0] for row in told], ["sex", "la_fsm_share"]).all()
