@@ -26,10 +26,11 @@ test-all: $(READY) ## run the tests, the slow ones included (simulation studies)
 bench: $(READY) ## measure speed and memory as ratios within one run; writes bench.json
 	$(BIN)/python -m tests.bench
 
-lint: $(READY) ## check style and types
+lint: $(READY) ## check style, types and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 preview: $(READY) ## render the HTML alone and say where it is
 	$(BIN)/fv render $(REFRESH) --to html

@@ -98,7 +98,7 @@ def simulate(
     ] = datetime(2025, 9, 30),
 ) -> None:
     """Write a synthetic refresh of known truth: data/NAME/ and, if absent, params/NAME.yml."""
-    from fvlib.data.synthetic import simulate as write  # noqa: PLC0415
+    from fvlib.synthetic.simulate import simulate as write  # noqa: PLC0415
 
     with _working(f"simulating {children:,} children"):
         write(
@@ -119,7 +119,7 @@ def template(
     to: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
 ) -> None:
     """Write blank files, an Excel workbook and the data dictionary, for local authorities."""
-    from fvlib.data.template import write_template  # noqa: PLC0415
+    from fvlib.contract.template import write_template  # noqa: PLC0415
 
     write_template(to)
     _say(str(to))
@@ -155,7 +155,7 @@ def import_(
     ] = None,
 ) -> None:
     """Turn an LA's statutory returns into the contract's files; no identifier leaves memory."""
-    from fvlib.data.statutory import import_returns  # noqa: PLC0415
+    from fvlib.statutory.import_returns import import_returns  # noqa: PLC0415
 
     to = _root() / "data" / _name(name) / la
     with _working("reading the returns"):
@@ -176,8 +176,8 @@ def run(
     why: Annotated[bool, typer.Option("--why", help="Say what is stale, and run nothing.")] = False,
 ) -> None:
     """Run every analysis of the plan that is stale, and write results/NAME/."""
-    from fvlib.run import run as run_plan  # noqa: PLC0415
-    from fvlib.run import why_stale  # noqa: PLC0415
+    from fvlib.pipeline.run import run as run_plan  # noqa: PLC0415
+    from fvlib.pipeline.run import why_stale  # noqa: PLC0415
 
     root = _root()
     if why:
@@ -205,9 +205,9 @@ def render(
     jobs: Jobs = -1,
 ) -> None:
     """Run what is stale, render the chapters, and print the paths of the report."""
+    from fvlib.pipeline import ensure_results  # noqa: PLC0415
     from fvlib.render import render as render_book  # noqa: PLC0415
-    from fvlib.report.ipe_accounts import empty_places  # noqa: PLC0415
-    from fvlib.run import ensure_results  # noqa: PLC0415
+    from fvlib.report.words.ipe import empty_places  # noqa: PLC0415
 
     root = _root()
     refresh = _name(name)
@@ -234,8 +234,8 @@ def export(
 ) -> None:
     """Write one analysis's rows, for double programming in another package."""
     from fvlib.analysis.design import NotEstimable  # noqa: PLC0415
-    from fvlib.export import export_rows  # noqa: PLC0415
-    from fvlib.report.reasons import in_words  # noqa: PLC0415
+    from fvlib.pipeline.export import export_rows  # noqa: PLC0415
+    from fvlib.report.words.reasons import in_words  # noqa: PLC0415
     from fvlib.trial.exposure import DatesNeeded  # noqa: PLC0415
 
     try:
@@ -256,7 +256,7 @@ def purge(
     yes: Annotated[bool, typer.Option("--yes", help="Really delete.")] = False,
 ) -> None:
     """Delete the cache of a refresh: hashes, and any rows that params allowed to be kept."""
-    from fvlib.freshness import purge_cache  # noqa: PLC0415
+    from fvlib.pipeline.freshness import purge_cache  # noqa: PLC0415
     from fvlib.refresh import load_refresh  # noqa: PLC0415
 
     root = _root()
@@ -279,9 +279,9 @@ def power(
     ] = None,
 ) -> None:
     """Simulate the design's operating characteristics: bias, coverage, type I error, power."""
-    from fvlib import design_power  # noqa: PLC0415
-    from fvlib.design_power import simulate as simulate_trials  # noqa: PLC0415
-    from fvlib.design_power import summary  # noqa: PLC0415
+    from fvlib.analysis import design_power  # noqa: PLC0415
+    from fvlib.analysis.design_power import simulate as simulate_trials  # noqa: PLC0415
+    from fvlib.analysis.design_power import summary  # noqa: PLC0415
 
     if sizes is not None:
         if not sizes.resolve().parent.is_dir():

@@ -1,7 +1,7 @@
 """What identifies a person within a text: patterns and common names, each said once.
 
 `identifier_in` judges the texts that a report prints (reasons in params); columns of extracts are
-judged as a whole by `fvlib.data.identifiers`.
+judged as a whole by `fvlib.intake.identifiers`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fvlib.data.synthetic import simulate
+from fvlib.synthetic.simulate import simulate
+from tests.support.sent_files import Sender, good_files
 
 ROOT = Path(__file__).parents[1]
 CHILDREN = 3000
@@ -35,3 +36,8 @@ def project(small_project: Path, tmp_path: Path) -> Path:
     left_out = shutil.ignore_patterns("results", "_report", ".cache", "set-aside")
     shutil.copytree(small_project, root, ignore=left_out)
     return root
+
+
+@pytest.fixture
+def sender(tmp_path: Path) -> Sender:
+    return Sender(tmp_path, dict(good_files()))

@@ -1,9 +1,11 @@
-"""The house stands: imports look downward only, and ARCHITECTURE.md's table is the package."""
+"""What `lint-imports` can't hold: laziness, faces, encodings, packages asked for twice."""
 
 from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,58 +14,71 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fvlib"
-ROW = re.compile(r"^\| `(fvlib/[\w/.]+)` \| (\d+) \|", re.MULTILINE)
 # conda-forge's name where it differs from PyPI's.
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "pypandoc-binary": "pypandoc", "typst": "typst-py"}
 ONLY_CONDA = {"python", "pip", "quarto", "pandoc", "setuptools"}
-
-
-def floors() -> dict[str, int]:
-    table = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    return {path: int(floor) for path, floor in ROW.findall(table)}
+SEVERAL = 15  # files that a reader takes in at one glance
 
 
 def modules() -> list[str]:
-    found = (path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
-    return sorted(path for path in found if not path.endswith("__init__.py"))
+    return sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
 
 
-def imported(path: Path) -> set[str]:
-    """Module files of fvlib that a module imports, wherever in it."""
-    out: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names: list[str] = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            assert node.level == 0, f"{path}: relative import"
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        for name in names:
-            if name.split(".")[0] != "fvlib":
+def room_of(module: str) -> str:
+    """The first part below the package: a room, or a module of the ground floor."""
+    return module.split("/")[1].removesuffix(".py")
+
+
+def test_imports_only_look_downward() -> None:
+    """The contracts in pyproject.toml, also where `make lint` isn't run."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    run = subprocess.run(
+        [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout
+
+
+def test_each_room_has_a_face_that_says_what_it_is_for() -> None:
+    for folder in sorted({path.parent for path in PACKAGE.rglob("*.py")}):
+        face = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+        assert ast.get_docstring(face), f"{folder.name} says nothing"
+
+
+def test_no_room_imports_another_rooms_private_names() -> None:
+    for module in modules():
+        for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fvlib.")):
                 continue
-            file = ROOT / (name.replace(".", "/") + ".py")
-            if file.is_file():
-                out.add(file.relative_to(ROOT).as_posix())
-    return out
+            if (node.module or "").split(".")[1] == room_of(module):
+                continue
+            private = [alias.name for alias in node.names if alias.name.startswith("_")]
+            assert not private, f"{module} imports {private} from {node.module}"
 
 
-def test_the_module_table_is_the_package() -> None:
-    assert sorted(floors()) == modules()
+def test_a_room_is_taken_in_at_one_glance() -> None:
+    for folder in sorted({path.parent for path in PACKAGE.rglob("*.py")}):
+        files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(files) <= SEVERAL, f"{folder.relative_to(ROOT)} has {len(files)} modules"
 
 
-@pytest.mark.parametrize("module", modules())
-def test_imports_look_downward_only(module: str) -> None:
-    known = floors()
-    upward = {
-        name for name in imported(ROOT / module) if name in known and known[name] > known[module]
-    }
-    assert not upward, f"{module} (floor {known[module]}) imports {upward} from a floor above"
+@pytest.mark.parametrize(
+    ("imported", "late"),
+    [
+        ("fvlib.cli", ("numpy", "pandas", "scipy", "pyarrow", "fvlib.refresh")),
+        ("fvlib.report", ("scipy", "statsmodels", "plotnine", "great_tables", "matplotlib")),
+        ("fvlib.pipeline", ("scipy", "statsmodels", "fvlib.trial", "fvlib.models")),
+    ],
+)
+def test_what_is_heavy_is_imported_late(imported: str, late: tuple[str, ...]) -> None:
+    code = f"import sys, {imported}; print([name for name in {late!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
 
 
 def test_only_the_gate_writes_results() -> None:
     """No other module names the bundle's files for writing."""
     for module in modules():
-        if module in ("fvlib/disclosure.py",):
+        if room_of(module) == "gate":
             continue
         text = (ROOT / module).read_text(encoding="utf-8")
         writes = re.findall(r"(?:write_text|to_csv|open)\([^)]*(?:estimates|manifest)", text)

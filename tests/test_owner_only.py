@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fvlib.data.synthetic import simulate
 from fvlib.owner_only import write_for_owner
+from fvlib.synthetic.simulate import simulate
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fvlib import protocol
 from fvlib.errors import Refusal
-from fvlib.freshness import purge_cache
+from fvlib.pipeline.freshness import purge_cache
 from fvlib.refresh import Refresh, add_months, load_refresh, name_of, parse_refresh
 
 GOOD = """

@@ -17,7 +17,7 @@ from fvlib.analysis.fit import Alike, Combined, EachRow, Fit
 from fvlib.analysis.methods import reasons
 from fvlib.analysis.null_scores import BENDING_COPIES, GRID, bent, logistic_scores
 from fvlib.analysis.shares_and_days import with_las
-from fvlib.models.resample import (
+from fvlib.models.wedge.resample import (
     WEBB_WEIGHTS,
     averaged,
     inverted,

@@ -15,8 +15,8 @@ from fvlib.analysis import estimates
 from fvlib.analysis.design import TREATMENT, Codes, Design, Floats, NotEstimable
 from fvlib.analysis.fit import Alike, Combined, Fit, Quantity
 from fvlib.analysis.methods import Pooled, clustering, fitted, told
-from fvlib.models.power import exposure_weights, icc_probability
 from fvlib.models.records import LogisticFit
+from fvlib.models.wedge.power import exposure_weights, icc_probability
 from fvlib.remarks import Code, remark
 
 # Prefix of the columns that stand for the treatment after m periods.

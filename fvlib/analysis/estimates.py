@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from fvlib import protocol
 from fvlib.analysis.fit import Fit, Quantity
-from fvlib.models.imputation import imputations_needed
+from fvlib.models.imputation.diagnostics import imputations_needed
 from fvlib.models.inference import hochberg, interval, pool_rubin
 from fvlib.remarks import Code, join, remark
 

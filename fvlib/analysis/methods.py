@@ -14,7 +14,7 @@ from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable
 from fvlib.analysis.fit import Alike, Combined, EachRow, Fit, FitFailed, Quantity
 from fvlib.models.identify import COMBINATION, CONSTANT, ZERO
 from fvlib.models.inference import cell_df
-from fvlib.models.logistic import SETTLED
+from fvlib.models.logistic.fit import SETTLED
 from fvlib.models.mixed import (
     LinearFit,
     LogisticFit,
@@ -25,7 +25,7 @@ from fvlib.models.mixed import (
     fit_logistic,
     switched_effect,
 )
-from fvlib.models.power import icc_probability
+from fvlib.models.wedge.power import icc_probability
 from fvlib.remarks import Code, remark
 from fvlib.trial.covariates import LA_COVARIATES
 

@@ -11,7 +11,7 @@ from scipy.interpolate import CubicSpline
 from fvlib.analysis.design import TREATMENT, Design, Floats
 from fvlib.analysis.fit import FitFailed
 from fvlib.models.mixed import Separation, Unidentified, fit_linear, score_test
-from fvlib.models.resample import linear_score
+from fvlib.models.wedge.resample import linear_score
 
 # Effects, log-odds, at which a null model is scored; between them the scores are interpolated.
 GRID: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)

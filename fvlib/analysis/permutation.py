@@ -14,7 +14,7 @@ from fvlib.analysis.design import TREATMENT, Codes, Design, Floats, NotEstimable
 from fvlib.analysis.fit import Combined, EachRow, Fit, FitFailed
 from fvlib.analysis.methods import fitted, reasons
 from fvlib.analysis.null_scores import BENDING_COPIES, GRID, bent, linear_scores, logistic_scores
-from fvlib.models.resample import inverted, orders, share_as_extreme
+from fvlib.models.wedge.resample import inverted, orders, share_as_extreme
 from fvlib.remarks import Code, remark
 
 # The 12 orders' smallest p is 1/12, so the interval that inverts their test covers 11/12.

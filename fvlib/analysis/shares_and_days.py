@@ -11,17 +11,10 @@ from scipy.stats import norm
 
 from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
-from fvlib.analysis.methods import (
-    Pooled,
-    coefficient,
-    difference,
-    fitted,
-    fitted_linear,
-    told,
-)
+from fvlib.analysis.methods import Pooled, coefficient, difference, fitted, fitted_linear, told
+from fvlib.models.logistic.switch import Switch
 from fvlib.models.mixed import Unidentified
 from fvlib.models.regression import Regression, cluster_robust, fractional_logit, tobit
-from fvlib.models.switch import Switch
 from fvlib.remarks import Code, remark
 
 PER_CENT: Final = 100.0

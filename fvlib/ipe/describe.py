@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fvlib.data.load import Extracts
-from fvlib.disclosure import CountTable, Running, masks_of
+from fvlib.gate import CountTable, Running
+from fvlib.gate.masking import masks_of
+from fvlib.intake import Extracts
 from fvlib.ipe.grouping import TOTAL, in_order
 from fvlib.ipe.indicators import BEFORE, INDICATORS, Indicator, further_item
 from fvlib.ipe.returns import family_table, training_table

@@ -10,8 +10,8 @@ from functools import partial
 from math import isnan
 from typing import Final, Literal
 
-from fvlib.data import codes
-from fvlib.data.files import IPE_SURVEY
+from fvlib.contract import codes
+from fvlib.contract.files import IPE_SURVEY
 
 Source = Literal["admin", "survey", "fgc"]
 # share: numerator of denominator; count: a number of persons or posts; mean: as it is sent.

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from fvlib.data import codes
-from fvlib.disclosure import CountTable, Margin, Running
+from fvlib.contract import codes
+from fvlib.gate import CountTable, Margin, Running
 from fvlib.ipe.grouping import KEY, Rows, frame_of, groups, in_order, levels, splits
 
 FAMILY_COUNTS: Final = ("reached", "referred", "held", "agreed")

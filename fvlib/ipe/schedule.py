@@ -12,7 +12,7 @@ from typing import Final
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.data.load import Extracts
+from fvlib.intake import Extracts
 from fvlib.ipe.indicators import FGC_TIMES, FOLLOW_UPS, INDICATORS, MONTHS_FROM_LIVE
 from fvlib.refresh import Refresh, add_months
 

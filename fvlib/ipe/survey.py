@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from fvlib.disclosure import CountTable, Margin, masks_of
+from fvlib.gate import CountTable, Margin
+from fvlib.gate.masking import masks_of
 from fvlib.ipe.grouping import KEY, TOTAL, Rows, frame_of, groups, levels, splits
 from fvlib.ipe.indicators import AGREE, FURTHER_PREFIX, INDICATORS
 from fvlib.refresh import Refresh

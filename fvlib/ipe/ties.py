@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from fvlib.disclosure import CountTable, masks_of
+from fvlib.gate import CountTable
+from fvlib.gate.masking import masks_of
 from fvlib.ipe.grouping import TOTAL
 from fvlib.refresh import Disclosure
 

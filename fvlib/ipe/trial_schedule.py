@@ -14,7 +14,7 @@ from typing import Final
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.data.load import Extracts
+from fvlib.intake import Extracts
 from fvlib.ipe.schedule import state_of
 from fvlib.refresh import Refresh, add_months
 

@@ -103,17 +103,18 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from fvlib.models import linear, logistic
 from fvlib.models.identify import Direction, Separation, Unidentified
-from fvlib.models.kenward_roger import KenwardRoger
-from fvlib.models.marginal import (
+from fvlib.models.linear import fit as linear
+from fvlib.models.linear.kenward_roger import KenwardRoger
+from fvlib.models.logistic import fit as logistic
+from fvlib.models.logistic.marginal import (
     MarginalEffect,
     average_marginal_effect,
     population_average_effect,
     switched_effect,
 )
+from fvlib.models.logistic.score import ScoreTest, score_test
 from fvlib.models.records import LinearFit, LogisticFit, MixedFit
-from fvlib.models.score import ScoreTest, score_test
 
 __all__ = [
     "Direction",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fvlib.models.identify import Direction
-from fvlib.models.kenward_roger import KenwardRoger
+from fvlib.models.linear.kenward_roger import KenwardRoger
 
 Floats = NDArray[np.float64]
 

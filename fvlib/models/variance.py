@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fvlib.models.collapse import Integers, Rows, group_starts
+from fvlib.models.logistic.quadrature import bernoulli
 from fvlib.models.newton import Optimum, Point, maximise
-from fvlib.models.quadrature import bernoulli
 
 Floats = NDArray[np.float64]
 

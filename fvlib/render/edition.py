@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import fvlib.report
-from fvlib.freshness import hash_sources
+from fvlib.pipeline.freshness import hash_sources
 from fvlib.report.bundle import read_bundle
 from fvlib.report.title_page import TitlePage, title_page
 

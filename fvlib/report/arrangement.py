@@ -11,8 +11,9 @@ from typing import Final
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report import sentences, words
 from fvlib.report.bundle import ESTIMATED, Bundle
+from fvlib.report.words import labels
+from fvlib.report.words import results as sentences
 
 BESIDE: Final = "Beside the primary analysis"
 # What stands for an analysis of several effects beside those with one: X5's average.
@@ -35,12 +36,12 @@ def arranged(bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME) -> tuple[G
         beside.append(sentences.permutation_of(outcome))
     rows = bundle.estimates[bundle.estimates["outcome"] == outcome]
     rows = rows[~rows["analysis"].isin([outcome, *beside])]
-    main = words.ROLES["primary" if outcome == protocol.PRIMARY_OUTCOME else "secondary"]
+    main = labels.ROLES["primary" if outcome == protocol.PRIMARY_OUTCOME else "secondary"]
     groups = [Group(main, (outcome,)), Group(BESIDE, tuple(beside))]
-    for role in words.in_order(rows["role"].astype(str), words.ROLES):
-        names = words.in_order(rows.loc[rows["role"] == role, "analysis"], words.ANALYSES)
+    for role in labels.in_order(rows["role"].astype(str), labels.ROLES):
+        names = labels.in_order(rows.loc[rows["role"] == role, "analysis"], labels.ANALYSES)
         names = [name for name in names if _stands(bundle, name)]
-        groups.append(Group(words.label(words.ROLES, role), tuple(names)))
+        groups.append(Group(labels.label(labels.ROLES, role), tuple(names)))
     return tuple(group for group in groups if group.analyses)
 
 
@@ -55,7 +56,7 @@ def comparable(bundle: Bundle, name: str, scale: str) -> pd.Series | None:
 def apart(bundle: Bundle) -> list[str]:
     """Name the primary outcome's analyses whose results are on other scales than its effect."""
     rows = bundle.estimates[bundle.estimates["outcome"] == protocol.PRIMARY_OUTCOME]
-    names = words.in_order(rows["analysis"].astype(str), words.ANALYSES)
+    names = labels.in_order(rows["analysis"].astype(str), labels.ANALYSES)
     test = sentences.permutation_of(protocol.PRIMARY_OUTCOME)
     return [name for name in names if name != test and not _stands(bundle, name)]
 

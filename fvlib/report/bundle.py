@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.data.files import UNKNOWN_LA
+from fvlib.contract.files import UNKNOWN_LA
 from fvlib.errors import Refusal
 from fvlib.remarks import Code
-from fvlib.report import words
+from fvlib.report.words import labels
 
 MASKED: Final = "_masked"
 FLAGS: Final = ("converged", "singular", "arrived", "over_limit")
@@ -155,7 +155,7 @@ class Bundle:
     def label(self, analysis: str) -> str:
         """Return an analysis's display words; for one unknown to them, what the plan says."""
         plan = {row["id"]: row["changes"] for row in self.manifest.get("plan", [])}
-        return words.analysis_label(analysis, plan.get(analysis, ""))
+        return labels.analysis_label(analysis, plan.get(analysis, ""))
 
     @cached_property
     def _by_analysis(self) -> dict[str, pd.DataFrame]:

@@ -14,9 +14,9 @@ from typing import Final
 
 from fvlib import protocol
 from fvlib.errors import Refusal
-from fvlib.report.phrases import FILE as PHRASES
-from fvlib.report.phrases import names_in, read_phrases
-from fvlib.report.sentences import nested_of, permutation_of
+from fvlib.report.words.phrases import FILE as PHRASES
+from fvlib.report.words.phrases import names_in, read_phrases
+from fvlib.report.words.results import nested_of, permutation_of
 
 KEY: Final = re.compile(r"""report\.q\[["']([^"']+)["']\]""")
 HEADING: Final = re.compile(r"^##\s+(.+?)\s*(?:\{[^}]*\})?$", re.MULTILINE)

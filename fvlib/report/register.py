@@ -9,8 +9,8 @@ from typing import Final
 import yaml
 
 from fvlib.errors import Refusal
-from fvlib.report import words
-from fvlib.report.phrases import say
+from fvlib.report.words import labels
+from fvlib.report.words.phrases import say
 
 DEVIATION_MARK: Final = "\u2020"  # dagger
 READING_MARK: Final = "\u2021"  # double dagger
@@ -70,7 +70,7 @@ class Register:
         ):
             hit = [entry for entry in entries if used & set(entry.applies_to)]
             if hit:
-                told = "; ".join(f"{entry.id}, {words.in_sentence(entry.title)}" for entry in hit)
+                told = "; ".join(f"{entry.id}, {labels.in_sentence(entry.title)}" for entry in hit)
                 lines.append(say(phrase, entries=told))
         return lines
 

@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from fvlib.errors import Refusal
+from fvlib.pipeline import ensure_results
 from fvlib.refresh import name_of, project_root
-from fvlib.report import accounts
 from fvlib.report.bundle import Bundle, read_bundle
 from fvlib.report.companions import check_companions
 from fvlib.report.output import Notice, Passage, Picture, Table
-from fvlib.report.phrases import say
-from fvlib.report.quantities import Quantities, quantities, stamp
 from fvlib.report.register import Register, read_register
 from fvlib.report.title_page import title_page
-from fvlib.run import ensure_results
+from fvlib.report.words import data as accounts
+from fvlib.report.words.phrases import say
+from fvlib.report.words.quantities import Quantities, quantities, stamp
 
 Entry = TypeVar("Entry")
 
@@ -70,14 +70,14 @@ class Report:
         return rows.copy()
 
     def table(self, name: str) -> Table:
-        """Return a table by name; see `fvlib.report.tables.TABLES` for the names."""
-        from fvlib.report import tables  # noqa: PLC0415  (a page without tables doesn't load it)
+        """Return a table by name; see `fvlib.report.tables.names.TABLES` for the names."""
+        from fvlib.report.tables import names as tables  # noqa: PLC0415  (a page without tables doesn't load it)
 
         return Table(_named(tables.TABLES, name, "table")(self.bundle, self.register))
 
     def plot(self, name: str) -> Picture:
-        """Return a figure by name; see `fvlib.report.plots.PLOTS` for the names."""
-        from fvlib.report import plots  # noqa: PLC0415  (a page without figures doesn't load it)
+        """Return a figure by name; see `fvlib.report.plots.names.PLOTS` for the names."""
+        from fvlib.report.plots import names as plots  # noqa: PLC0415  (a page without figures doesn't load it)
 
         _named(plots.PLOTS, name, "figure")
         return Picture(plots.draw(self.bundle, name))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from fvlib.report.bundle import Bundle
-from fvlib.report.phrases import say
-from fvlib.report.words import dates_by_la
+from fvlib.report.words.labels import dates_by_la
+from fvlib.report.words.phrases import say
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,7 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.refresh import Refresh
 from fvlib.trial.calendar import MONTHS_A_YEAR, age_in_months, whole_periods
-from fvlib.trial.frames import (
-    Bools,
-    Days,
-    Ints,
-    by_la,
-    day,
-    days,
-    long_counts,
-    per_la,
-    stamps,
-)
+from fvlib.trial.frames import Bools, Days, Ints, by_la, day, days, long_counts, per_la, stamps
 
 
 @dataclass(frozen=True, slots=True)

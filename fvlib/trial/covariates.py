@@ -6,7 +6,7 @@ Covariates and Handling missing data.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,7 @@ from fvlib import protocol
 from fvlib.errors import Refusal
 from fvlib.refresh import Refresh
 from fvlib.trial.calendar import MONTHS_A_YEAR, academic_year, age_in_months
-from fvlib.trial.frames import CONDITIONS, LA_DTYPE, Days, Floats, Ints, coded, day, days
-
-if TYPE_CHECKING:
-    from fvlib.trial.trial import Trial
+from fvlib.trial.frames import Days, Floats, Ints, coded, day, days
 
 # CIN census categories without REFU (refused) and NOBT (not obtained): neither tells a child's
 # ethnic group, so both are read as missing.
@@ -198,63 +195,6 @@ def _context_at_referral(
     return result
 
 
-def missingness_by_period(trial: Trial) -> pd.DataFrame:
-    """Count missing covariates by LA, period and condition.
-
-    Free school meals count among children of school age only: below it nothing can be missing.
-
-    Returns
-    -------
-    pandas.DataFrame
-        covariate, la, period, condition, n (children for whom it could be recorded), missing.
-        Only combinations that the cohort has.
-    """
-    names = [*CHILD_COVARIATES, *LA_COVARIATES, *trial.refresh.context_columns]
-    cells = [trial.cohort["la"].astype(object), trial.cohort["period"], trial.cohort["treated"]]
-    tables = []
-    for name in names:
-        counted = pd.DataFrame(
-            {"n": _recordable(trial.cohort[name]), "missing": trial.cohort[name].isna()}
-        )
-        sums = counted.astype(np.int64).groupby(cells).sum().reset_index()
-        tables.append(sums.assign(covariate=name))
-    table = pd.concat(tables, ignore_index=True)
-    table["la"] = table["la"].astype(LA_DTYPE)
-    table["condition"] = coded(table["treated"], CONDITIONS)
-    table = table.sort_values(["la", "period", "condition"], kind="stable")
-    order = pd.Categorical(table["covariate"], names).codes.argsort(kind="stable")
-    columns = ["covariate", "la", "period", "condition", "n", "missing"]
-    return table.iloc[order][columns].reset_index(drop=True)
-
-
-def missingness(trial: Trial) -> pd.DataFrame:
-    """Count missing covariates by LA and condition, with their margins, as above.
-
-    Returns
-    -------
-    pandas.DataFrame
-        covariate, la (with `all`), condition (with `all`), n, missing, share (NaN when n is 0).
-        Every combination has its row.
-    """
-    cells = missingness_by_period(trial)
-    names = list(dict.fromkeys(cells["covariate"]))
-    text = cells.astype({"la": object, "condition": object})
-    stacked = pd.concat(
-        [
-            text,
-            text.assign(la=ALL),
-            text.assign(condition=ALL),
-            text.assign(la=ALL, condition=ALL),
-        ]
-    )
-    sums = stacked.groupby(["covariate", "la", "condition"])[["n", "missing"]].sum()
-    grid = pd.MultiIndex.from_product(
-        [names, [*protocol.LA_KEYS, ALL], [*CONDITIONS, ALL]], names=sums.index.names
-    )
-    table = sums.reindex(grid, fill_value=0).reset_index()
-    return table.assign(share=table["missing"] / table["n"].where(table["n"] > 0))
-
-
 def missing_too_often(cohort: pd.DataFrame) -> tuple[str, ...]:
     """Name the covariates missing in more than 30 % of the cohort: no model has them.
 
@@ -262,11 +202,12 @@ def missing_too_often(cohort: pd.DataFrame) -> tuple[str, ...]:
     analysis drops the same ones, whatever its sample.
     """
     share = {
-        name: cohort[name].isna().sum() / max(1, _recordable(cohort[name]).sum())
+        name: cohort[name].isna().sum() / max(1, recordable(cohort[name]).sum())
         for name in (*CHILD_COVARIATES, *LA_COVARIATES)
     }
     return tuple(name for name in share if share[name] > protocol.MISSING_LIMIT)
 
 
-def _recordable(values: pd.Series[Any]) -> pd.Series[bool]:
+def recordable(values: pd.Series[Any]) -> pd.Series[bool]:
+    """Say for whom a covariate could be recorded: free school meals at school age alone."""
     return values.isna() | (values != BELOW_SCHOOL_AGE)

@@ -17,32 +17,19 @@ Source: protocol, RCT Design Table (it takes precedence over the prose) and Outc
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.refresh import Refresh, add_months
+from fvlib.refresh import Refresh
 from fvlib.trial.calendar import DAY, DAYS_A_YEAR, MONTHS_A_YEAR, age_in_months, months_later
-from fvlib.trial.frames import (
-    CONDITIONS,
-    LA_DTYPE,
-    Bools,
-    Days,
-    Floats,
-    Ints,
-    coded,
-    days,
-    stamps,
-)
+from fvlib.trial.frames import Bools, Days, Floats, Ints, coded, days, stamps
 from fvlib.trial.histories import Histories, any_starts, first_ended_spell
 from fvlib.trial.spells import merge
 from fvlib.trial.terms import deciding_terms, term_dates, term_names, term_number, term_year
-
-if TYPE_CHECKING:
-    from fvlib.trial.trial import Trial
 
 STATES: Final = ("analysed", "not_observable", "missing")
 KINSHIP_PLACEMENTS: Final = ("U1", "U2", "U3")  # RCT Design Table, secondary outcome 4
@@ -318,110 +305,3 @@ def measure(
     """Measure all outcomes: outcome id -> frame, in the protocol's order."""
     measured = {outcome: value(histories, refresh) for outcome, value in _OF_SPELLS.items()}
     return measured | {"S6": unauthorised_absence(histories, attendance)}
-
-
-def crude_counts(trial: Trial) -> pd.DataFrame:
-    """Count each outcome by LA and condition, unrounded: "not comparable: calendar time".
-
-    Returns
-    -------
-    pandas.DataFrame
-        outcome, la (with `all`), condition, n (analysed), events (NaN for S3 and S6), mean (NaN
-        when n is 0), not_observable, missing. Every combination has its row. S6 counts
-        child-terms; how many children stand behind each count is in `n_children`,
-        `not_observable_children` and `missing_children`.
-    """
-    keys = pd.MultiIndex.from_product(
-        [[*protocol.LA_KEYS, "all"], CONDITIONS], names=["la", "condition"]
-    )
-    tables = []
-    for outcome in protocol.OUTCOMES:
-        frame = trial.outcomes[outcome]
-        of_child = trial.cohort.loc[frame["child"]]
-        counts = pd.DataFrame(_tally(frame, of_child["la"].cat.codes, of_child["treated"]), keys)
-        tables.append(counts.reset_index().assign(outcome=outcome))
-    table = pd.concat(tables, ignore_index=True)
-    table = table.astype(dict.fromkeys(("n", "not_observable", "missing"), np.int64))
-    table["mean"] = table["events"] / table["n"].where(table["n"] > 0)
-    table.loc[table["outcome"].isin(protocol.LINEAR_OUTCOMES), "events"] = np.nan
-    columns = ["outcome", "la", "condition", "n", "events", "mean", "not_observable", "missing"]
-    return table[[*columns, *(f"{name}_children" for name in ("n", *columns[-2:]))]]
-
-
-def _tally(frame: pd.DataFrame, la: pd.Series[Any], treated: pd.Series[Any]) -> dict[str, Floats]:
-    """Sum an outcome's states and values over LA and condition, then over condition alone."""
-    shape = (len(protocol.LA_KEYS), len(CONDITIONS))
-    cell = np.ravel_multi_index((la.to_numpy(np.int64), treated.to_numpy()), shape)
-    state = frame["state"].to_numpy()
-    counted = {
-        "n": state == "analysed",
-        "not_observable": state == "not_observable",
-        "missing": state == "missing",
-    }
-    summands = {
-        **counted,
-        "events": frame["value"].fillna(0).to_numpy(),
-        **{f"{name}_children": once(frame["child"], rows) for name, rows in counted.items()},
-    }
-    sums = {}
-    for name, summand in summands.items():
-        by_cell = np.bincount(cell, weights=summand, minlength=shape[0] * shape[1]).reshape(shape)
-        sums[name] = np.vstack([by_cell, by_cell.sum(axis=0)]).ravel()
-    return sums
-
-
-def once(child: pd.Series[Any], rows: Bools) -> Bools:
-    """Keep one of each child's rows: a child-term counts terms, and the gate counts children."""
-    kept = np.zeros(len(rows), dtype=bool)
-    kept[np.flatnonzero(rows)[~child[rows].duplicated().to_numpy()]] = True
-    return kept
-
-
-def period_counts(trial: Trial, outcome: str) -> pd.DataFrame:
-    """Count an outcome by LA, period and condition, unrounded.
-
-    Returns
-    -------
-    pandas.DataFrame
-        la, period, condition, n (analysed), events (sum of the values), children (who stand behind
-        n: fewer for S6, which counts child-terms). An LA and period has a row for each condition
-        that its live date leaves possible, with zeros where nobody is analysed.
-    """
-    frame = trial.outcomes[outcome]
-    analysed = frame[frame["state"] == "analysed"]
-    rows = trial.cohort.loc[analysed["child"], ["la", "period", "treated"]]
-    rows = rows.assign(
-        value=analysed["value"].to_numpy(),
-        la=rows["la"].astype(object),
-        child=once(analysed["child"], np.ones(len(rows), dtype=bool)),
-    )
-    groups = rows.groupby(["la", "period", "treated"])
-    sums = groups["value"].agg(["size", "sum"]).assign(children=groups["child"].sum())
-    cells = pd.MultiIndex.from_tuples(
-        [(la, *cell) for la in protocol.LA_KEYS for cell in _possible_cells(trial.refresh, la)],
-        names=["la", "period", "treated"],
-    )
-    counts = sums.reindex(cells, fill_value=0).reset_index()
-    return pd.DataFrame(
-        {
-            "la": counts["la"].astype(LA_DTYPE),
-            "period": counts["period"],
-            "condition": coded(counts["treated"], CONDITIONS),
-            "n": counts["size"].astype(np.int64),
-            "events": counts["sum"].astype(np.float64),
-            "children": counts["children"].astype(np.int64),
-        }
-    )
-
-
-def _possible_cells(refresh: Refresh, la: str) -> list[tuple[int, int]]:
-    """Periods of the trial with the conditions (0, 1) that an LA can have in each."""
-    (start, end), live = refresh.trial_dates, refresh.live_date(la)
-    cells = []
-    opens, period = start, 0
-    while opens <= end:
-        next_opens = add_months(start, (period + 1) * protocol.PERIOD_MONTHS)
-        cells += [(period, 0)] if opens < live else []
-        cells += [(period, 1)] if live < next_opens and live <= end else []
-        opens, period = next_opens, period + 1
-    return cells

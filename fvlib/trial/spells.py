@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from fvlib.data.rules import DECISIONS
+from fvlib.contract.rules import DECISIONS
 from fvlib.trial.frames import Bools, Days, Ints, by_la, days, long_counts, stamps
 
 SHORT_BREAKS: Final = ("V3", "V4")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fvlib.data.load import Extracts
+from fvlib.intake import Extracts
 from fvlib.refresh import Refresh
 from fvlib.trial import cohort as eligibility
 from fvlib.trial import covariates, outcomes, spells, variants
@@ -82,7 +82,7 @@ def build_trial(
     Parameters
     ----------
     extracts
-        The loaded frames (`fvlib.data.load.Extracts`).
+        The loaded frames (`fvlib.intake.load.Extracts`).
     refresh
         Dates and settings.
     rules

@@ -16,20 +16,21 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import norm, t
 
-from fvlib import plan, protocol
-from fvlib.analyse import analyse, prepare, sample_rows
+from fvlib import protocol
+from fvlib.analysis import plan
+from fvlib.analysis.analyse import analyse, prepare, sample_rows
 from fvlib.analysis.design import Terms
 from fvlib.analysis.estimates import diary
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
 from fvlib.analysis.methods import Pooled, icc_latent, told
+from fvlib.analysis.plan import PLAN, PRIMARY, Analysis
 from fvlib.models.mixed import fit_linear, fit_logistic
-from fvlib.models.power import icc_probability
-from fvlib.plan import PLAN, PRIMARY, Analysis
+from fvlib.models.wedge.power import icc_probability
 from fvlib.remarks import Code, join, read_remarks
 from fvlib.trial.covariates import missing_too_often
 from fvlib.trial.exposure import as_referred
-from tests.analysis.conftest import toy_trial
 from tests.conftest import ROOT
+from tests.support.toy_trial import toy_trial
 
 BARE = replace(PRIMARY, id="bare", terms=Terms((), ()), imputed=False)
 # Brute force and engine maximise the same integral; what is left is scipy's own stopping rule.

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from fvlib.analyse import analyse, sample_rows
-from fvlib.export import export_rows
-from fvlib.plan import PLAN
-from fvlib.run import run
-from tests.analysis.conftest import toy_trial
+from fvlib.analysis.analyse import analyse, sample_rows
+from fvlib.analysis.plan import PLAN
+from fvlib.pipeline.export import export_rows
+from fvlib.pipeline.run import run
+from tests.support.toy_trial import toy_trial
 
 SCRIPT = Path(__file__).parent / "reference" / "refit.R"
 # Both maximise the same function; bobyqa stops a little beside its maximum. The estimate in

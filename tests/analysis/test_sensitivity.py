@@ -18,20 +18,20 @@ from scipy.special import expit
 from scipy.stats import chi2, norm, triang, uniform
 
 from fvlib import protocol
-from fvlib.analyse import analyse, derive, design_of, sample_rows
+from fvlib.analysis.analyse import analyse, derive, design_of, sample_rows
 from fvlib.analysis.derived import tipping_point
 from fvlib.analysis.design import Terms, counted
 from fvlib.analysis.effects import constancy
 from fvlib.analysis.fit import FitFailed
+from fvlib.analysis.imputations import riskier, shifted_odds
 from fvlib.analysis.permutation import _coefficients
+from fvlib.analysis.plan import COMPLETE_CASES, DERIVED, PLAN
 from fvlib.analysis.shares_and_days import _expected_days
-from fvlib.imputations import riskier, shifted_odds
 from fvlib.models.mixed import ScoreTest, fit_linear, fit_logistic, score_test
-from fvlib.models.resample import wild_score_bootstrap
-from fvlib.plan import COMPLETE_CASES, DERIVED, PLAN
+from fvlib.models.wedge.resample import wild_score_bootstrap
 from fvlib.refresh import Cost, DiD, Disclosure
 from fvlib.trial.exposure import DatesNeeded, care_entry, care_entry_joined
-from tests.analysis.conftest import STARTS, toy_trial
+from tests.support.toy_trial import STARTS, toy_trial
 
 ROWS = {row.id: row for row in PLAN}
 BARE = Terms((), ())

@@ -23,7 +23,7 @@ import psutil
 import statsmodels.api as sm
 
 from fvlib.models.mixed import fit_linear, fit_logistic, score_test
-from fvlib.models.power import Truth, Wedge, operating_characteristics
+from fvlib.models.wedge.power import Truth, Wedge, operating_characteristics
 
 REPEATS = 7
 ROWS, CHILDREN = 78_000, 78_000

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 
-from fvlib import imputations
-from fvlib.data.load import load_extracts
-from fvlib.data.synthetic import simulate
-from fvlib.models import multinomial, patterns
-from fvlib.models.impute import impute
+from fvlib.analysis import imputations
+from fvlib.intake import load_extracts
+from fvlib.models.imputation import multinomial, patterns
+from fvlib.models.imputation.impute import impute
 from fvlib.refresh import load_refresh
+from fvlib.synthetic.simulate import simulate
 from fvlib.trial import Trial, build_trial
 from fvlib.trial.covariates import CHILD_COVARIATES
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import statsmodels.api as sm
 
-from fvlib import plan
-from fvlib.analyse import complete_data_sets, design_of, prepare, sample_rows
+from fvlib.analysis import plan
+from fvlib.analysis.analyse import complete_data_sets, design_of, prepare, sample_rows
 from fvlib.analysis.methods import LogisticMixed
 from fvlib.check import check_refresh
-from fvlib.data.load import load_extracts
-from fvlib.data.synthetic import simulate
+from fvlib.intake import load_extracts
+from fvlib.pipeline.run import run as run_plan
 from fvlib.refresh import load_refresh
-from fvlib.run import run as run_plan
+from fvlib.synthetic.simulate import simulate
 from fvlib.trial import Trial, build_trial
 from fvlib.trial.covariates import missing_too_often
 

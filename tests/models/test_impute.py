@@ -15,14 +15,14 @@ from scipy import optimize, special, stats
 
 from fvlib.analysis.estimates import few_imputations
 from fvlib.errors import Refusal
-from fvlib.models import multinomial, patterns
-from fvlib.models.imputation import (
+from fvlib.models.imputation import multinomial, patterns
+from fvlib.models.imputation.diagnostics import (
     Imputation,
     imputations_needed,
     mixing,
     monte_carlo_error,
 )
-from fvlib.models.impute import impute, impute_shifted
+from fvlib.models.imputation.impute import impute, impute_shifted
 from fvlib.models.inference import pool_rubin
 
 REFERENCE = Path(__file__).parent / "reference"

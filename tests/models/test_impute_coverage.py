@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from scipy import special, stats
 
-from fvlib.models.impute import impute
+from fvlib.models.imputation.impute import impute
 from fvlib.models.inference import pool_rubin
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import statsmodels.api as sm
 
 from fvlib.models.collapse import collapse
 from fvlib.models.identify import settled_by_a_combination
-from fvlib.models.laplace import Nested
+from fvlib.models.logistic.laplace import Nested
 from fvlib.models.mixed import (
     Separation,
     Unidentified,

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixed_reference import linear_arguments
-from mixed_twins import linear_loglik
 from scipy.optimize import minimize
 
 from fvlib.models.clusters import nest
+from fvlib.models.linear.reml import moments, profile
 from fvlib.models.mixed import LinearFit, Unidentified, fit_linear
-from fvlib.models.reml import moments, profile
+from tests.support.mixed_reference import linear_arguments
+from tests.support.mixed_twins import linear_loglik
 
 EXACT = 1e-9
 # Two climbs end within a decrement of 1e-5, squared, of each other.

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixed_reference import logistic_arguments
-from mixed_twins import adaptive_loglik, log_binomial, nested_loglik
 from scipy.optimize import minimize
 
 from fvlib.models.clusters import nest
 from fvlib.models.collapse import collapse
-from fvlib.models.laplace import Nested
+from fvlib.models.logistic.laplace import Nested
+from fvlib.models.logistic.quadrature import OneLevel
+from fvlib.models.logistic.tree import Tree
 from fvlib.models.mixed import LogisticFit, fit_logistic
-from fvlib.models.quadrature import OneLevel
-from fvlib.models.tree import Tree
+from tests.support.mixed_reference import logistic_arguments
+from tests.support.mixed_twins import adaptive_loglik, log_binomial, nested_loglik
 
 # Central differences with step 1e-5 of a function of size 200 are good to about this.
 DIFFERENCE = 1e-7

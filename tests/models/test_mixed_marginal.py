@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mixed_reference import logistic_arguments
-from mixed_twins import mode_of, nested_loglik
 from scipy.special import expit
 
 from fvlib.models.mixed import (
@@ -16,6 +14,8 @@ from fvlib.models.mixed import (
     score_test,
     switched_effect,
 )
+from tests.support.mixed_reference import logistic_arguments
+from tests.support.mixed_twins import mode_of, nested_loglik
 
 STEP = 1e-4
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fvlib.models.laplace import Nested
+from fvlib.models.logistic.laplace import Nested
+from fvlib.models.logistic.restricted import Restricted
 from fvlib.models.newton import Point, maximise
-from fvlib.models.restricted import Restricted
 from fvlib.models.variance import VarianceScale
 
 WIDE = np.array([100.0])
@@ -107,7 +107,7 @@ def test_a_function_without_finite_values_is_given_up() -> None:
 
 
 def nested_rows():
-    from test_mixed_logistic import problem, rows_of
+    from tests.models.test_mixed_logistic import problem, rows_of
 
     return rows_of(problem(3), nested=True)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mixed_reference import REFERENCE, linear_arguments, logistic_arguments
 
 from fvlib.models.mixed import fit_linear, fit_logistic
+from tests.support.mixed_reference import REFERENCE, linear_arguments, logistic_arguments
 
 # lme4's deviance function was polished to its minimum and differentiated by Richardson's method.
 RELATIVE = 2e-5

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from fvlib.models.power import (
+from fvlib.models.wedge.power import (
     Truth,
     Wedge,
     exposure_weights,

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from fvlib import protocol
-from fvlib.design_power import DRIFTS, STUDIED, sizes
+from fvlib.analysis.design_power import DRIFTS, STUDIED, sizes
 from fvlib.models.mixed import fit_logistic
-from fvlib.models.power import Cells, Truth, Wedge, draw_events, log_odds
-from fvlib.models.rejection import _p_values, rejections
-from fvlib.report.size_study import STUDY, study
+from fvlib.models.wedge.power import Cells, Truth, Wedge, draw_events, log_odds
+from fvlib.models.wedge.rejection import _p_values, rejections
+from fvlib.report.words.size_study import STUDY, study
 
 NOTHING = Truth(risk=0.2, risk_difference=0.0, icc=0.03)
 STRATA = ("high", "high", "low", "low", "low")

@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from scipy.stats import norm
 
 from fvlib.models.mixed import fit_linear
-from fvlib.models.resample import (
+from fvlib.models.wedge.resample import (
     inverted,
     linear_score,
     orders,

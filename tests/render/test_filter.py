@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fvlib.errors import Refusal
-from tests.render.conftest import make_book, render_at
+from tests.support.small_book import make_book, render_at
 
 Page = Callable[..., str]
 FIGURE = '![Caption.](p.svg){#fig-%s fig-alt="A picture."}\n\n'

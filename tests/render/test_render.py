@@ -16,7 +16,7 @@ from pypdf import PdfReader
 
 from fvlib.errors import Refusal
 from fvlib.render import RenderOutcome, book, execute, files
-from tests.render.conftest import TITLE_PAGE, make_book, render_at
+from tests.support.small_book import TITLE_PAGE, make_book, render_at
 
 SETUP = '```{python}\n#| tags: [parameters]\nrefresh = "none"\n```\n\n'
 A4_POINTS = (595, 842)

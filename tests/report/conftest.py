@@ -6,13 +6,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import report_bundles
-from report_bundles import Contents
-from tagged_phrases import write_tagged
 
+from fvlib.report import Report, open_report
 from fvlib.report.bundle import read_bundle
 from fvlib.report.register import read_register
-from fvlib.report.report import Report, open_report
+from tests.support import report_bundles
+from tests.support.report_bundles import Contents
+from tests.support.tagged_phrases import write_tagged
 
 ROOT = Path(__file__).resolve().parents[2]
 

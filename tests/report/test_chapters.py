@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from report_bundles import CASES
 
 from fvlib.render.qmd import Chapter, Text, parse
-from fvlib.report.plots import PLOTS
-from fvlib.report.report import Report
-from fvlib.report.tables import TABLES
+from fvlib.report import Report
+from fvlib.report.plots.names import PLOTS
+from fvlib.report.tables.names import TABLES
+from tests.support.report_bundles import CASES
 
 Open = Callable[..., Report]
 ROOT = Path(__file__).resolve().parents[2]

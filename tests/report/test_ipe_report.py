@@ -10,20 +10,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from lxml import html
-from report_bundles import Contents
-from tagged_phrases import given, tag
 
-from fvlib.data.load import load_extracts
-from fvlib.disclosure import safe
+from fvlib.gate.masking import safe
+from fvlib.intake import load_extracts
 from fvlib.ipe import ipe_tables
 from fvlib.ipe.indicators import MONTHS_FROM_LIVE
 from fvlib.refresh import load_refresh
-from fvlib.report import ipe_plots
-from fvlib.report.ipe_accounts import empty_places
-from fvlib.report.ipe_tables import TABLES
-from fvlib.report.phrases import say
-from fvlib.report.report import Report
-from fvlib.report.table_style import MASKED_TEXT
+from fvlib.report import Report
+from fvlib.report.cells import MASKED_TEXT
+from fvlib.report.plots import ipe as ipe_plots
+from fvlib.report.tables.ipe import TABLES
+from fvlib.report.words.ipe import empty_places
+from fvlib.report.words.phrases import say
+from tests.support.report_bundles import Contents
+from tests.support.tagged_phrases import given, tag
 
 Open = Callable[..., Report]
 CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "implementation.qmd"

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
-import report_bundles
 from lxml import html
 
+from fvlib.report import Report
 from fvlib.report.markup import lean_table
-from fvlib.report.report import Report
-from fvlib.report.tables import TABLES
+from fvlib.report.tables.names import TABLES
+from tests.support import report_bundles
 
 COLOUR: Final = r"#[0-9a-f]{6}|#[0-9a-f]{3}"
 # What Quarto 1.9 translates to typst, or leaves alone without a word: read in its public source,

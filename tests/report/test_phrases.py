@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_chapters import CHAPTERS, grade, prose
 
 from fvlib.errors import Refusal
 from fvlib.remarks import Code
 from fvlib.render.edition import results_key
 from fvlib.report.companions import check_companions, lacking, phrases_lacking
-from fvlib.report.phrase_keys import PHRASES
-from fvlib.report.phrases import names_in, read_phrases, say
+from fvlib.report.words.phrase_keys import PHRASES
+from fvlib.report.words.phrases import names_in, read_phrases, say
+from tests.report.test_chapters import CHAPTERS, grade, prose
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "chapters" / "phrases.yml"

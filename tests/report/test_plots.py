@@ -5,13 +5,16 @@ import warnings
 from collections.abc import Callable
 
 import pytest
-from report_bundles import Contents, first_slice, fitted, guards
 
-from fvlib.report import forest_plot, quality_plots, trial_plots, words
+from fvlib.report import Report
 from fvlib.report.arrangement import BESIDE, arranged
-from fvlib.report.plots import PLOTS
-from fvlib.report.report import Report
-from fvlib.report.table_style import MASKED_TEXT
+from fvlib.report.cells import MASKED_TEXT
+from fvlib.report.plots import data as quality_plots
+from fvlib.report.plots import forest
+from fvlib.report.plots import trial as trial_plots
+from fvlib.report.plots.names import PLOTS
+from fvlib.report.words import labels as words
+from tests.support.report_bundles import Contents, first_slice, fitted, guards
 
 Open = Callable[..., Report]
 
@@ -88,9 +91,9 @@ def test_a_label_too_long_for_its_column_is_shortened(opened: Open) -> None:
     long = "a very long name for an analysis that nobody has a label for yet"
     rows = first_slice() + fitted("new", -0.1, 0.1)
     bundle = opened(Contents(rows=rows, manifest={"plan": [{"id": "new", "changes": long}]})).bundle
-    labels = [text["label"] for text in forest_plot.laid_out(bundle)[0].texts]
+    labels = [text["label"] for text in forest.laid_out(bundle)[0].texts]
     assert "A very long name for an analysis\u2026" in labels
-    assert all(len(label) <= forest_plot.LONGEST for label in words.ANALYSES.values())
+    assert all(len(label) <= forest.LONGEST for label in words.ANALYSES.values())
 
 
 def test_a_new_analysis_joins_the_forest(opened: Open) -> None:
@@ -101,25 +104,25 @@ def test_a_new_analysis_joins_the_forest(opened: Open) -> None:
 
 
 def test_the_forests_axis_holds_both_marks_of_the_mdes(opened: Open) -> None:
-    panel = forest_plot.PANELS[1]
-    low, high = forest_plot.limits([(-0.001, -0.002, 0.0)], panel, (-0.001, -0.002, 0.0))
+    panel = forest.PANELS[1]
+    low, high = forest.limits([(-0.001, -0.002, 0.0)], panel, (-0.001, -0.002, 0.0))
     assert low < -0.007 < 0.007 < high
     assert panel.marks == (-0.007, 0.007)
 
 
 def test_a_wild_interval_does_not_squeeze_the_others() -> None:
-    panel = forest_plot.PANELS[0]
+    panel = forest.PANELS[0]
     primary = (-0.24, -0.42, -0.06)
-    low, high = forest_plot.limits([primary, (2.0, -9.0, 13.0)], panel, primary)
+    low, high = forest.limits([primary, (2.0, -9.0, 13.0)], panel, primary)
     assert low > -2
     assert high < 2
-    inside = forest_plot.limits([primary, (-0.3, -0.5, -0.1)], panel, primary)
+    inside = forest.limits([primary, (-0.3, -0.5, -0.1)], panel, primary)
     assert inside[0] < -0.5  # an ordinary one is shown whole
 
 
 def test_the_axis_of_ratios_is_marked_at_one_and_at_round_values() -> None:
-    values = forest_plot.ticks(math.log(0.55), math.log(1.2), forest_plot.PANELS[0])
+    values = forest.ticks(math.log(0.55), math.log(1.2), forest.PANELS[0])
     assert 1 in values
     assert all(0.55 <= v <= 1.2 for v in values)
-    points = forest_plot.ticks(-0.021, 0.008, forest_plot.PANELS[1])
+    points = forest.ticks(-0.021, 0.008, forest.PANELS[1])
     assert points == pytest.approx([-0.02, -0.01, 0.0])

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from report_bundles import Contents, first_slice, fitted, linear
-from tagged_phrases import given, tag
 
 from fvlib import protocol
-from fvlib.report.quantities import QuantityError
-from fvlib.report.report import Report
+from fvlib.report import Report
+from fvlib.report.words.quantities import QuantityError
+from tests.support.report_bundles import Contents, first_slice, fitted, linear
+from tests.support.tagged_phrases import given, tag
 
 Open = Callable[..., Report]
 N, M = "\u00a0", "\u2212"

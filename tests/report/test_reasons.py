@@ -6,8 +6,8 @@ import pytest
 
 from fvlib.errors import Refusal
 from fvlib.remarks import VALUES, Code, join, read_remarks, remark
-from fvlib.report.phrases import say
-from fvlib.report.reasons import in_words
+from fvlib.report.words.phrases import say
+from fvlib.report.words.reasons import in_words
 
 
 @pytest.mark.parametrize("code", Code)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import report_bundles
 import yaml
-from report_bundles import Contents
 
 from fvlib.errors import Refusal
-from fvlib.report import words
+from fvlib.report import Report, open_report
 from fvlib.report.register import read_register
-from fvlib.report.report import Report, open_report
+from fvlib.report.words import labels
+from tests.support import report_bundles
+from tests.support.report_bundles import Contents
 
 Open = Callable[..., Report]
 REGISTER = Path(__file__).resolve().parents[2] / "chapters" / "register.yml"
@@ -118,8 +118,8 @@ def test_the_register_applies_to_what_there_is() -> None:
     for entry in (*register.readings, *register.deviations):
         for name in entry.applies_to:
             stem, _, outcome = name.rpartition("-")
-            known = name in words.OUTCOMES or name in words.ANALYSES
-            assert known or (stem in words.ANALYSES and outcome in words.OUTCOMES), name
+            known = name in labels.OUTCOMES or name in labels.ANALYSES
+            assert known or (stem in labels.ANALYSES and outcome in labels.OUTCOMES), name
 
 
 def test_marks_follow_the_register(tmp_path: Path) -> None:

@@ -6,13 +6,23 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from report_bundles import Contents, first_slice, fitted, linear, permutation, without_result
-from tagged_phrases import given, tag
-from test_tables import cells
 
-from fvlib.report import cohort_plots, forest_plot, sensitivity_plots, sensitivity_sentences
-from fvlib.report.report import Report
-from fvlib.report.table_style import MASKED_TEXT
+from fvlib.report import Report
+from fvlib.report.cells import MASKED_TEXT
+from fvlib.report.plots import cohort as cohort_plots
+from fvlib.report.plots import forest
+from fvlib.report.plots import sensitivity as sensitivity_plots
+from fvlib.report.words import sensitivity as sensitivity_sentences
+from tests.report.test_tables import cells
+from tests.support.report_bundles import (
+    Contents,
+    first_slice,
+    fitted,
+    linear,
+    permutation,
+    without_result,
+)
+from tests.support.tagged_phrases import given, tag
 
 Open = Callable[..., Report]
 
@@ -178,7 +188,7 @@ def test_analyses_side_by_side_have_one_effect_or_a_reason(opened: Open) -> None
     notes = [r[0] for r in cells(report, "analyses") if len(r) == 1]
     elsewhere = f"{tag('tables.elsewhere')} {given('names', 'interaction with readiness')}]"
     assert elsewhere in notes
-    drawn = [text["label"] for text in forest_plot.laid_out(report.bundle)[0].texts]
+    drawn = [text["label"] for text in forest.laid_out(report.bundle)[0].texts]
     assert "Average over time since go-live" in drawn
     assert any(label.startswith("0.82") for label in drawn)
     assert "Interaction with readiness" not in drawn

@@ -5,16 +5,23 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-import report_bundles
 from lxml import html
-from report_bundles import CASES, Contents, first_slice, fitted, guards, without_result
-from tagged_phrases import given, tag
 
 from fvlib.protocol import LA_KEYS
-from fvlib.report.phrases import say
-from fvlib.report.report import Report
-from fvlib.report.table_style import MASKED_TEXT
-from fvlib.report.tables import TABLES
+from fvlib.report import Report
+from fvlib.report.cells import MASKED_TEXT
+from fvlib.report.tables.names import TABLES
+from fvlib.report.words.phrases import say
+from tests.support import report_bundles
+from tests.support.report_bundles import (
+    CASES,
+    Contents,
+    first_slice,
+    fitted,
+    guards,
+    without_result,
+)
+from tests.support.tagged_phrases import given, tag
 
 Open = Callable[..., Report]
 
@@ -57,7 +64,7 @@ def test_a_masked_number_prints_as_such_and_never_as_zero(opened: Open) -> None:
 
 
 def test_a_total_over_a_masked_count_is_masked(opened: Open) -> None:
-    from fvlib.report.flow_plot import counts
+    from fvlib.report.plots.flow import counts
 
     shown = counts(opened().bundle).set_index(["la", "step"])["text"]
     assert shown["solihull", "not_aged_0_to_17"] == MASKED_TEXT

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from report_bundles import Contents, first_slice, fitted, permutation, without_result
-from tagged_phrases import given, tag
 
-from fvlib.report import sentences
-from fvlib.report.report import Report
+from fvlib.report import Report
+from fvlib.report.words import results as sentences
+from tests.support.report_bundles import Contents, first_slice, fitted, permutation, without_result
+from tests.support.tagged_phrases import given, tag
 
 Open = Callable[..., Report]
 BELOW, ABOVE, AROUND = (-0.30, 0.05), (0.30, 0.05), (-0.05, 0.20)  # log-odds, standard error

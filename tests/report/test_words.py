@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fvlib.report import words
+from fvlib.report.words import labels as words
+from fvlib.report.words import numbers
 
 M = "\u2212"
 N = "\u00a0"
@@ -29,18 +30,18 @@ N = "\u00a0"
 def test_numbers_round_half_up_on_what_they_print_as(
     value: float, decimals: int, text: str
 ) -> None:
-    assert words.number(value, decimals) == text
+    assert numbers.number(value, decimals) == text
 
 
 def test_no_number_is_printed_for_what_is_none() -> None:
     for value in (float("nan"), float("inf")):
         with pytest.raises(ValueError, match="no number"):
-            words.number(value)
+            numbers.number(value)
 
 
 @given(st.floats(-1e9, 1e9), st.integers(0, 4))
 def test_a_written_number_lies_within_half_a_unit(value: float, decimals: int) -> None:
-    text = words.number(value, decimals)
+    text = numbers.number(value, decimals)
     assert "-" not in text
     read = Decimal(text.replace(",", "").replace(M, "-"))
     assert abs(read - Decimal(repr(value))) <= Decimal("0.5").scaleb(-decimals)
@@ -59,7 +60,7 @@ def test_a_written_number_lies_within_half_a_unit(value: float, decimals: int) -
     ],
 )
 def test_an_odds_ratio_never_seems_to_be_one(value: float, text: str) -> None:
-    assert words.ratio(value) == text
+    assert numbers.ratio(value) == text
 
 
 @pytest.mark.parametrize(
@@ -73,16 +74,16 @@ def test_an_odds_ratio_never_seems_to_be_one(value: float, text: str) -> None:
     ],
 )
 def test_points_never_seem_to_be_none(value: float, text: str) -> None:
-    assert words.points(value) == text
+    assert numbers.points(value) == text
 
 
 def test_units_and_intervals() -> None:
-    assert words.in_points(-0.0094) == f"{M}0.9 percentage points"
-    assert words.percent(0.0405) == f"4.1{N}%"
-    assert words.interval("\u22121.4", "0.2") == f"(95{N}% CI {M}1.4 to 0.2)"
-    assert words.per_thousand(-0.0094) == "9 fewer"
-    assert words.per_thousand(0.0031) == "3 more"
-    assert words.per_thousand(0.0001) == "no fewer and no more"
+    assert numbers.in_points(-0.0094) == f"{M}0.9 percentage points"
+    assert numbers.percent(0.0405) == f"4.1{N}%"
+    assert numbers.interval("\u22121.4", "0.2") == f"(95{N}% CI {M}1.4 to 0.2)"
+    assert numbers.per_thousand(-0.0094) == "9 fewer"
+    assert numbers.per_thousand(0.0031) == "3 more"
+    assert numbers.per_thousand(0.0001) == "no fewer and no more"
 
 
 @pytest.mark.parametrize(
@@ -103,24 +104,24 @@ def test_units_and_intervals() -> None:
     ],
 )
 def test_p_values(p: float, text: str) -> None:
-    assert words.p_value(p) == text
+    assert numbers.p_value(p) == text
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1])
 def test_what_is_no_probability_is_refused(p: float) -> None:
     with pytest.raises(ValueError, match="no p-value"):
-        words.p_value(p)
+        numbers.p_value(p)
 
 
 def test_dates_and_lists() -> None:
-    assert words.day("2020-04-01") == "1 April 2020"
-    assert words.short_day("2020-12-31") == f"31{N}Dec{N}2020"
-    assert words.listing([]) == ""
-    assert words.listing(["a"]) == "a"
-    assert words.listing(["a", "b", "c"]) == "a, b and c"
-    assert words.plural(1, "rule") == "one rule"
-    assert words.plural(12, "rule") == "12 rules"
-    assert words.plural(5, "authority", "authorities") == "five authorities"
+    assert numbers.day("2020-04-01") == "1 April 2020"
+    assert numbers.short_day("2020-12-31") == f"31{N}Dec{N}2020"
+    assert numbers.listing([]) == ""
+    assert numbers.listing(["a"]) == "a"
+    assert numbers.listing(["a", "b", "c"]) == "a, b and c"
+    assert numbers.plural(1, "rule") == "one rule"
+    assert numbers.plural(12, "rule") == "12 rules"
+    assert numbers.plural(5, "authority", "authorities") == "five authorities"
 
 
 def test_names_that_are_unknown_are_made_readable() -> None:

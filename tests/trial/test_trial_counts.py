@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from trial_builder import extracts_of, random_extracts, refresh_of
 
 from fvlib import protocol
 from fvlib.refresh import add_months
-from fvlib.trial import Trial, build_trial, describe, exposure
+from fvlib.tables import cohort as describe
+from fvlib.tables.outcomes import crude_counts, period_counts
+from fvlib.trial import Trial, build_trial, exposure
 from fvlib.trial.histories import UNREPORTED_FROM
-from fvlib.trial.outcomes import crude_counts, period_counts
 from fvlib.trial.variants import entered_early
+from tests.support.trial_builder import extracts_of, random_extracts, refresh_of
 
 # One referral every so many days and LA, for the share of a window after go-live.
 EVERY_DAYS = 3

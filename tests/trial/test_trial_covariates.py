@@ -6,16 +6,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from trial_builder import extracts_of, random_extracts, refresh_of
 
 from fvlib import protocol
 from fvlib.errors import Refusal
+from fvlib.tables.missingness import missingness, missingness_by_period
 from fvlib.trial import build_trial
-from fvlib.trial.covariates import (
-    missing_too_often,
-    missingness,
-    missingness_by_period,
-)
+from fvlib.trial.covariates import missing_too_often
+from tests.support.trial_builder import extracts_of, random_extracts, refresh_of
 
 
 def cohort_of(*children: dict[str, Any], **more: Any) -> pd.DataFrame:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from trial_builder import THROUGH, extracts_of, refresh_of
-from trial_twin import life, told_by
 
 from fvlib import protocol
 from fvlib.refresh import Refresh
 from fvlib.trial import build_trial, exposure
+from tests.support.trial_builder import THROUGH, extracts_of, refresh_of
+from tests.support.trial_twin import life, told_by
 
 HISTORIES = Path(__file__).parent / "histories"
 CARDS = [

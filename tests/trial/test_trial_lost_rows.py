@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from trial_builder import extracts_of, refresh_of
 
 from fvlib.trial import build_trial
+from tests.support.trial_builder import extracts_of, refresh_of
 
 REFERRED = "2020-06-10"  # P1's window closes on 10 December 2021, S1's on 10 June 2023
 FAR = "2199-12-31"

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trial_builder import extracts_of, random_extracts, refresh_of
-from trial_twin import care_periods, plan_spells, rows_of
 
 from fvlib import protocol
-from fvlib.data.rules import DECISIONS
+from fvlib.contract.rules import DECISIONS
 from fvlib.trial import build_trial
 from fvlib.trial.spells import merge, periods_of_care
 from fvlib.trial.spells import plan_spells as fast_plan_spells
+from tests.support.trial_builder import extracts_of, random_extracts, refresh_of
+from tests.support.trial_twin import care_periods, plan_spells, rows_of
 
 NEVER = np.datetime64("NaT")
 

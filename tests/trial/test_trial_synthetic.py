@@ -15,18 +15,18 @@ import pandas as pd
 import pytest
 
 from fvlib import protocol
-from fvlib.data.load import load_extracts
-from fvlib.data.synthetic import simulate
-from fvlib.data.synthetic_calendar import school_terms
-from fvlib.data.synthetic_outcomes import (
+from fvlib.intake import load_extracts
+from fvlib.refresh import load_refresh
+from fvlib.synthetic.calendar import school_terms
+from fvlib.synthetic.outcomes import (
     DEFAULT_EFFECT,
     DEFAULT_SIGMA,
     DEFAULT_THROUGH,
     in_reunification_sample,
     years_since,
 )
-from fvlib.data.synthetic_world import World, draw_world, register_of
-from fvlib.refresh import load_refresh
+from fvlib.synthetic.simulate import simulate
+from fvlib.synthetic.world import World, draw_world, register_of
 from fvlib.trial import Trial, build_trial
 
 CHILDREN = 4000

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trial_builder import extracts_of, random_extracts, refresh_of
-from trial_twin import life, told_by
 
 from fvlib import protocol
 from fvlib.refresh import Refresh
 from fvlib.trial import build_trial, exposure
 from fvlib.trial.cohort import ALL_REFERRALS
+from tests.support.trial_builder import extracts_of, random_extracts, refresh_of
+from tests.support.trial_twin import life, told_by
 
 CHILDREN = 60
 BOXES = (

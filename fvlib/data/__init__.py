@@ -1,1 +1,0 @@
-"""The data contract: what local authorities send, read and checked."""

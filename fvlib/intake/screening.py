@@ -1,0 +1,347 @@
+"""Row by row: which rows are kept, which are set aside under which rule, what was put right.
+
+A row is counted under the first rule that it breaks: values in the order of the columns, then the
+row's own dates and numbers, then its key, then its child. Rows are never changed, but for the
+resolutions that the contract states, and those are counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fvlib import protocol
+from fvlib.contract import RULES, FileSpec, codes
+from fvlib.contract.files import (
+    ATTENDANCE,
+    CARE_EPISODES,
+    CHILDREN,
+    EARLIEST_START,
+    IPE_ADMIN,
+    IPE_FGC,
+    UNKNOWN_LA,
+)
+from fvlib.contract.rules import IDENTICAL_ROW, part_rule
+from fvlib.intake.reading import RawFile
+from fvlib.intake.receive import columns_of
+from fvlib.intake.values import Bools, Parsed, only_listed, parse
+from fvlib.refresh import Refresh
+
+Dates = NDArray[np.datetime64]
+
+LAS: Final = (*protocol.LA_KEYS, UNKNOWN_LA)
+_RULE_IDS: Final = ("", *RULES)
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The children of one LA: every child_id that its children file has, and which are kept.
+
+    `ids` without repetition; `position`: the kept child's row among those kept, else -1.
+    """
+
+    ids: pd.Index[Any]
+    position: NDArray[np.int64]
+
+    def find(self, parsed: Parsed) -> tuple[Bools, NDArray[np.int64]]:
+        """Say of each row whether its child is known, and the kept child's position (or -1)."""
+        at = self.ids.get_indexer(pd.Index(parsed.texts))
+        position = np.append(self.position, -1)[at]  # -1, not found, takes the appended -1
+        return (at >= 0)[parsed.text], position[parsed.text]
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """A file's rows, judged. Arrays have shape (rows,).
+
+    `rule` and `column` are positions in `rule_ids()` and in the file's columns: the rule that a
+    row is set aside under, 0 for none. `la` is a position in `LAS`. `kept` rows go on; a row that
+    is neither kept nor set aside is an identical copy of a kept or set-aside one. `starts`: the day
+    on which each row starts, where the file's rows have one.
+    """
+
+    raw: RawFile
+    columns: dict[str, Parsed]
+    la: NDArray[np.int64]
+    rule: NDArray[np.int64]
+    column: NDArray[np.int64]
+    kept: Bools
+    resolved: dict[str, Bools]
+    blank_rows: int
+    starts: Dates | None
+
+    @property
+    def spec(self) -> FileSpec:
+        """The file's declaration."""
+        return self.raw.source.spec
+
+    @property
+    def rule_names(self) -> NDArray[np.object_]:
+        """The rule that each row is set aside under, "" for none."""
+        return np.array(_RULE_IDS, dtype=object)[self.rule]
+
+    @property
+    def column_names(self) -> NDArray[np.object_]:
+        """The column in which that rule found fault."""
+        return np.array(list(self.columns), dtype=object)[self.column]
+
+    def typed(self, name: str) -> Any:
+        """Return a column's typed values, kept rows only."""
+        return self.columns[name].typed[self.kept]
+
+
+class _Verdicts:
+    """Collects rows set aside; the first rule that a row breaks stays."""
+
+    def __init__(self, columns: dict[str, Parsed], rows: int) -> None:
+        self._columns = {name: at for at, name in enumerate(columns)}
+        self.rule = np.zeros(rows, np.int64)
+        self.column = np.zeros(rows, np.int64)
+
+    def set_aside(self, breaks: Any, rule: str, column: str) -> None:
+        fresh = np.asarray(breaks, bool) & (self.rule == 0)
+        self.rule[fresh] = _RULE_IDS.index(rule)
+        self.column[fresh] = self._columns[column]
+
+
+def screen(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> Screened:
+    """Judge every row of a file.
+
+    Parameters
+    ----------
+    raw
+        The file's rows as text, the withdrawn children's taken out.
+    refresh
+        For each LA's `data_through` and live date.
+    roster
+        The children of the file's LA; none for the children file and the whole trial's files.
+    """
+    spec = raw.source.spec
+    columns = {
+        column.name: parse(column, raw.column(column.name)) for column in columns_of(raw.header)
+    }
+    for name, parsed in columns.items():
+        if parsed.column.kind == "label":
+            columns[name] = only_listed(parsed, getattr(refresh.labels, name))
+    rows = raw.table.num_rows
+    la = _la_positions(raw, columns)
+    copies, sharing = _duplicates(spec, columns)
+    verdicts = _Verdicts(columns, rows)
+    for name, parsed in columns.items():
+        for rule in parsed.faults:
+            verdicts.set_aside(parsed.breaks(rule), rule, name)
+    through = _through(refresh)[la]
+    _judge_dates(spec, columns, through, verdicts)
+    _judge_numbers(spec, columns, verdicts)
+    if spec.scope == "trial":
+        _judge_returns(spec, columns, _not_live(refresh)[la], verdicts)
+    if spec.key:
+        verdicts.set_aside(sharing, "duplicate key", spec.key[-1])
+    if roster is not None and spec.child is not None:
+        known, position = roster.find(columns[spec.child])
+        verdicts.set_aside(~known, "orphan child_id", spec.child)
+        verdicts.set_aside(position < 0, "child set aside", spec.child)
+    verdicts.rule[copies] = 0
+    kept = (verdicts.rule == 0) & ~copies
+    resolved = {IDENTICAL_ROW: copies} | _resolutions(columns, kept)
+    resolved |= _open_ends(spec, columns, through, kept)
+    if raw.unfinished and rows:
+        resolved["unfinished last row"] = np.arange(rows) == rows - 1
+    return Screened(
+        raw,
+        columns,
+        la,
+        verdicts.rule,
+        verdicts.column,
+        kept,
+        resolved,
+        raw.blank_rows,
+        _starts(spec, columns),
+    )
+
+
+def roster_of(children: Screened) -> Roster:
+    """List the children of one LA from its judged children file."""
+    ids = children.columns[CHILDREN.key[0]]
+    distinct, texts = pd.factorize(ids.texts)  # two texts are one id if only spaces differed
+    kept = distinct[ids.text[children.kept]]  # each at most once: the file's key
+    position = np.full(len(texts), -1)
+    position[kept] = np.arange(len(kept))
+    named = texts != ""
+    return Roster(pd.Index(texts[named]), position[named])
+
+
+def _la_positions(raw: RawFile, columns: dict[str, Parsed]) -> NDArray[np.int64]:
+    if raw.source.la is not None:
+        return np.full(raw.table.num_rows, LAS.index(raw.source.la))
+    las = np.asarray(columns["la"].typed.codes, np.int64)
+    return np.where(las < 0, LAS.index(UNKNOWN_LA), las)
+
+
+def _through(refresh: Refresh) -> Dates:
+    days = [refresh.data_through[la] for la in protocol.LA_KEYS]
+    return np.array([*days, max(days)], dtype="datetime64[s]")
+
+
+def _not_live(refresh: Refresh) -> Bools:
+    early = [refresh.data_through[la] < refresh.live_date(la) for la in protocol.LA_KEYS]
+    return np.array([*early, False])
+
+
+def _duplicates(spec: FileSpec, columns: dict[str, Parsed]) -> tuple[Bools, Bools]:
+    """Return the copies of an identical earlier row, and rows that share a key but differ."""
+    rows = len(next(iter(columns.values())).text)
+    copies, sharing = np.zeros(rows, bool), np.zeros(rows, bool)
+    if not spec.key or rows == 0:
+        return copies, sharing
+    whole = np.ones(rows, bool)
+    for name in spec.key:
+        whole &= ~columns[name].breaks("missing value")
+    at = np.flatnonzero(whole)
+    keys = pd.DataFrame({name: parsed.key[at] for name, parsed in columns.items()})
+    copied = keys.duplicated().to_numpy(bool)
+    copies[at] = copied
+    distinct = keys.loc[~copied, list(spec.key)]
+    sharing[at[~copied]] = distinct.duplicated(keep=False).to_numpy(bool)
+    if spec is CARE_EPISODES:
+        sharing &= ~_in_sequence(columns, sharing)
+    return copies, sharing
+
+
+def _in_sequence(columns: dict[str, Parsed], sharing: Bools) -> Bools:
+    """Tell the episodes of one child and day of which one ends on that day and one goes on."""
+    start, end = _dates(columns["DECOM"]), _dates(columns["DEC"])
+    keys = pd.DataFrame({name: columns[name].key for name in CARE_EPISODES.key})[sharing]
+    ends_at_once = pd.Series(end == start)[sharing]
+    groups = ends_at_once.groupby([keys[name] for name in keys])
+    pair = (groups.transform("size") == 2) & (groups.transform("sum") == 1)
+    found = np.zeros(len(sharing), bool)
+    found[np.flatnonzero(sharing)] = pair.to_numpy(bool)
+    return found
+
+
+def _starts(spec: FileSpec, columns: dict[str, Parsed]) -> Dates | None:
+    if spec is ATTENDANCE:
+        return _term_starts(columns)
+    return _dates(columns[spec.starts]) if spec.starts is not None else None
+
+
+def _judge_dates(
+    spec: FileSpec, columns: dict[str, Parsed], through: Dates, verdicts: _Verdicts
+) -> None:
+    earliest = np.datetime64(EARLIEST_START, "s")
+    if spec is CHILDREN:
+        born = _dates(columns["birth_month"])
+        verdicts.set_aside(born > through, "birth month after data_through", "birth_month")
+    if spec.scope == "trial":
+        return  # a context may be told for years to come
+    started = _starts(spec, columns)
+    if started is None:
+        return
+    start = spec.starts or ATTENDANCE.key[1]
+    if spec.ends is not None:
+        verdicts.set_aside(_dates(columns[spec.ends]) < started, "end before start", spec.ends)
+    verdicts.set_aside(started < earliest, "start before 1990", start)
+    verdicts.set_aside(started > through, "start after data_through", start)
+
+
+def _judge_numbers(spec: FileSpec, columns: dict[str, Parsed], verdicts: _Verdicts) -> None:
+    for part, whole in spec.parts:
+        over = _floats(columns[part]) > _floats(columns[whole])
+        verdicts.set_aside(over, part_rule(part, whole), part)
+
+
+def _judge_returns(
+    spec: FileSpec, columns: dict[str, Parsed], not_live: Bools, verdicts: _Verdicts
+) -> None:
+    """Judge the implementation and process evaluation's returns."""
+    if "time_point" in columns:
+        after = np.asarray(columns["time_point"].typed != "pre") & ~columns["time_point"].empty
+        verdicts.set_aside(after & not_live, "time point before live date", "time_point")
+    if spec is IPE_FGC:
+        split = np.asarray(columns["characteristic"].typed != "all")
+        verdicts.set_aside(split & columns["level"].empty, "level missing", "level")
+    if spec is IPE_ADMIN:
+        indicator = pd.Series(columns["indicator"].typed)
+        count, out_of = _floats(columns["numerator"]), _floats(columns["denominator"])
+        people = indicator.isin(codes.PEOPLE_INDICATORS).to_numpy(bool)
+        for name, numbers in (("numerator", count), ("denominator", out_of)):
+            broken = people & (numbers != np.floor(numbers)) & ~np.isnan(numbers)
+            verdicts.set_aside(broken, "not a whole number", name)
+        share = indicator.isin(codes.SHARE_INDICATORS).to_numpy(bool)
+        verdicts.set_aside(
+            share & columns["denominator"].empty, "denominator missing", "denominator"
+        )
+        verdicts.set_aside(out_of == 0, "denominator zero", "denominator")
+        mean = indicator.isin(codes.MEAN_INDICATORS).to_numpy(bool)
+        verdicts.set_aside(
+            (count > out_of) & ~mean, part_rule("numerator", "denominator"), "numerator"
+        )
+
+
+def _resolutions(columns: dict[str, Parsed], kept: Bools) -> dict[str, Bools]:
+    """Return the kept rows in which a value was put right, by rule."""
+    put_right: dict[str, Bools] = {}
+    for parsed in columns.values():
+        for rule in sorted(set(parsed.resolution) - {""}):
+            rows = np.asarray(parsed.resolution == rule)[parsed.text] & kept
+            put_right[rule] = put_right.get(rule, np.zeros(len(kept), bool)) | rows
+    return put_right
+
+
+def _open_ends(
+    spec: FileSpec, columns: dict[str, Parsed], through: Dates, kept: Bools
+) -> dict[str, Bools]:
+    """Take ends after `data_through` as still open: at that day they were."""
+    if spec.ends is None:
+        return {}
+    end = columns[spec.ends]
+    late = np.asarray(_dates(end) > through)
+    still_open = end.typed.copy()
+    still_open[late] = pd.NaT
+    columns[spec.ends] = replace(end, typed=still_open)
+    return {"end after data_through": late & kept}
+
+
+def _term_starts(columns: dict[str, Parsed]) -> Dates:
+    """Return the nominal first day of each row's school term."""
+    year = _floats(columns["academic_year"])
+    months = np.full(len(year), np.nan)
+    days = np.ones(len(year))
+    for term, (month, day) in protocol.TERM_STARTS.items():
+        of_term = np.asarray(columns["term"].typed == term)
+        second_year = month < protocol.TERM_STARTS["autumn"][0]
+        months[of_term] = ((year - 1970) * 12 + month - 1 + 12 * second_year)[of_term]
+        days[of_term] = day
+    known = ~np.isnan(months)
+    start = np.where(known, months, 0).astype("datetime64[M]").astype("datetime64[D]")
+    begins = start + (days - 1).astype("timedelta64[D]")
+    return np.where(known, begins, np.datetime64("NaT")).astype("datetime64[s]")
+
+
+def _dates(parsed: Parsed) -> Dates:
+    return np.asarray(parsed.typed, dtype="datetime64[s]")
+
+
+def _floats(parsed: Parsed) -> NDArray[np.float64]:
+    numbers = pd.Series(parsed.typed).astype("Float64").to_numpy("float64", na_value=np.nan)
+    return np.asarray(numbers, np.float64)
+
+
+def counted(screened: Screened) -> list[tuple[str, str, str, str, int]]:
+    """Count a file's rows by outcome (`set aside`, `resolved`), LA, file and rule."""
+    file, rows = screened.spec.name, []
+    masks = [("resolved", rule, mask) for rule, mask in screened.resolved.items()]
+    for at in np.unique(screened.rule[screened.rule > 0]):
+        masks.append(("set aside", _RULE_IDS[at], screened.rule == at))
+    for outcome, rule, mask in masks:
+        numbers = np.bincount(screened.la[mask], minlength=len(LAS))
+        rows += [(outcome, LAS[la], file, rule, int(n)) for la, n in enumerate(numbers) if n]
+    if screened.blank_rows:
+        la = screened.raw.source.la or UNKNOWN_LA
+        rows.append(("resolved", la, file, "blank row", screened.blank_rows))
+    return rows

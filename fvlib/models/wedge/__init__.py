@@ -1,0 +1,1 @@
+"""What a stepped wedge with few clusters needs: power, rejection rates, resampling."""

@@ -1,0 +1,294 @@
+"""The heavy half of a run: load, derive, impute, fit each row of the plan, gather the tables."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from difflib import get_close_matches
+from importlib.metadata import version
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+
+from joblib import Parallel, delayed, effective_n_jobs
+
+from fvlib import __version__, protocol
+from fvlib.analysis import estimates
+from fvlib.analysis.analyse import Result, analyse_each, derive
+from fvlib.analysis.imputations import Imputations, draw, draw_together
+from fvlib.analysis.plan import (
+    COHORTS,
+    DERIVED,
+    ELIGIBLE,
+    IMPUTATIONS,
+    PLAN,
+    WITH_TREATMENT,
+    Analysis,
+    Derived,
+    Imputing,
+)
+from fvlib.errors import Refusal
+from fvlib.gate import count_table, masking
+from fvlib.intake import load_extracts
+from fvlib.pipeline.cache import ResultCache
+from fvlib.pipeline.changes import Previous, changes, read_previous
+from fvlib.pipeline.freshness import Fingerprint, Stage, covering
+from fvlib.progress import show_count, show_stage
+from fvlib.refresh import Refresh
+from fvlib.synthetic.simulate import TRUTH_FILE
+from fvlib.tables.shared_margins import systems
+from fvlib.tables.side_tables import analysis_tables, estimate_table, la_intercepts, trial_tables
+from fvlib.trial import Trial, build_trial
+
+# Batches that a worker would still be given if all to come were as long as the next.
+BATCHES_LEFT: Final = 3
+TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
+
+
+def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
+    """Pick rows of the plan by id, in the plan's order; X4 picks X4-P1, X4-S1 and so on."""
+    if only is None:
+        return PLAN
+    known: dict[str, tuple[str, ...]] = {}
+    for row in PLAN:
+        known[covering(row.id)] = (*known.get(covering(row.id), ()), row.id)
+    known |= {row.id: (row.id,) for row in PLAN} | {row.id: row.needs for row in DERIVED}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        near = get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise Refusal(
+            f"no analysis called {', '.join(unknown)}.{hint} The plan has: {', '.join(known)}"
+        )
+    wanted = {needed for name in only for needed in known[name]}
+    return tuple(row for row in PLAN if row.id in wanted)
+
+
+def with_kept(plan: Sequence[Analysis], cache: ResultCache) -> tuple[Analysis, ...]:
+    """Add the rows whose results are still fresh: `--only` drops no row that it needn't."""
+    asked = {row.id for row in plan}
+    return tuple(row for row in PLAN if row.id in asked or cache.get(row) is not None)
+
+
+def bundle_of(
+    refresh: Refresh,
+    root: Path,
+    only: Sequence[str] | None,
+    now: Fingerprint,
+    *,
+    jobs: int,
+    stage: Stage,
+) -> count_table.Bundle:
+    """Load, derive, fit; return the exact bundle, still before the gate.
+
+    Parameters are those of `fvlib.pipeline.run.run`; `now` is what the results will belong to.
+    """
+    cache = ResultCache(root / refresh.data, now)
+    plan = with_kept(chosen(only), cache)
+    with show_stage("load"), _timed("load", stage):
+        extracts = load_extracts(refresh, root)
+    with show_stage("derive"), _timed("derive", stage):
+        trial = build_trial(extracts, refresh)
+    with show_stage("impute"), _timed("impute", stage):
+        shared = draw(trial, jobs=effective_n_jobs(jobs))
+    with show_stage("describe"), _timed("describe", stage):
+        tables = trial_tables(extracts, trial, shared)
+    known = {row.id: kept for row in plan if (kept := cache.get(row)) is not None}
+    stale = [row for row in plan if row.id not in known]
+    if stale:
+        trials = {ELIGIBLE: trial} | {
+            cohort: build_trial(extracts, refresh, COHORTS[cohort])
+            for cohort in {row.cohort for row in stale} - {ELIGIBLE}
+        }
+        with show_stage("impute"), _timed("impute", stage):
+            imputations = _imputations(stale, trials, shared, effective_n_jobs(jobs))
+        with _timed("fit", stage):
+            for row, result in zip(stale, _fits(stale, trials, imputations, jobs), strict=True):
+                stage(f"fit {row.id}", result.seconds)
+                cache.put(row, result)
+                known[row.id] = result
+    cache.sweep(PLAN)
+    derived = [row for row in DERIVED if set(row.needs) <= set(known)]
+    results = [*(known[row.id] for row in plan), *(derive(row, known, trial) for row in derived)]
+    tables |= analysis_tables([r.tables for r in results])
+    tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
+    rows = [row for result in results for row in result.rows]
+    frame = estimates.adjust_family(estimates.frame_of(rows))
+    if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
+        frame[["p_value", "p_adjusted"]] = float("nan")
+    main = estimate_table(frame)
+    shared_margins = systems(tables, trial)
+    previous = _previous(refresh, root)
+    # What is compared has passed the gate on both sides.
+    past_the_gate = previous and masking.safe_together(
+        {**tables, count_table.ESTIMATES: main}, shared_margins, refresh.disclosure
+    )
+    tables["changes"] = changes(previous, past_the_gate or {})
+    return count_table.Bundle(
+        estimates=main,
+        tables=tables,
+        manifest=manifest_of(refresh, root, [*plan, *derived], now, previous),
+        systems=shared_margins,
+    )
+
+
+def manifest_of(
+    refresh: Refresh,
+    root: Path,
+    plan: Sequence[Analysis | Derived],
+    now: Fingerprint,
+    previous: Previous | None,
+) -> dict[str, Any]:
+    """Say what the bundle is of: no clock time, no duration, so that bytes repeat."""
+    start, end = refresh.trial_dates
+    changed = [
+        {
+            "la": la,
+            "intended": unit.operationally_live,
+            "live": refresh.live_date(la),
+            **refresh.implementation[la].model_dump(
+                include={"reason", "dfe_agreed", "developer_consulted"}
+            ),
+        }
+        for la, unit in zip(protocol.LA_KEYS, protocol.LOCAL_AUTHORITIES, strict=True)
+        if refresh.live_date(la) != unit.operationally_live
+    ]
+    content = {
+        "refresh": refresh.refresh,
+        "look": refresh.look,
+        "synthetic": (root / refresh.data / TRUTH_FILE).exists(),
+        "data_through": refresh.data_through,
+        "previous_refresh": refresh.previous_refresh,
+        # None where no previous refresh is named, or its released bundle isn't here.
+        "previous_data_through": previous.data_through if previous else None,
+        "seed": refresh.seed,
+        "imputations": refresh.imputations,
+        "disclosure": refresh.disclosure.model_dump(),
+        "live_dates": {la: refresh.live_date(la) for la in protocol.LA_KEYS},
+        "intended_dates": {u.key: u.operationally_live for u in protocol.LOCAL_AUTHORITIES},
+        "changed_dates": changed,
+        "trial_period": {
+            "start": start,
+            "end": end,
+            "reason": refresh.trial_period.reason if refresh.trial_period else None,
+        },
+        "registration": refresh.registration,
+        "missing_because": refresh.missing_because,
+        "reunification_codes": list(refresh.reunification_codes),
+        "retention": refresh.retention.model_dump(),
+        "analyses": [row.id for row in plan],
+        "whole": len(plan) == len(PLAN) + len(DERIVED),
+        "plan": [
+            {
+                "id": row.id,
+                "role": row.role,
+                "section": row.section,
+                "outcome": row.outcome,
+                "changes": row.changes,
+            }
+            for row in plan
+        ],
+        "versions": {
+            "fvlib": __version__,
+            "python": ".".join(platform.python_version_tuple()[:2]),
+            **{name: version(name) for name in TRACKED_PACKAGES},
+        },
+        "hashes": now.as_manifest(),
+    }
+    plain: dict[str, Any] = _plain(content)
+    return plain
+
+
+def _previous(refresh: Refresh, root: Path) -> Previous | None:
+    named = refresh.previous_refresh
+    return None if named is None else read_previous(root / "results" / named)
+
+
+def _imputations(
+    plan: Sequence[Analysis], trials: Mapping[str, Trial], shared: Imputations, jobs: int
+) -> dict[str, dict[str, Imputations]]:
+    """Draw the sets of imputations that these rows ask for: cohort -> set -> copies.
+
+    `shared` is the main set, which is there already.
+    """
+    there: dict[str, dict[str, Imputations]] = {cohort: {} for cohort in trials}
+    there[ELIGIBLE][WITH_TREATMENT] = shared
+    for cohort, trial in trials.items():
+        asked = {row.imputed for row in plan if row.cohort == cohort}
+        lacking = [name for name in IMPUTATIONS if name in asked and name not in there[cohort]]
+        for alike in _alike(lacking):
+            drawn = draw_together(trial, [IMPUTATIONS[name] for name in alike], jobs=jobs)
+            there[cohort] |= dict(zip(alike, drawn, strict=True))
+    return there
+
+
+def _alike(names: Sequence[str]) -> list[list[str]]:
+    """Group the sets that differ in their odds alone, and can be drawn together."""
+    groups: dict[Imputing, list[str]] = {}
+    for name in names:
+        groups.setdefault(replace(IMPUTATIONS[name], odds=1.0), []).append(name)
+    return list(groups.values())
+
+
+def _fits(
+    plan: Sequence[Analysis],
+    trials: Mapping[str, Trial],
+    imputations: Mapping[str, Mapping[str, Imputations]],
+    jobs: int,
+) -> Iterator[Result]:
+    """Fit every row, in the plan's order whatever the number of workers."""
+    calls = (
+        delayed(analyse_each)(
+            batch,
+            trials[batch[0].cohort],
+            {name: imputations[batch[0].cohort][name] for name in _sets_of(batch)},
+        )
+        for batch in batches(plan, effective_n_jobs(jobs))
+    )
+    with show_count("analyses", len(plan)) as advance:
+        # max_nbytes: rows go to the workers through pipes; joblib would put large ones in files.
+        for results in Parallel(n_jobs=jobs, return_as="generator", max_nbytes=None)(calls):
+            for result in results:
+                advance(result.analysis)
+                yield result
+
+
+def batches(plan: Sequence[Analysis], workers: int) -> list[list[Analysis]]:
+    """Cut the plan, in its order, into what a worker fits at a time.
+
+    A batch takes its trial along to the worker, so there are few; they get shorter, down to single
+    rows, so that no worker is left with many at the end. A batch is of one cohort.
+    """
+    out: list[list[Analysis]] = []
+    left = list(plan)
+    while left:
+        size = 1 if workers == 1 else max(1, len(left) // (BATCHES_LEFT * workers))
+        batch = list(next(groupby(left[:size], key=attrgetter("cohort")))[1])
+        out.append(batch)
+        left = left[len(batch) :]
+    return out
+
+
+def _sets_of(batch: Sequence[Analysis]) -> list[str]:
+    """Name the sets of imputations that a batch asks for."""
+    return [name for name in IMPUTATIONS if name in {row.imputed for row in batch}]
+
+
+@contextmanager
+def _timed(name: str, stage: Stage) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    stage(name, time.perf_counter() - begun)
+
+
+def _plain(value: Any) -> Any:
+    """Make dates text, and leave the rest as JSON has it."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -1,0 +1,128 @@
+"""The house style of tables: ready text in, a great-tables object out.
+
+A table has a fixed id, the page's font, and no heading: the caption belongs to the chapter. Marks
+are daggers on labels, never on figures. A masked number prints as such, never as 0 or as a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import great_tables as gt
+import pandas as pd
+
+from fvlib.report.bundle import Bundle, la_order
+from fvlib.report.cells import ABSENT, MASKED_TEXT, cell
+from fvlib.report.words import labels, numbers
+from fvlib.report.words.phrases import say
+
+YES_NO: Final = {True: "yes", False: "no"}
+
+Rows = list[dict[str, str]]
+
+
+def house(
+    rows: Rows,
+    name: str,
+    *,
+    labels: dict[str, str],
+    group: str | None = None,
+    numbers: Sequence[str] = (),
+    spanners: dict[str, Sequence[str]] | None = None,
+    notes: Sequence[str] = (),
+    widths: dict[str, str] | None = None,
+    narrow: bool = False,
+) -> gt.GT:
+    """Set rows of ready text in the house style.
+
+    Parameters
+    ----------
+    rows
+        One a row, keyed by column; all text.
+    name
+        The table's fixed id.
+    labels
+        Column names and their headings, in order; the first is the stub.
+    group
+        Column that groups the rows.
+    numbers
+        Columns of figures: set to the right.
+    spanners
+        Headings over several columns.
+    notes
+        Lines under the table.
+    widths
+        Column widths.
+    narrow
+        Whether the table is as wide as its text, and not as the page.
+    """
+    stub = next(iter(labels))
+    if not rows:  # nothing to group, and nothing for a note to explain
+        rows, group, notes = [{stub: say("tables.nothing")}], None, ()
+    frame = pd.DataFrame(rows, columns=[*([group] if group else []), *labels], dtype=object)
+    frame = frame.fillna("")
+    table = gt.GT(frame, rowname_col=stub, groupname_col=group, id=f"tbl-{name}")
+    headings: dict[str, Any] = {name: text for name, text in labels.items() if name != stub}
+    table = table.cols_label(headings)
+    table = table.tab_stubhead(label=labels[stub]) if labels[stub] else table
+    words_columns = [column for column in labels if column not in numbers and column != stub]
+    table = table.cols_align("right", columns=list(numbers)) if numbers else table
+    table = table.cols_align("left", columns=words_columns) if words_columns else table
+    for heading, columns in (spanners or {}).items():
+        table = table.tab_spanner(label=heading, columns=list(columns))
+    for note in notes:
+        table = table.tab_source_note(source_note=note)
+    if widths:
+        table = table.cols_width(cases=widths)
+    return table.tab_options(
+        table_width="auto" if narrow else "100%",
+        table_font_size="0.9em",
+        table_background_color="transparent",
+        table_border_top_color="#1f2a37",
+        table_border_bottom_color="#1f2a37",
+        heading_border_bottom_style="none",
+        column_labels_border_top_style="none",
+        column_labels_border_bottom_color="#1f2a37",
+        column_labels_border_bottom_width="1px",
+        row_group_font_weight="600",
+        row_group_border_top_color="#c9ced6",
+        row_group_border_bottom_style="none",
+        stub_border_style="none",
+        table_body_hlines_color="#e6e9ee",
+        table_body_border_bottom_color="#1f2a37",
+        table_body_border_top_color="#1f2a37",
+        source_notes_font_size="0.9em",
+        data_row_padding="4px",
+    )
+
+
+def count_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
+    """Say how counts were rounded and, where one was masked, what the mark means."""
+    rule = bundle.manifest["disclosure"]
+    step = int(rule["round_to"])
+    rounded = [] if step == 1 else [say("tables.rounded", step=str(step))]
+    return rounded + mask_notes(bundle, *texts)
+
+
+def mask_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
+    """Say, where a number was masked, what the mark means."""
+    if not any((text == MASKED_TEXT).any() for text in texts):
+        return []
+    return [say("tables.masked", threshold=str(bundle.manifest["disclosure"]["threshold"]))]
+
+
+def by_la(
+    frame: pd.DataFrame, rows: str, column: str, write: Callable[[float], str] = numbers.count
+) -> tuple[Rows, dict[str, str], list[str], pd.Series]:
+    """Spread a long table over LA columns: rows of text, headings, figure columns, all texts."""
+    texts = cell(frame, column, write)
+    las = la_order(frame)
+    out: Rows = []
+    for name in dict.fromkeys(frame[rows].astype(str)):
+        part = frame[frame[rows].astype(str) == name]
+        line = dict.fromkeys(las, ABSENT)
+        line.update(zip(part["la"].astype(str), texts[part.index], strict=True))
+        out.append({rows: name, **line})
+    headings = {rows: "", **{la: labels.LAS[la] for la in las}}
+    return out, headings, las, texts
