@@ -22,13 +22,13 @@ from fvlib.analysis.design import (
     NotEstimable,
     Terms,
     check_estimable,
+    collapse_alike_rows,
     count_fixed_effects,
-    counted,
     fixed_effects,
     merge_ethnicities,
     small_ethnicities,
 )
-from fvlib.analysis.fit import Combined, Fit, FitFailed
+from fvlib.analysis.fit import CombinedFits, Fit, FitFailed
 from fvlib.analysis.imputations import Imputations
 from fvlib.analysis.plan import Analysis, Derived
 from fvlib.remarks import Code, join, remark
@@ -81,7 +81,7 @@ def analyse(
     counts: dict[str, Any] = {"n": np.nan, "events": np.nan}
     intercepts: tuple[tuple[str, float, float], ...] = ()
     facts: dict[str, Any] = {}
-    combined = Combined([{"term": "treatment"}])
+    combined = CombinedFits([{"term": "treatment"}])
     status, reason = "estimated", ""
     try:
         rows = sample_rows(analysis, trial)
@@ -136,7 +136,7 @@ def analyse_each(
 
 def derive(row: Derived, results: Mapping[str, Result], trial: Trial) -> Result:
     """Make one derived row of the plan from the results that it needs."""
-    combined = Combined([{"term": "treatment"}])
+    combined = CombinedFits([{"term": "treatment"}])
     status, reason = "estimated", ""
     try:
         combined = row.make({name: results[name].rows for name in row.needs}, trial)
@@ -159,7 +159,7 @@ def derive(row: Derived, results: Mapping[str, Result], trial: Trial) -> Result:
     )
 
 
-def _named(analysis: str, combined: Combined) -> dict[str, pd.DataFrame]:
+def _named(analysis: str, combined: CombinedFits) -> dict[str, pd.DataFrame]:
     """Put the analysis's id before the columns of its side tables."""
     return {
         name: table.assign(analysis=analysis)[["analysis", *table.columns]]
@@ -283,7 +283,7 @@ def design_of(complete: pd.DataFrame, terms: Terms, apart: Sequence[Codes] | Non
     """
     y, trials = complete["value"].to_numpy(np.float64), None
     if apart is not None:
-        complete, y, trials = counted(complete, terms, apart)
+        complete, y, trials = collapse_alike_rows(complete, terms, apart)
     X, names = fixed_effects(complete, terms)
     la = (
         complete["la"]

@@ -13,14 +13,14 @@ from scipy.interpolate import CubicSpline
 from fvlib import protocol
 from fvlib.analysis import estimates
 from fvlib.analysis.design import TREATMENT, Design, Floats
-from fvlib.analysis.fit import Alike, Combined, EachRow, Fit
-from fvlib.analysis.methods import reasons
+from fvlib.analysis.fit import Alike, CombinedFits, EachRow, Fit
+from fvlib.analysis.methods import name_dropped
 from fvlib.analysis.null_scores import BENDING_COPIES, GRID, bent, logistic_scores
 from fvlib.analysis.shares_and_days import with_las
 from fvlib.models.wedge.resample import (
     WEBB_WEIGHTS,
-    averaged,
-    inverted,
+    average_draws,
+    invert_test,
     wild_linear,
     wild_score_bootstrap,
 )
@@ -54,17 +54,17 @@ class WildBootstrap(Alike):
             (),
             converged=found.null.converged,
             singular=found.null.singular,
-            dropped=reasons(found.null),
+            dropped=name_dropped(found.null),
             start=(found.null, done + 1),
             draws=(found.by_la[:, 0], bends),
         )
 
-    def combine(self, fits: Sequence[Fit]) -> Combined:
+    def combine(self, fits: Sequence[Fit]) -> CombinedFits:
         """Average the LAs' scores over the imputations, and bootstrap them once."""
         level = np.mean([fit.draws[0] for fit in fits], axis=0)
         bend = np.mean([b for fit in fits for b in fit.draws[1]], axis=0)
         curve = bent(bend, level)
-        limits = inverted(
+        limits = invert_test(
             lambda effect: wild_score_bootstrap(curve(effect))[0],
             protocol.ALPHA,
             0.0,
@@ -88,10 +88,10 @@ class LinearWildBootstrap(EachRow):
         made = wild_linear(design.y, X, at, design.la)
         return Fit((), converged=True, dropped=dropped, draws=made)
 
-    def combine(self, fits: Sequence[Fit]) -> Combined:
+    def combine(self, fits: Sequence[Fit]) -> CombinedFits:
         """Average over the imputations, and bootstrap once."""
-        made = averaged([fit.draws for fit in fits])
-        limits = inverted(
+        made = average_draws([fit.draws for fit in fits])
+        limits = invert_test(
             lambda effect: made.test(effect)[0],
             protocol.ALPHA,
             made.estimate,
@@ -103,7 +103,7 @@ class LinearWildBootstrap(EachRow):
 
 def _bootstrapped(
     scale: str, estimate: float, limits: tuple[float, float], test: tuple[float, float, Floats]
-) -> Combined:
+) -> CombinedFits:
     """Put the bootstrap's answer in rows; an interval without an end within reach has none."""
     p, statistic, draws = test
     clusters = round(math.log(len(draws), len(WEBB_WEIGHTS)))
@@ -121,7 +121,7 @@ def _bootstrapped(
         "p_value": p,
     }
     score = {"term": "score", "scale": "p_only", "estimate": statistic, "p_value": p}
-    return Combined([*estimates.both_scales(row), score], warnings=tuple(notes))
+    return CombinedFits([*estimates.both_scales(row), score], warnings=tuple(notes))
 
 
 def _root(curve: CubicSpline) -> float:

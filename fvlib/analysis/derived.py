@@ -12,7 +12,7 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.analysis.design import TREATMENT, NotEstimable
 from fvlib.analysis.estimates import both_scales
-from fvlib.analysis.fit import Combined
+from fvlib.analysis.fit import CombinedFits
 from fvlib.models.inference import interval, inverse_variance
 from fvlib.refresh import Cost
 from fvlib.remarks import Code, remark
@@ -41,7 +41,7 @@ def estimate_of(rows: Rows, scale: str, term: str = TREATMENT) -> Mapping[str, A
     raise NotEstimable(remark(Code.SOURCE_ABSENT, rows[0]["analysis"]))
 
 
-def triangulate(results: Mapping[str, Rows], trial: Trial) -> Combined:
+def triangulate(results: Mapping[str, Rows], trial: Trial) -> CombinedFits:
     """Set the stepped wedge beside the difference-in-differences, and pool them by the rule (X12).
 
     Pooled only when both sets of assumptions hold and the estimates agree: |difference| within
@@ -79,7 +79,7 @@ def triangulate(results: Mapping[str, Rows], trial: Trial) -> Combined:
     combined = _beside(sources, decision, did.scale)
     row = {key: chosen[key] for key in ("estimate", "std_error", "ci_low", "ci_high")}
     effect = {"term": TREATMENT, "scale": did.scale, "df": math.inf, **row}
-    return Combined([*both_scales(effect), *combined.rows], combined.tables)
+    return CombinedFits([*both_scales(effect), *combined.rows], combined.tables)
 
 
 def _agree(estimates: Sequence[float], errors: Sequence[float], correlation: float) -> bool:
@@ -101,19 +101,19 @@ def _source(source: str, correlation: float, estimate: float, error: float) -> d
     }
 
 
-def _beside(sources: list[dict[str, Any]], decision: str, scale: str) -> Combined:
+def _beside(sources: list[dict[str, Any]], decision: str, scale: str) -> CombinedFits:
     """Both estimates as rows, everything in the side table, the decision with it."""
     kept = ("estimate", "std_error", "ci_low", "ci_high")
     rows = [
         {"term": source["source"], "scale": scale} | {key: source[key] for key in kept}
         for source in sources[:2]
     ]
-    return Combined(rows, {"triangulation": pd.DataFrame(sources).assign(decision=decision)})
+    return CombinedFits(rows, {"triangulation": pd.DataFrame(sources).assign(decision=decision)})
 
 
 def tipping_point(
     results: Mapping[str, Rows], trial: Trial, *, odds: Mapping[str, float]
-) -> Combined:
+) -> CombinedFits:
     """Set the effect beside itself with covariates ever less missing at random, till it tips.
 
     It tips where its interval comes to include no effect, or to exclude it: interpolated between
@@ -144,7 +144,7 @@ def tipping_point(
         rows.append({"term": "tipping", "scale": "delta", "estimate": min(crossings, key=abs)})
     ends_of_range = (f"{end(odds.values()):g}" for end in (min, max))
     note = remark(Code.TIPS if crossings else Code.NEVER_TIPS, *ends_of_range)
-    return Combined(rows, {"tipping_point": curve}, (note,))
+    return CombinedFits(rows, {"tipping_point": curve}, (note,))
 
 
 def _crossings(x: np.ndarray, y: np.ndarray) -> list[float]:
@@ -153,7 +153,7 @@ def _crossings(x: np.ndarray, y: np.ndarray) -> list[float]:
     return [float(x[i] - y[i] * (x[i + 1] - x[i]) / (y[i + 1] - y[i])) for i in at]
 
 
-def implied_savings(results: Mapping[str, Rows], trial: Trial) -> Combined:
+def implied_savings(results: Mapping[str, Rows], trial: Trial) -> CombinedFits:
     """Children kept out of care, and the pounds that they imply, by simulation (X14).
 
     Effect among the treated of the LA x period model (t with its degrees of freedom) x treated
@@ -175,7 +175,7 @@ def implied_savings(results: Mapping[str, Rows], trial: Trial) -> Combined:
     children = -treated * (float(effect["estimate"]) + float(effect["std_error"]) * t)
     pounds = children * _costs(cost, rng)
     expected = -treated * float(effect["estimate"])
-    return Combined(
+    return CombinedFits(
         [
             _simulated(TREATMENT, "pounds", expected * _mean_cost(cost), pounds),
             _simulated("children_kept_out_of_care", "children", expected, children),

@@ -194,7 +194,7 @@ def _indicators(name: str, values: pd.Series) -> tuple[tuple[str, ...], npt.NDAr
     return tuple(f"{name}[{levels[code]}]" for code in others), column[codes]
 
 
-def counted(
+def collapse_alike_rows(
     frame: pd.DataFrame, terms: Terms, apart: Sequence[Codes]
 ) -> tuple[pd.DataFrame, Floats, Floats]:
     """Join the rows that are alike in all that a model reads.

@@ -13,8 +13,8 @@ from scipy.stats import chi2
 from fvlib import protocol
 from fvlib.analysis import estimates
 from fvlib.analysis.design import TREATMENT, Codes, Design, Floats, NotEstimable
-from fvlib.analysis.fit import Alike, Combined, Fit, Quantity
-from fvlib.analysis.methods import Pooled, clustering, fitted, told
+from fvlib.analysis.fit import Alike, CombinedFits, Fit, Quantity
+from fvlib.analysis.methods import PooledMethod, clustering, fit_logistic_design, record_fit
 from fvlib.models.records import LogisticFit
 from fvlib.models.wedge.power import exposure_weights, icc_probability
 from fvlib.remarks import Code, remark
@@ -45,7 +45,7 @@ class ByExposure:
             raise NotEstimable(Code.ONE_EXPOSURE_PERIOD)
         columns = {f"{_AFTER}{m}": (treated & (since == m)).astype(float) for m in times}
         wide = design.with_columns(columns, without=[TREATMENT])
-        fit = fitted(wide, start=start)
+        fit = fit_logistic_design(wide, start=start)
         at = [fit.names.index(name) for name in columns]
         effects, covariance = fit.coefficients[at], fit.covariance[np.ix_(at, at)]
         contrasts = {f"m{m}": row for m, row in zip(times, np.eye(len(times)), strict=True)}
@@ -57,10 +57,11 @@ class ByExposure:
         )
         weights = _weights(design, since, treated, icc_probability(design.rate, fit.sigmas[0]))
         return replace(
-            told(fit, (*quantities, *clustering(fit, wide))), draws=(effects, covariance, weights)
+            record_fit(fit, (*quantities, *clustering(fit, wide))),
+            draws=(effects, covariance, weights),
         )
 
-    def combine(self, fits: Sequence[Fit]) -> Combined:
+    def combine(self, fits: Sequence[Fit]) -> CombinedFits:
         """Pool by Rubin's rules, and test on the pooled curve that the effect is constant."""
         effects = np.array([fit.draws[0] for fit in fits])
         within = np.mean([fit.draws[1] for fit in fits], axis=0)
@@ -72,7 +73,7 @@ class ByExposure:
             "df": df,
             "p_value": float(chi2.sf(statistic, df)),
         }
-        return Combined(
+        return CombinedFits(
             [*estimates.pool(fits), row],
             {"exposure_weights": fits[0].draws[2]},
             (Code.LONGEST_EXPOSURE,),
@@ -132,7 +133,7 @@ def _weights(design: Design, since: np.ndarray, treated: np.ndarray, icc: float)
 
 
 @dataclass(frozen=True, slots=True)
-class ByReadiness(Alike, Pooled):
+class ByReadiness(Alike, PooledMethod):
     """The protocol's model with an effect of its own in each readiness stratum (X13).
 
     Terms `treatment_high`, `treatment_low` and `interaction`, their difference, on the log-odds
@@ -149,7 +150,7 @@ class ByReadiness(Alike, Pooled):
             stratum = lacking[0].removeprefix("treatment_")
             raise NotEstimable(remark(Code.STRATUM_NOT_LIVE, stratum))
         wide = design.with_columns({"high": high, **columns}, without=[TREATMENT])
-        fit = fitted(wide, start=start)
+        fit = fit_logistic_design(wide, start=start)
         at = [fit.names.index(name) for name in columns]
         effects, covariance = fit.coefficients[at], fit.covariance[np.ix_(at, at)]
         quantities = tuple(
@@ -160,4 +161,4 @@ class ByReadiness(Alike, Pooled):
                 ("interaction", [1.0, -1.0]),
             )
         )
-        return told(fit, (*quantities, *clustering(fit, wide)))
+        return record_fit(fit, (*quantities, *clustering(fit, wide)))

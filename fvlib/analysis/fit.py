@@ -50,7 +50,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Combined:
+class CombinedFits:
     """What several fits say together: estimate rows, side tables, and remarks to warn with."""
 
     rows: list[dict[str, Any]]
@@ -93,6 +93,6 @@ class Method(Protocol):
         """Fit one complete data set; raise `FitFailed` when the plan's rules say so."""
         ...
 
-    def combine(self, fits: Sequence[Fit]) -> Combined:
+    def combine(self, fits: Sequence[Fit]) -> CombinedFits:
         """Make one answer of the complete data sets' fits."""
         ...

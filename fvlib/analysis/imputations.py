@@ -100,12 +100,12 @@ def shifted_odds(trial: Trial, names: Sequence[str], odds: float) -> dict[str, p
     factor = np.where(treated, odds, 1.0)
     rows = pd.RangeIndex(len(factor))
     return {
-        name: pd.DataFrame(dict.fromkeys(riskier(trial, name), factor), index=rows)
+        name: pd.DataFrame(dict.fromkeys(find_riskier_levels(trial, name), factor), index=rows)
         for name in names
     }
 
 
-def riskier(trial: Trial, name: str) -> list[str]:
+def find_riskier_levels(trial: Trial, name: str) -> list[str]:
     """List a covariate's levels with more children looked after than their LAs and periods make.
 
     Expected are as many as the children recorded at the level would have at the risk of their own

@@ -11,7 +11,7 @@ from scipy.special import logit
 
 from fvlib.analysis import estimates
 from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable
-from fvlib.analysis.fit import Alike, Combined, EachRow, Fit, FitFailed, Quantity
+from fvlib.analysis.fit import Alike, CombinedFits, EachRow, Fit, FitFailed, Quantity
 from fvlib.models.identify import COMBINATION, CONSTANT, ZERO
 from fvlib.models.inference import cell_df
 from fvlib.models.logistic.fit import SETTLED
@@ -38,28 +38,28 @@ DROPPED: Final = {
 }
 
 
-class Pooled(EachRow):
+class PooledMethod(EachRow):
     """Combine by Rubin's rules, as most methods do."""
 
     __slots__ = ()
 
-    def combine(self, fits: Sequence[Fit]) -> Combined:
+    def combine(self, fits: Sequence[Fit]) -> CombinedFits:
         """Pool the quantities of the fits."""
-        return Combined(estimates.pool(fits))
+        return CombinedFits(estimates.pool(fits))
 
 
 @dataclass(frozen=True, slots=True)
-class LogisticMixed(Alike, Pooled):
+class LogisticMixed(Alike, PooledMethod):
     """The protocol's model: logistic, LA random intercept, by adaptive Gauss-Hermite."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_logistic`."""
-        fit = fitted(design, start=start)
-        return told(fit, (*_effect(fit, design), *clustering(fit, design)))
+        fit = fit_logistic_design(design, start=start)
+        return record_fit(fit, (*_effect(fit, design), *clustering(fit, design)))
 
 
 @dataclass(frozen=True, slots=True)
-class LogisticNested(Alike, Pooled):
+class LogisticNested(Alike, PooledMethod):
     """The protocol's model with a further random intercept for each LA and period.
 
     Without it the standard error is too small when LAs drift apart over time. Its interval is
@@ -69,18 +69,18 @@ class LogisticNested(Alike, Pooled):
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it by Laplace's approximation."""
-        fit = fitted(design, start=start, subgroups=design.cell)
+        fit = fit_logistic_design(design, start=start, subgroups=design.cell)
         df = df_of_cells(design, fit.names)
         effect = _effect(fit, design, df=df, subgroups=design.cell)
         treated = design.X[:, design.names.index(TREATMENT)]
         among = _effect(fit, design, df=df, subgroups=design.cell, among=treated)[1]
         effect = (*effect, replace(among, term="among_treated"))
         spread = Quantity("la_period_sd", "log_odds", float(fit.sigmas[1]))
-        return told(fit, (*effect, *clustering(fit, design), spread))
+        return record_fit(fit, (*effect, *clustering(fit, design), spread))
 
 
 @dataclass(frozen=True, slots=True)
-class LogisticFixed(Alike, Pooled):
+class LogisticFixed(Alike, PooledMethod):
     """Logistic with LA indicators in place of the random intercept."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
@@ -89,36 +89,36 @@ class LogisticFixed(Alike, Pooled):
         X = np.column_stack([design.X, *((design.la == la).astype(float) for la in las)])
         names = (*design.names, *(f"la[{la}]" for la in las))
         one_group = replace(design, X=X, names=names, la=np.zeros_like(design.la))
-        fit = fitted(one_group, start=start)
+        fit = fit_logistic_design(one_group, start=start)
         # With one group its intercept's variance can't be told: no news, and nothing to warn of.
         return replace(
-            told(fit, _effect(fit, one_group)), singular=False, warnings=(), la_intercepts={}
+            record_fit(fit, _effect(fit, one_group)), singular=False, warnings=(), la_intercepts={}
         )
 
 
 @dataclass(frozen=True, slots=True)
-class LinearMixed(Pooled):
+class LinearMixed(PooledMethod):
     """Linear, LA random intercept, by REML with Satterthwaite's degrees of freedom."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_linear`."""
         fit = fitted_linear(design, start=start)
-        return told(fit, (difference(fit), *_spreads(fit, ("la_sd", "residual_sd"))))
+        return record_fit(fit, (difference(fit), *_spreads(fit, ("la_sd", "residual_sd"))))
 
 
 @dataclass(frozen=True, slots=True)
-class LinearRepeated(Pooled):
+class LinearRepeated(PooledMethod):
     """Linear, child random intercepts within LA random intercepts, for rows that repeat a child."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_linear`."""
         fit = fitted_linear(design, subgroups=design.child, start=start)
         spreads = _spreads(fit, ("la_sd", "child_sd", "residual_sd"))
-        return told(fit, (difference(fit), *spreads), within="children")
+        return record_fit(fit, (difference(fit), *spreads), within="children")
 
 
 @dataclass(frozen=True, slots=True)
-class LinearNested(Pooled):
+class LinearNested(PooledMethod):
     """The linear mixed model with a further random intercept for each LA and period.
 
     Its interval is from t with the degrees of freedom of :class:`LogisticNested`: what is compared
@@ -129,11 +129,11 @@ class LinearNested(Pooled):
         """Fit it by REML; see `fvlib.models.mixed.fit_linear`."""
         fit = fitted_linear(design, subgroups=design.cell, start=start)
         spreads = _spreads(fit, ("la_sd", "la_period_sd", "residual_sd"))
-        return told(fit, (between_cells(fit, design), *spreads))
+        return record_fit(fit, (between_cells(fit, design), *spreads))
 
 
 @dataclass(frozen=True, slots=True)
-class LinearRepeatedNested(Pooled):
+class LinearRepeatedNested(PooledMethod):
     """Child random intercepts within LA x period ones within LA ones, for rows that repeat a child.
 
     A child has one referral, so one period: children are nested in cells. Degrees of freedom as
@@ -144,17 +144,17 @@ class LinearRepeatedNested(Pooled):
         """Fit it by REML; see `fvlib.models.mixed.fit_linear`."""
         fit = fitted_linear(design, subgroups=design.cell, units=design.child, start=start)
         spreads = _spreads(fit, ("la_sd", "la_period_sd", "child_sd", "residual_sd"))
-        return told(fit, (between_cells(fit, design), *spreads))
+        return record_fit(fit, (between_cells(fit, design), *spreads))
 
 
 @dataclass(frozen=True, slots=True)
-class LinearProbability(Pooled):
+class LinearProbability(PooledMethod):
     """The linear mixed model of a binary outcome: its coefficient is a difference in risk."""
 
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Fit it; see `fvlib.models.mixed.fit_linear`."""
         fit = fitted_linear(design, start=start)
-        return told(fit, (replace(difference(fit), scale="risk_difference"),))
+        return record_fit(fit, (replace(difference(fit), scale="risk_difference"),))
 
 
 def fitted_linear(
@@ -231,7 +231,7 @@ def df_of_cells(design: Design, kept: Sequence[str]) -> float:
         raise NotEstimable(Code.FEW_CELLS) from none
 
 
-def fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:
+def fit_logistic_design(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:
     """Fit the logistic mixed model; separation of what is protected is a failure."""
     try:
         return fit_logistic(
@@ -249,13 +249,13 @@ def fitted(design: Design, *, start: Any, subgroups: Any = None) -> LogisticFit:
         raise FitFailed(reason.remark) from reason
 
 
-def told(fit: MixedFit, quantities: tuple[Quantity, ...], within: str = "la_periods") -> Fit:
+def record_fit(fit: MixedFit, quantities: tuple[Quantity, ...], within: str = "la_periods") -> Fit:
     """Put a fit's numbers together with its diary; `within` is what its subgroups are."""
     return Fit(
         quantities=quantities,
         converged=fit.converged,
         singular=fit.singular,
-        dropped=reasons(fit),
+        dropped=name_dropped(fit),
         warnings=_warnings(fit, within),
         la_intercepts={
             int(la): (float(mode), float(sd))
@@ -287,7 +287,7 @@ def _effect(
     )
 
 
-def reasons(fit: MixedFit) -> tuple[str, ...]:
+def name_dropped(fit: MixedFit) -> tuple[str, ...]:
     """Name what a fit left out, each with its reason as a code."""
     return tuple(
         remark(DROPPED[reason], name)

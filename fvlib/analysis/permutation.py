@@ -11,10 +11,10 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.analysis.design import TREATMENT, Codes, Design, Floats, NotEstimable
-from fvlib.analysis.fit import Combined, EachRow, Fit, FitFailed
-from fvlib.analysis.methods import fitted, reasons
+from fvlib.analysis.fit import CombinedFits, EachRow, Fit, FitFailed
+from fvlib.analysis.methods import fit_logistic_design, name_dropped
 from fvlib.analysis.null_scores import BENDING_COPIES, GRID, bent, linear_scores, logistic_scores
-from fvlib.models.wedge.resample import inverted, orders, share_as_extreme
+from fvlib.models.wedge.resample import invert_test, list_orders, share_as_extreme
 from fvlib.remarks import Code, remark
 
 # The 12 orders' smallest p is 1/12, so the interval that inverts their test covers 11/12.
@@ -47,7 +47,7 @@ def treated_from_slots(design: Design) -> Floats:
     return treated.reshape(len(la), -1)
 
 
-def reassigned(slots: np.ndarray) -> Floats:
+def reassign_live_dates(slots: np.ndarray) -> Floats:
     """Write orders as sums of the columns of `treated_from_slots`: LAs change their live dates.
 
     Parameters
@@ -98,8 +98,8 @@ class Permutation:
     def fit(self, design: Design, start: Any = None) -> Fit:
         """Score all orders of one complete data set."""
         las = np.unique(design.la)
-        slots = orders(clusters=len(las))
-        candidates, chosen = treated_from_slots(design), reassigned(slots)
+        slots = list_orders(clusters=len(las))
+        candidates, chosen = treated_from_slots(design), reassign_live_dates(slots)
         fits = int(start[1]) if start else 0
         previous = start[0] if start else None
         bends = []
@@ -123,12 +123,12 @@ class Permutation:
             (),
             converged=found.null.converged,
             singular=found.null.singular,
-            dropped=reasons(found.null),
+            dropped=name_dropped(found.null),
             start=(found.null, fits + 1),
             draws=(las, slots, found.statistics, bends, again),
         )
 
-    def combine(self, fits: Sequence[Fit]) -> Combined:
+    def combine(self, fits: Sequence[Fit]) -> CombinedFits:
         """Average the statistics over the imputations, and rank the observed order."""
         las, slots = fits[0].draws[:2]
         statistics = np.mean([fit.draws[2] for fit in fits], axis=0)
@@ -174,7 +174,7 @@ class Permutation:
                 notes.append(Code.INTERVAL_MODEL_BASED)
             else:
                 notes.append(Code.INTERVAL_12_OPEN)
-        return Combined(rows, {"permutation": pd.concat(tables)}, tuple(notes))
+        return CombinedFits(rows, {"permutation": pd.concat(tables)}, tuple(notes))
 
 
 def _within(las: np.ndarray, slots: np.ndarray) -> np.ndarray:
@@ -205,7 +205,7 @@ def _refitted(design: Design, candidates: Floats) -> Floats:
     for candidate in candidates.T:
         X = design.X.copy()
         X[:, column] = candidate
-        start = fitted(replace(design, X=X), start=start)
+        start = fit_logistic_design(replace(design, X=X), start=start)
         at = start.names.index(TREATMENT)
         z.append(float(start.coefficients[at] / start.std_errors[at]))
     return np.array(z)
@@ -221,7 +221,7 @@ def _limits(bend: Floats, level: Floats) -> tuple[float, float]:
 
     reach = GRID[-1]
     # The interval is of values whose p is above the smallest one that 12 orders can give.
-    return inverted(p_of, RESTRICTED_ALPHA * (1 + 1e-9), 0.0, reach)
+    return invert_test(p_of, RESTRICTED_ALPHA * (1 + 1e-9), 0.0, reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +244,10 @@ class WithinPeriod(EachRow):
         las = np.unique(design.la)
         return Fit((), converged=True, draws=(las, cells.to_numpy(), (share >= 0.5).to_numpy()))
 
-    def combine(self, fits: Sequence[Fit]) -> Combined:
+    def combine(self, fits: Sequence[Fit]) -> CombinedFits:
         """Rank the observed order's difference among those of the 12."""
         las, means, treated = fits[0].draws
-        slots = orders(strata_of(las))
+        slots = list_orders(strata_of(las))
         schedules = [treated[row] for row in slots]
         weights = [_coefficients(schedule) for schedule in schedules]
         drawn = np.array([(w * means).sum() for w in weights])
@@ -259,7 +259,7 @@ class WithinPeriod(EachRow):
             return share_as_extreme(left, float(left[0]))
 
         reach = 20.0 * float(np.abs(drawn).max())
-        low, high = inverted(p_of, RESTRICTED_ALPHA * (1 + 1e-9), float(drawn[0]), reach)
+        low, high = invert_test(p_of, RESTRICTED_ALPHA * (1 + 1e-9), float(drawn[0]), reach)
         row = {
             "term": TREATMENT,
             "scale": "risk_difference",
@@ -271,7 +271,7 @@ class WithinPeriod(EachRow):
             row |= {"ci_low": low, "ci_high": high}
         else:  # few periods observed: no effect within reach is ruled out
             notes.append(Code.WITHIN_PERIOD_OPEN)
-        return Combined([row], warnings=tuple(notes))
+        return CombinedFits([row], warnings=tuple(notes))
 
 
 def _coefficients(treated: np.ndarray) -> Floats:

@@ -18,7 +18,7 @@ from fvlib.analysis.bootstrap import LinearWildBootstrap, WildBootstrap
 from fvlib.analysis.derived import Rows, implied_savings, tipping_point, triangulate
 from fvlib.analysis.design import Terms
 from fvlib.analysis.effects import ByExposure, ByReadiness
-from fvlib.analysis.fit import Combined, Method
+from fvlib.analysis.fit import CombinedFits, Method
 from fvlib.analysis.methods import (
     LinearMixed,
     LinearNested,
@@ -152,7 +152,7 @@ class Derived:
     changes: str
     outcome: str
     needs: tuple[str, ...]
-    make: Callable[[Mapping[str, Rows], Trial], Combined]
+    make: Callable[[Mapping[str, Rows], Trial], CombinedFits]
 
 
 NOT_PRE_SPECIFIED: Final = "not pre-specified"

@@ -11,7 +11,14 @@ from scipy.stats import norm
 
 from fvlib.analysis.design import TREATMENT, Design, Floats, NotEstimable
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
-from fvlib.analysis.methods import Pooled, coefficient, difference, fitted, fitted_linear, told
+from fvlib.analysis.methods import (
+    PooledMethod,
+    coefficient,
+    difference,
+    fit_logistic_design,
+    fitted_linear,
+    record_fit,
+)
 from fvlib.models.logistic.switch import Switch
 from fvlib.models.mixed import Unidentified
 from fvlib.models.regression import Regression, cluster_robust, fractional_logit, tobit
@@ -24,7 +31,7 @@ HEAVILY_CENSORED: Final = 0.10
 
 
 @dataclass(frozen=True, slots=True)
-class Hurdle(Pooled):
+class Hurdle(PooledMethod):
     """Any day on plans (logistic mixed), then days given any (linear mixed) (X7).
 
     Terms `any_days` (log-odds), `days_given_any` and `treatment` (both days): the mean over the
@@ -37,18 +44,18 @@ class Hurdle(Pooled):
         some = design.y > 0
         if some.all() or not some.any():
             raise NotEstimable(Code.ALL_OR_NONE)
-        first = fitted(replace(design, y=some.astype(float)), start=start)
+        first = fit_logistic_design(replace(design, y=some.astype(float)), start=start)
         second = fitted_linear(_rows(design, some))
         effect, error = _hurdle_effect(design, first, second)
         any_days = replace(coefficient(first, TREATMENT), term="any_days", tested=False)
         days = replace(difference(second), term="days_given_any", tested=False)
         whole = Quantity(TREATMENT, "mean_difference", effect, error, tested=True)
-        fit = told(first, (whole, any_days, days))
+        fit = record_fit(first, (whole, any_days, days))
         return replace(
             fit,
             converged=first.converged and second.converged,
             singular=first.singular or second.singular,
-            warnings=(*fit.warnings, *told(second, ()).warnings),
+            warnings=(*fit.warnings, *record_fit(second, ()).warnings),
         )
 
 
@@ -113,7 +120,7 @@ def with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tobit(Pooled):
+class Tobit(PooledMethod):
     """Days censored from above at the child's own count, if on a plan on the last day (X8).
 
     LA indicators, as no maintained library has a tobit with random intercepts. `treatment` is the
@@ -163,7 +170,7 @@ def _expected_days(X: Floats, at: int, beta: Floats, sigma: float) -> tuple[floa
 
 
 @dataclass(frozen=True, slots=True)
-class FractionalLogit(Pooled):
+class FractionalLogit(PooledMethod):
     """The absence rate as a share, by quasi-likelihood (X9), with LA indicators.
 
     Terms `treatment` (SE by child) and `treatment_by_la` (SE by LA, t with LAs - 1 degrees of

@@ -12,13 +12,13 @@ from rich.table import Table
 
 from fvlib import protocol
 from fvlib.check.page import LAS, OUTCOMES, Findings, findings_page, refusal_page
-from fvlib.check.second_reading import FileValidation, validate
+from fvlib.check.second_reading import FileValidation, read_again
 from fvlib.contract import FILES, RULES
 from fvlib.contract.files import BANNER_SHARE, SET_ASIDE_FOLDER
 from fvlib.errors import Refusal
 from fvlib.intake import Extracts
 from fvlib.intake.load import extracts_of, screen_refresh, share_set_aside
-from fvlib.intake.receive import rows_of
+from fvlib.intake.receive import count_rows_in_words
 from fvlib.intake.screening import Screened
 from fvlib.refresh import Refresh
 from fvlib.trial.spells import count_decisions, periods_of_care, plan_spells
@@ -67,7 +67,7 @@ def check_refresh(refresh: Refresh, root: Path) -> CheckOutcome:
     extracts = extracts_of(intake, screened)
     counts = _counts(extracts)
     validations = tuple(
-        validate(parts, refresh)
+        read_again(parts, refresh)
         for name in FILES
         if (parts := [part for part in screened if part.spec.name == name])
     )
@@ -146,7 +146,7 @@ def _headline(counts: pd.DataFrame) -> str:
     total = counts.groupby("outcome")["rows"].sum()
     aside, resolved = int(total.get("set aside", 0)), int(total.get("resolved", 0))
     if aside:
-        return f"{rows_of(aside)} set aside, {resolved:,} resolved"
+        return f"{count_rows_in_words(aside)} set aside, {resolved:,} resolved"
     return f"Clean: no row set aside, {resolved:,} resolved"
 
 

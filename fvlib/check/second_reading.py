@@ -60,7 +60,7 @@ class _Step:
     passes: pl.Expr  # true for a good row, or one whose value is missing
 
 
-def validate(parts: list[Screened], refresh: Refresh) -> FileValidation:
+def read_again(parts: list[Screened], refresh: Refresh) -> FileValidation:
     """Run pointblank over all LAs' rows of one file, identical copies left out.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fvlib.contract.files import WITHDRAWALS
-from fvlib.contract.rule import EVERY, Rule, having
+from fvlib.contract.rule import EVERY, Rule, files_having
 
 REFUSALS: Final = (
     Rule(
@@ -85,7 +85,7 @@ REFUSALS: Final = (
     Rule(
         "mixed date forms",
         "refused",
-        having("date"),
+        files_having("date"),
         "dates of two forms in one column",
         "a column's dates are all YYYY-MM-DD or all DD/MM/YYYY, never month first",
         "03/04/2021 can't be read with certainty beside another form",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fvlib.contract.files import CARE_EPISODES, PLANS, WITHDRAWALS
-from fvlib.contract.rule import EVERY, JUDGED, WITH_KEY, WITH_SPAN, Rule, having
+from fvlib.contract.rule import EVERY, JUDGED, WITH_KEY, WITH_SPAN, Rule, files_having
 
 IDENTICAL_ROW: Final = "identical row"  # the one resolution that drops rows
 
@@ -53,7 +53,7 @@ RESOLUTIONS: Final = (
     Rule(
         "label not listed",
         "resolved",
-        having("label"),
+        files_having("label"),
         "label of no list",
         "a role, team or level that is neither in the contract's list nor in the params' labels is "
         "read as other",
@@ -63,7 +63,7 @@ RESOLUTIONS: Final = (
     Rule(
         "written as decimal",
         "resolved",
-        having("count", "flag", "code"),
+        files_having("count", "flag", "code"),
         "whole number written as 1.0",
         "a whole number, flag or code written 1.0 is read as 1",
         "some programs write whole numbers so when a column has gaps",

@@ -16,13 +16,13 @@ from fvlib.contract.files import (
     LONGEST_TEXT,
     SESSIONS_IN_A_YEAR,
 )
-from fvlib.contract.rule import OF_CHILDREN, WITH_KEY, WITH_SPAN, Rule, having, part_rule
+from fvlib.contract.rule import OF_CHILDREN, WITH_KEY, WITH_SPAN, Rule, files_having, part_rule
 
 VALUE_RULES: Final = (
     Rule(
         "missing value",
         "set aside",
-        having(may_be_empty=False),
+        files_having(may_be_empty=False),
         "a value that the row needs is empty",
         "keys, starts, whether a case stayed open, and the codes that a row needs are filled in",
         "without it the row can't be placed",
@@ -31,7 +31,7 @@ VALUE_RULES: Final = (
     Rule(
         "not an identifier",
         "set aside",
-        having("identifier"),
+        files_having("identifier"),
         "identifier too long, or unprintable",
         f"an identifier has at most {LONGEST_IDENTIFIER} characters, all of them printable",
         "longer ones are values that ran together",
@@ -40,7 +40,7 @@ VALUE_RULES: Final = (
     Rule(
         "text too long",
         "set aside",
-        having("text", "label"),
+        files_having("text", "label"),
         "text too long",
         f"a text has at most {LONGEST_TEXT} characters",
         "longer ones are values that ran together",
@@ -49,7 +49,7 @@ VALUE_RULES: Final = (
     Rule(
         "unknown code",
         "set aside",
-        having("code", "code list", checked=True),
+        files_having("code", "code list", checked=True),
         "code that is not in its list",
         "a code stands in its list; stray spaces and letter case don't matter",
         "a code that isn't in the list can't be read as another",
@@ -58,7 +58,7 @@ VALUE_RULES: Final = (
     Rule(
         "none beside another code",
         "set aside",
-        having("code list"),
+        files_having("code list"),
         "both a disability and none",
         "the code NONE stands alone",
         "no disability and a disability exclude each other",
@@ -67,7 +67,7 @@ VALUE_RULES: Final = (
     Rule(
         "not 0 or 1",
         "set aside",
-        having("flag"),
+        files_having("flag"),
         "yes or no not written as 1 or 0",
         "a yes-or-no column holds 0 or 1",
         "other spellings of yes differ between systems",
@@ -76,7 +76,7 @@ VALUE_RULES: Final = (
     Rule(
         "not a date",
         "set aside",
-        having("date"),
+        files_having("date"),
         "date that can't be read",
         "a date is in the calendar, written YYYY-MM-DD or DD/MM/YYYY",
         "31 February has no nearest day",
@@ -85,7 +85,7 @@ VALUE_RULES: Final = (
     Rule(
         "not a month",
         "set aside",
-        having("month"),
+        files_having("month"),
         "month of birth that can't be read",
         "a month of birth is written YYYY-MM",
         "ages are taken from it",
@@ -94,7 +94,7 @@ VALUE_RULES: Final = (
     Rule(
         "not an academic year",
         "set aside",
-        having("academic year"),
+        files_having("academic year"),
         "school year that can't be read",
         "a school year is written 2019/20, its second part the year after",
         "a single year could be either",
@@ -103,7 +103,7 @@ VALUE_RULES: Final = (
     Rule(
         "not a number",
         "set aside",
-        having("count", "number"),
+        files_having("count", "number"),
         "number that can't be read",
         "a number is written in digits, without a percent sign or thousands separator",
         "anything else is a note, not a number",
@@ -112,7 +112,7 @@ VALUE_RULES: Final = (
     Rule(
         "not a whole number",
         "set aside",
-        (*having("count"), IPE_ADMIN.name),
+        (*files_having("count"), IPE_ADMIN.name),
         "fraction where a count belongs",
         "counts, scores and people are whole numbers",
         "a fraction is a percentage or a mean where a count belongs",
@@ -121,7 +121,7 @@ VALUE_RULES: Final = (
     Rule(
         "out of range",
         "set aside",
-        having("count", "number"),
+        files_having("count", "number"),
         "number too small or too large",
         "a number is not negative, a survey item 1 to 5, sessions at most "
         f"{SESSIONS_IN_A_YEAR} a term",

@@ -41,7 +41,7 @@ WITH_SPAN: Final = tuple(spec.name for spec in FILES.values() if spec.ends)
 WITH_KEY: Final = tuple(spec.name for spec in FILES.values() if spec.key)
 
 
-def having(*kinds: Kind, **attributes: object) -> tuple[str, ...]:
+def files_having(*kinds: Kind, **attributes: object) -> tuple[str, ...]:
     """Name the files, withdrawals apart, with a column of one of the kinds and the attributes."""
     return tuple(
         name

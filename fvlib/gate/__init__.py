@@ -7,6 +7,6 @@ rounded; what is computed from counts made again from the released ones. A maske
 and its column's twin `<column>_masked` is true.
 """
 
-from fvlib.gate.count_table import ESTIMATES, Bundle, CountTable, Margin, Running
+from fvlib.gate.count_table import ESTIMATES, CountTable, ExactBundle, Margin, Running
 
-__all__ = ["ESTIMATES", "Bundle", "CountTable", "Margin", "Running"]
+__all__ = ["ESTIMATES", "CountTable", "ExactBundle", "Margin", "Running"]

@@ -110,7 +110,7 @@ class CountTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class ExactBundle:
     """All of one run's aggregates, exact, on their way to the gate.
 
     `systems`: what the counts of several tables add up alike.

@@ -37,12 +37,12 @@ def rounded(counts: pd.Series, rule: Disclosure) -> pd.Series:
     return kept
 
 
-def safe(table: CountTable, rule: Disclosure) -> pd.DataFrame:
-    """Apply the rule to one table by itself: see `safe_together`."""
-    return safe_together({"": table}, (), rule)[""]
+def mask_table(table: CountTable, rule: Disclosure) -> pd.DataFrame:
+    """Apply the rule to one table by itself: see `mask_tables`."""
+    return mask_tables({"": table}, (), rule)[""]
 
 
-def safe_together(
+def mask_tables(
     tables: Mapping[str, CountTable], systems: Sequence[System], rule: Disclosure
 ) -> dict[str, pd.DataFrame]:
     """Apply the rule to tables that are released together: the same rows and order, twins added.

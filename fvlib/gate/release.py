@@ -9,8 +9,8 @@ from typing import Final
 
 import pandas as pd
 
-from fvlib.gate.count_table import ESTIMATES, Bundle
-from fvlib.gate.masking import safe_together
+from fvlib.gate.count_table import ESTIMATES, ExactBundle
+from fvlib.gate.masking import mask_tables
 from fvlib.refresh import Disclosure
 
 SIGNIFICANT_DIGITS: Final = 10  # the last digits of a float differ between machines
@@ -18,17 +18,17 @@ STAGED: Final = ".staged"
 RETIRED: Final = ".retired"
 
 
-def release(bundle: Bundle, to: Path, rule: Disclosure) -> None:
+def release(bundle: ExactBundle, to: Path, rule: Disclosure) -> None:
     """Write `results/<refresh>/`: estimates, side tables and manifest, all past the rule.
 
     The bundle is written beside its place and swapped in by two renames, so that an interrupted
-    run leaves the old results or the new, never half: see `settle`.
+    run leaves the old results or the new, never half: see `complete_swap`.
     """
-    settle(to)
+    complete_swap(to)
     staged = to.with_name(to.name + STAGED)
     shutil.rmtree(staged, ignore_errors=True)
     (staged / "tables").mkdir(parents=True)
-    released = safe_together({**bundle.tables, ESTIMATES: bundle.estimates}, bundle.systems, rule)
+    released = mask_tables({**bundle.tables, ESTIMATES: bundle.estimates}, bundle.systems, rule)
     _write_csv(released.pop(ESTIMATES), staged / "estimates.csv")
     for name, table in released.items():
         _write_csv(table, staged / "tables" / f"{name}.csv")
@@ -38,7 +38,7 @@ def release(bundle: Bundle, to: Path, rule: Disclosure) -> None:
     _swap(staged, to)
 
 
-def settle(to: Path) -> None:
+def complete_swap(to: Path) -> None:
     """Complete a swap that was interrupted; what was staged but not whole is thrown away."""
     staged, retired = to.with_name(to.name + STAGED), to.with_name(to.name + RETIRED)
     if retired.exists() and not to.exists():

@@ -86,7 +86,7 @@ _SQUASHED: Final = (
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def named(header: str) -> str | None:
+def identifier_in_name(header: str) -> str | None:
     """Say what identifier a column's name announces, if any: `HOME_POST` -> "a postcode"."""
     words = re.sub(r"[\W_]+", "_", f"_{_CAMEL.sub('_', header)}_").lower()
     squashed = re.sub(r"[\W_]", "", header).lower()
@@ -141,7 +141,7 @@ _SEVERAL_WORDS: Final = rf"^{_WORD},?( {_WORD}|,? ?{_CAPITAL}\.?){{1,3}}$"
 _ONE_WORD: Final = rf"^{_WORD}$"
 
 
-def found(values: pa.StringArray, role: Role) -> str | None:
+def identifier_in_values(values: pa.StringArray, role: Role) -> str | None:
     """Say what identifier a column's values look like, if any.
 
     Parameters
@@ -239,7 +239,7 @@ def _uln_valid(digits: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _dated(sample: pa.StringArray, role: Role) -> str | None:
-    """Judge ids that are dates; dates in columns that nobody needs are judged by `births`."""
+    """Judge ids that are dates; dates in columns that nobody needs are judged by `judge_births`."""
     return BIRTH if role == "identifier" and _share(sample, DATE_FORM) >= _MOST else None
 
 
@@ -270,7 +270,7 @@ BIRTH_SPREAD_YEARS: Final = 12
 BIRTH_AGE_YEARS: Final = 3
 
 
-def births(years: NDArray[np.int64], row_years: NDArray[np.int64]) -> str | None:
+def judge_births(years: NDArray[np.int64], row_years: NDArray[np.int64]) -> str | None:
     """Say whether a column of full dates looks like dates of birth.
 
     Other dates of a record cluster about the row's own start; births lie years before it, or

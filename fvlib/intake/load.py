@@ -24,7 +24,7 @@ from fvlib.contract.files import (
     WITHDRAWALS,
 )
 from fvlib.intake.receive import Intake, take_in
-from fvlib.intake.screening import LAS, Roster, Screened, counted, roster_of, screen
+from fvlib.intake.screening import LAS, Roster, Screened, count_verdicts, judge_rows, roster_of
 from fvlib.intake.set_aside import write_set_aside
 from fvlib.intake.values import parse
 from fvlib.refresh import Refresh
@@ -130,7 +130,7 @@ def _screen_all(intake: Intake, refresh: Refresh) -> list[Screened]:
     for raw in sorted(intake.files, key=lambda raw: raw.source.spec is not CHILDREN):
         is_child = raw.source.spec is CHILDREN
         roster = None if is_child or raw.source.la is None else rosters[raw.source.la]
-        screened.append(screen(raw, refresh, roster))
+        screened.append(judge_rows(raw, refresh, roster))
         if is_child:
             rosters[raw.source.la] = roster_of(screened[-1])
     return screened
@@ -280,7 +280,7 @@ def counts_of(intake: Intake, screened: list[Screened]) -> tuple[pd.DataFrame, p
     set_aside, resolved
         la, file, rule, rows; one row for each LA, file and rule that occurs.
     """
-    rows = [row for part in screened for row in counted(part)]
+    rows = [row for part in screened for row in count_verdicts(part)]
     rows += [
         ("resolved", la, WITHDRAWALS.name, "withdrawal not found", n)
         for la, n in intake.not_found.items()

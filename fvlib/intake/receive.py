@@ -145,7 +145,8 @@ def _withdrawals(raw: RawFile, withdrawn: dict[str, set[str]]) -> list[str]:
         if bad.any():
             first = ", ".join(str(number) for number in raw.row_numbers[bad.to_numpy(bool)][:5])
             faults.append(
-                f"{raw.source.shown}: column {name}: unclear in {rows_of(int(bad.sum()))} "
+                f"{raw.source.shown}: column {name}: unclear in "
+                f"{count_rows_in_words(int(bad.sum()))} "
                 f"(first rows: {first}); expected a child_id and one of "
                 f"{', '.join(protocol.LA_KEYS)}"
             )
@@ -155,7 +156,7 @@ def _withdrawals(raw: RawFile, withdrawn: dict[str, set[str]]) -> list[str]:
     return faults
 
 
-def rows_of(count: int) -> str:
+def count_rows_in_words(count: int) -> str:
     """Write how many rows: `1 row`, `2 rows`."""
     return f"{count:,} row{'' if count == 1 else 's'}"
 
@@ -197,7 +198,7 @@ def _column_faults(raw: RawFile, refresh: Refresh) -> list[str]:
         stray, rows = _stray(text, column)
         what = stray or _identifier(text, column)
         if what is not None:
-            where = f"holds in {rows_of(rows)}" if stray else "holds"
+            where = f"holds in {count_rows_in_words(rows)}" if stray else "holds"
             faults.append(
                 f"{shown}: column {column.name} {where} what looks like {what}, which must not be "
                 f"sent; expected {column.meaning}"
@@ -221,7 +222,7 @@ def _identifier(text: pa.StringArray, column: Column) -> str | None:
     if column.kind == "month":
         dated = pc.any(identifiers.full_dates(distinct), min_count=0).as_py()
         return "a full date of birth" if dated else None
-    return identifiers.found(distinct, _ROLES.get(column.kind, "contract"))
+    return identifiers.identifier_in_values(distinct, _ROLES.get(column.kind, "contract"))
 
 
 def _stray(text: pa.StringArray, column: Column) -> tuple[str | None, int]:
@@ -237,7 +238,7 @@ def _stray(text: pa.StringArray, column: Column) -> tuple[str | None, int]:
     wrong = values.unfit_texts(column, _distinct(text))
     if column.kind == "date":  # a date that is none identifies nobody
         wrong = wrong.filter(pc.invert(identifiers.full_dates(wrong)))
-    what = identifiers.found(wrong, "extra")
+    what = identifiers.identifier_in_values(wrong, "extra")
     if what is None and len(wrong) and bool(pc.any(identifiers.full_dates(wrong)).as_py()):
         what = _birth_among(wrong)
     if what is None:
@@ -255,7 +256,7 @@ def _birth_among(wrong: pa.StringArray) -> str | None:
 def _unasked(text: pa.StringArray, row_years: pd.Series, spec: FileSpec) -> str | None:
     """Judge a column that the contract doesn't know."""
     distinct = _distinct(text)
-    what = identifiers.found(distinct, "extra")
+    what = identifiers.identifier_in_values(distinct, "extra")
     if what is not None or len(distinct) == 0:
         return what
     dated = np.array(identifiers.full_dates(distinct), bool)
@@ -268,7 +269,7 @@ def _unasked(text: pa.StringArray, row_years: pd.Series, spec: FileSpec) -> str 
     known = (years.notna() & row_years.notna()).to_numpy(bool)
     if not known.any():
         return None
-    return identifiers.births(
+    return identifiers.judge_births(
         years.to_numpy()[known].astype(np.int64), row_years.to_numpy()[known].astype(np.int64)
     )
 
@@ -292,7 +293,7 @@ def _date_form_faults(text: pa.StringArray) -> list[str]:
             "four digits"
         ]
     if len(forms) > 1:
-        told = ", ".join(f"{form} ({rows_of(rows)})" for form, rows in forms.items())
+        told = ", ".join(f"{form} ({count_rows_in_words(rows)})" for form, rows in forms.items())
         return [f"mixes date forms: {told}; write them all as YYYY-MM-DD"]
     if "MM/DD/YYYY" in forms:
         return ["is written month first (MM/DD/YYYY); expected YYYY-MM-DD or DD/MM/YYYY"]

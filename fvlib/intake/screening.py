@@ -108,7 +108,7 @@ class _Verdicts:
         self.column[fresh] = self._columns[column]
 
 
-def screen(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> Screened:
+def judge_rows(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> Screened:
     """Judge every row of a file.
 
     Parameters
@@ -332,7 +332,7 @@ def _floats(parsed: Parsed) -> NDArray[np.float64]:
     return np.asarray(numbers, np.float64)
 
 
-def counted(screened: Screened) -> list[tuple[str, str, str, str, int]]:
+def count_verdicts(screened: Screened) -> list[tuple[str, str, str, str, int]]:
     """Count a file's rows by outcome (`set aside`, `resolved`), LA, file and rule."""
     file, rows = screened.spec.name, []
     masks = [("resolved", rule, mask) for rule, mask in screened.resolved.items()]

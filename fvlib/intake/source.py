@@ -189,7 +189,7 @@ def _named_identifiers(header: Header, is_header: bool) -> list[str]:
     """Columns whose name says that they identify; echoed only where the row is a header."""
     found = []
     for at, name in header.extra.items():
-        what = identifiers.named(name)
+        what = identifiers.identifier_in_name(name)
         if what is not None:
             called = f"column {name}" if is_header else f"column {at + 1}"
             found.append(

@@ -20,7 +20,7 @@ from fvlib.ipe.indicators import BEFORE, INDICATORS, Indicator, further_item
 from fvlib.ipe.returns import family_table, training_table
 from fvlib.ipe.schedule import schedule
 from fvlib.ipe.survey import response_table, score_table, survey_table, unanswered_table
-from fvlib.ipe.ties import tied
+from fvlib.ipe.ties import hide_ties
 from fvlib.ipe.trial_schedule import trial_schedule
 from fvlib.refresh import Refresh
 
@@ -59,7 +59,7 @@ def ipe_tables(extracts: Extracts, refresh: Refresh) -> dict[str, CountTable]:
     """
     survey = survey_table(extracts.ipe_survey)
     families = family_table(extracts.ipe_fgc)
-    ipe, training = tied(
+    ipe, training = hide_ties(
         indicator_table(extracts.ipe_admin, survey, families, refresh),
         training_table(extracts.ipe_training),
         refresh.disclosure,

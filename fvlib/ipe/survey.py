@@ -58,14 +58,14 @@ def score_table(survey: pd.DataFrame, refresh: Refresh) -> CountTable:
                 counts = [int((answers == score).sum()) for score in SCORES]
                 key = {"la": la, "time_point": point, "item": item}
                 rows.append(key | {"split": TOTAL, "category": TOTAL, "n": len(answers)})
-                for category, n in joined(counts, refresh.disclosure.threshold):
+                for category, n in join_small_scores(counts, refresh.disclosure.threshold):
                     rows.append(key | {"split": "score", "category": category, "n": n})
     frame = frame_of(rows, ["la", "time_point", "item", "split", "category", "n"])
     by = ("la", "time_point", "item")
     return CountTable(frame, counts=("n",), margins=(Margin(by=by, split="split"),))
 
 
-def joined(counts: list[int], threshold: int) -> list[tuple[str, int]]:
+def join_small_scores(counts: list[int], threshold: int) -> list[tuple[str, int]]:
     """Join scores inwards where a count is small: names such as `1-2` or `1-3`, and counts.
 
     What is small even so is left to the gate.

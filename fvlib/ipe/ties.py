@@ -43,7 +43,9 @@ class _Tie:
     equal: bool
 
 
-def tied(ipe: CountTable, training: CountTable, rule: Disclosure) -> tuple[CountTable, CountTable]:
+def hide_ties(
+    ipe: CountTable, training: CountTable, rule: Disclosure
+) -> tuple[CountTable, CountTable]:
     """Hide what the indicators and the training table would give away of each other.
 
     Parameters

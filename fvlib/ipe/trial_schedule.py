@@ -67,7 +67,7 @@ def trial_schedule(extracts: Extracts, refresh: Refresh) -> pd.DataFrame:
         through = refresh.data_through[la]
         of_la = extracts.arrivals[extracts.arrivals["la"].astype("str") == la]
         for one in COLLECTIONS:
-            spans = collected(one, refresh)
+            spans = days_covered(one, refresh)
             found = {
                 due: _arrived(of_la, one.files, after, due)
                 for after, due in spans
@@ -81,7 +81,7 @@ def trial_schedule(extracts: Extracts, refresh: Refresh) -> pd.DataFrame:
     return pd.DataFrame.from_records(rows, columns=list(COLUMNS))
 
 
-def collected(collection: Collection, refresh: Refresh) -> list[tuple[date, date]]:
+def days_covered(collection: Collection, refresh: Refresh) -> list[tuple[date, date]]:
     """Return the first and last day that each collection covers, both included."""
     start, last = refresh.trial_dates
     end = last + date.resolution

@@ -48,7 +48,7 @@ def _code(name: str, labels: Any, rows: int) -> tuple[Integers, list[Any]]:
     return codes.astype(np.int64), np.asarray(values).tolist()
 
 
-def nest(groups: Any, subgroups: Any, rows: int) -> Clusters:
+def number_clusters(groups: Any, subgroups: Any, rows: int) -> Clusters:
     """Read the labels; a subgroup's label counts within its group only.
 
     Raises

@@ -21,7 +21,7 @@ class Interval(NamedTuple):
     p_value: float
 
 
-class Pooled(NamedTuple):
+class RubinEstimate(NamedTuple):
     """Rubin's rules: one estimate from several imputations."""
 
     estimate: float
@@ -31,7 +31,7 @@ class Pooled(NamedTuple):
     p_value: float
 
 
-class Combined(NamedTuple):
+class WeightedMean(NamedTuple):
     """Inverse-variance weighted mean of independent estimates."""
 
     estimate: float
@@ -72,7 +72,9 @@ def _two_sided(estimate: float, std_error: float, df: float) -> float:
     return 2.0 * float(special.ndtr(t) if math.isinf(df) else special.stdtr(df, t))
 
 
-def pool_rubin(estimates: ArrayLike, variances: ArrayLike, df_complete: float = math.inf) -> Pooled:
+def pool_rubin(
+    estimates: ArrayLike, variances: ArrayLike, df_complete: float = math.inf
+) -> RubinEstimate:
     """Pool the estimates of m imputations.
 
     Total variance = within + (1 + 1/m) between (Rubin 1987); degrees of freedom by Barnard and
@@ -113,7 +115,7 @@ def pool_rubin(estimates: ArrayLike, variances: ArrayLike, df_complete: float = 
     r = share / (1.0 - share) if share < 1 else math.inf
     fmi = (r + 2.0 / (df + 3.0)) / (r + 1.0) if math.isfinite(r) else 1.0
     error = math.sqrt(total)
-    return Pooled(mean, error, df, fmi, _two_sided(mean, error, df))
+    return RubinEstimate(mean, error, df, fmi, _two_sided(mean, error, df))
 
 
 def hochberg(p_values: ArrayLike) -> Floats:
@@ -141,7 +143,7 @@ def hochberg(p_values: ArrayLike) -> Floats:
 
 def inverse_variance(
     estimates: Sequence[float], std_errors: Sequence[float], correlation: float = 0.0
-) -> Combined:
+) -> WeightedMean:
     """Pool estimates with weights 1 / variance; the SE takes a common correlation into account.
 
     With ``correlation`` r between every two estimates the variance of the weighted mean is
@@ -167,12 +169,14 @@ def inverse_variance(
     mean = float(w @ b)
     variance = float(w @ between @ w)
     if len(b) == 1:
-        return Combined(mean, math.sqrt(variance), 0.0, math.nan)
+        return WeightedMean(mean, math.sqrt(variance), 0.0, math.nan)
     contrast = np.eye(len(b))[1:] - np.eye(len(b))[0]
     spread = contrast @ between @ contrast.T
     apart = contrast @ b
     q = float(apart @ np.linalg.pinv(spread) @ apart)
-    return Combined(mean, math.sqrt(max(variance, 0.0)), q, float(special.chdtrc(len(b) - 1, q)))
+    return WeightedMean(
+        mean, math.sqrt(max(variance, 0.0)), q, float(special.chdtrc(len(b) - 1, q))
+    )
 
 
 def cell_df(cells: int, clusters: int, periods: int, cluster_covariates: int = 0) -> int:

@@ -214,10 +214,10 @@ def fit_logistic(  # noqa: PLR0917  (the signature is public and stays)
         weights=weights,
         names=names,
     )
-    nodes = logistic.nodes(quadrature, data.clusters.nested or restricted)
+    nodes = logistic.choose_nodes(quadrature, data.clusters.nested or restricted)
     if restricted and nodes > 1:
         raise ValueError("restricted: its likelihood has one node (Laplace's approximation) only")
-    solution = logistic.solve(
+    solution = logistic.fit_without_separated(
         data,
         quadrature=nodes,
         restricted=restricted,
@@ -225,7 +225,7 @@ def fit_logistic(  # noqa: PLR0917  (the signature is public and stays)
         preference=preference,
         protected=protected,
     )
-    return logistic.record(data, solution)
+    return logistic.name_parameters(data, solution)
 
 
 def fit_linear(  # noqa: PLR0917  (the signature is public and stays)

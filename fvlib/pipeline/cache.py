@@ -19,7 +19,7 @@ import pandas as pd
 
 from fvlib.analysis.analyse import Result
 from fvlib.analysis.plan import Analysis
-from fvlib.pipeline.freshness import CACHE, Fingerprint, keep
+from fvlib.pipeline.freshness import CACHE, Fingerprint, write_cache_file
 
 RESULTS: Final = "results"
 
@@ -54,7 +54,7 @@ class ResultCache:
             "tables": {name: table.to_dict("list") for name, table in result.tables.items()},
             "seconds": result.seconds,
         }
-        keep(self._path(analysis), json.dumps(content))
+        write_cache_file(self._path(analysis), json.dumps(content))
 
     def sweep(self, plan: tuple[Analysis, ...]) -> None:
         """Delete what no row of the plan will ask for again."""
@@ -65,26 +65,31 @@ class ResultCache:
 
     def _path(self, analysis: Analysis) -> Path:
         told = json.dumps(
-            [self.now.params, self.now.engine, dict(self.now.data), described(analysis)],
+            [self.now.params, self.now.engine, dict(self.now.data), describe_row(analysis)],
             sort_keys=True,
         )
         return self.folder / f"{hashlib.sha256(told.encode()).hexdigest()}.json"
 
 
-def described(value: Any) -> Any:
+def describe_row(value: Any) -> Any:
     """Describe a plan's row in words that are the same in every process.
 
     Functions are named by where they stand; what they do is in the code's hash.
     """
     if is_dataclass(value) and not isinstance(value, type):
-        entries = {entry.name: described(getattr(value, entry.name)) for entry in fields(value)}
+        entries = {entry.name: describe_row(getattr(value, entry.name)) for entry in fields(value)}
         return {type(value).__qualname__: entries}
     if isinstance(value, partial):
-        return ["partial", described(value.func), described(value.args), described(value.keywords)]
+        return [
+            "partial",
+            describe_row(value.func),
+            describe_row(value.args),
+            describe_row(value.keywords),
+        ]
     if isinstance(value, Mapping):
-        return {str(key): described(entry) for key, entry in sorted(value.items())}
+        return {str(key): describe_row(entry) for key, entry in sorted(value.items())}
     if isinstance(value, (list, tuple)):
-        return [described(entry) for entry in value]
+        return [describe_row(entry) for entry in value]
     if callable(value):
         return f"{value.__module__}.{value.__qualname__}"
     return value

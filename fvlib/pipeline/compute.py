@@ -36,11 +36,11 @@ from fvlib.gate import count_table, masking
 from fvlib.intake import load_extracts
 from fvlib.pipeline.cache import ResultCache
 from fvlib.pipeline.changes import Previous, changes, read_previous
-from fvlib.pipeline.freshness import Fingerprint, Stage, covering
+from fvlib.pipeline.freshness import Fingerprint, Stage, protocol_id
 from fvlib.progress import show_count, show_stage
 from fvlib.refresh import Refresh
 from fvlib.synthetic.simulate import TRUTH_FILE
-from fvlib.tables.shared_margins import systems
+from fvlib.tables.shared_margins import find_shared_margins
 from fvlib.tables.side_tables import analysis_tables, estimate_table, la_intercepts, trial_tables
 from fvlib.trial import Trial, build_trial
 
@@ -49,13 +49,13 @@ BATCHES_LEFT: Final = 3
 TRACKED_PACKAGES: Final = ("numpy", "scipy", "pandas", "statsmodels")
 
 
-def chosen(only: Sequence[str] | None) -> tuple[Analysis, ...]:
+def choose_rows(only: Sequence[str] | None) -> tuple[Analysis, ...]:
     """Pick rows of the plan by id, in the plan's order; X4 picks X4-P1, X4-S1 and so on."""
     if only is None:
         return PLAN
     known: dict[str, tuple[str, ...]] = {}
     for row in PLAN:
-        known[covering(row.id)] = (*known.get(covering(row.id), ()), row.id)
+        known[protocol_id(row.id)] = (*known.get(protocol_id(row.id), ()), row.id)
     known |= {row.id: (row.id,) for row in PLAN} | {row.id: row.needs for row in DERIVED}
     unknown = [name for name in only if name not in known]
     if unknown:
@@ -82,13 +82,13 @@ def bundle_of(
     *,
     jobs: int,
     stage: Stage,
-) -> count_table.Bundle:
+) -> count_table.ExactBundle:
     """Load, derive, fit; return the exact bundle, still before the gate.
 
     Parameters are those of `fvlib.pipeline.run.run`; `now` is what the results will belong to.
     """
     cache = ResultCache(root / refresh.data, now)
-    plan = with_kept(chosen(only), cache)
+    plan = with_kept(choose_rows(only), cache)
     with show_stage("load"), _timed("load", stage):
         extracts = load_extracts(refresh, root)
     with show_stage("derive"), _timed("derive", stage):
@@ -121,14 +121,14 @@ def bundle_of(
     if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
         frame[["p_value", "p_adjusted"]] = float("nan")
     main = estimate_table(frame)
-    shared_margins = systems(tables, trial)
+    shared_margins = find_shared_margins(tables, trial)
     previous = _previous(refresh, root)
     # What is compared has passed the gate on both sides.
-    past_the_gate = previous and masking.safe_together(
+    past_the_gate = previous and masking.mask_tables(
         {**tables, count_table.ESTIMATES: main}, shared_margins, refresh.disclosure
     )
     tables["changes"] = changes(previous, past_the_gate or {})
-    return count_table.Bundle(
+    return count_table.ExactBundle(
         estimates=main,
         tables=tables,
         manifest=manifest_of(refresh, root, [*plan, *derived], now, previous),

@@ -17,7 +17,7 @@ from fvlib.analysis.plan import COHORTS, IMPUTATIONS
 from fvlib.errors import Refusal
 from fvlib.intake import load_extracts
 from fvlib.owner_only import write_for_owner
-from fvlib.pipeline.compute import chosen
+from fvlib.pipeline.compute import choose_rows
 from fvlib.refresh import load_refresh
 from fvlib.trial import build_trial
 from fvlib.trial.covariates import missing_too_often
@@ -42,7 +42,7 @@ def export_rows(name: object, root: Path, analysis: str, imputation: int, to: Pa
         raise Refusal(
             f"--to {to}: inside the repository; rows of children are written outside it only"
         )
-    rows_of = chosen([analysis])
+    rows_of = choose_rows([analysis])
     row = next((row for row in rows_of if row.id == analysis), None)
     if row is None:
         raise Refusal(

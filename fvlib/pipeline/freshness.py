@@ -96,7 +96,7 @@ def differences(manifest: Mapping[str, Any], now: Fingerprint) -> list[str]:
     return out + [f"data: {name}" for name in names if before.get(name) != now.data.get(name)]
 
 
-def covering(analysis: str) -> str:
+def protocol_id(analysis: str) -> str:
     """Return the id under which the protocol's analysis stands: X4 of X4-P1, else its own."""
     return analysis.partition("-")[0] if analysis[:1].isupper() else analysis
 
@@ -129,7 +129,7 @@ def purge_cache(refresh: Refresh, root: Path) -> int:
     return files
 
 
-def keep(path: Path, text: str) -> None:
+def write_cache_file(path: Path, text: str) -> None:
     """Write a file of the cache in one move, in a folder that only its owner can read.
 
     Best effort where file modes don't exist.
@@ -155,7 +155,7 @@ def _data_hashes(refresh: Refresh, root: Path) -> dict[str, str]:
         before = known.get(name)
         fresh[name] = before if before and before[:2] == stamp else [*stamp, _hash_file(path)]
     if fresh != known:
-        keep(cache, json.dumps(fresh, indent=1))
+        write_cache_file(cache, json.dumps(fresh, indent=1))
     return {name: entry[2] for name, entry in sorted(fresh.items())}
 
 

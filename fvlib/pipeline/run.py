@@ -14,9 +14,9 @@ from fvlib.gate import release
 from fvlib.pipeline.freshness import (
     Fingerprint,
     Stage,
-    covering,
     differences,
     fingerprint,
+    protocol_id,
     read_manifest,
 )
 from fvlib.refresh import load_refresh, name_of
@@ -100,7 +100,7 @@ def _settled(results: Path) -> Iterator[None]:
     """Hold a bundle alone, an interrupted swap completed: what another run stages is its own."""
     results.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(results.with_name(f".{results.name}.lock")):
-        release.settle(results)
+        release.complete_swap(results)
         yield
 
 
@@ -122,5 +122,5 @@ def is_fresh(manifest: dict[str, Any] | None, now: Fingerprint, only: Sequence[s
         return bool(manifest["whole"])
     held = set(manifest["analyses"])
     if manifest["whole"]:
-        held |= {covering(analysis) for analysis in held}
+        held |= {protocol_id(analysis) for analysis in held}
     return set(only) <= held

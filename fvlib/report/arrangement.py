@@ -11,7 +11,7 @@ from typing import Final
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report.bundle import ESTIMATED, Bundle
+from fvlib.report.bundle import ESTIMATED, ReleasedBundle
 from fvlib.report.words import labels
 from fvlib.report.words import results as sentences
 
@@ -29,7 +29,9 @@ class Group:
     analyses: tuple[str, ...]
 
 
-def arranged(bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME) -> tuple[Group, ...]:
+def arrange_analyses(
+    bundle: ReleasedBundle, outcome: str = protocol.PRIMARY_OUTCOME
+) -> tuple[Group, ...]:
     """Arrange an outcome's analyses: itself, what stands beside it, then role by role."""
     beside = [sentences.nested_of(outcome)]
     if not bundle.interim:  # the permutation test gives a p and nothing else
@@ -45,7 +47,7 @@ def arranged(bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME) -> tuple[G
     return tuple(group for group in groups if group.analyses)
 
 
-def comparable(bundle: Bundle, name: str, scale: str) -> pd.Series | None:
+def comparable(bundle: ReleasedBundle, name: str, scale: str) -> pd.Series | None:
     """Return what of an analysis can be set beside the primary effect: its own, or its average."""
     found = bundle.effect(name, scale)
     if found is None and scale == "odds_ratio" and name in AVERAGED:
@@ -53,7 +55,7 @@ def comparable(bundle: Bundle, name: str, scale: str) -> pd.Series | None:
     return found
 
 
-def apart(bundle: Bundle) -> list[str]:
+def apart(bundle: ReleasedBundle) -> list[str]:
     """Name the primary outcome's analyses whose results are on other scales than its effect."""
     rows = bundle.estimates[bundle.estimates["outcome"] == protocol.PRIMARY_OUTCOME]
     names = labels.in_order(rows["analysis"].astype(str), labels.ANALYSES)
@@ -61,13 +63,13 @@ def apart(bundle: Bundle) -> list[str]:
     return [name for name in names if name != test and not _stands(bundle, name)]
 
 
-def _stands(bundle: Bundle, name: str) -> bool:
+def _stands(bundle: ReleasedBundle, name: str) -> bool:
     """Whether an analysis has an effect to compare, or a reason why it has no result."""
     has_one = any(comparable(bundle, name, scale) is not None for scale in COMPARED)
     return has_one or bundle.status(name)[0] != ESTIMATED
 
 
-def label(bundle: Bundle, name: str) -> str:
+def label(bundle: ReleasedBundle, name: str) -> str:
     """Name an analysis; say so where an average stands for it."""
     averaged = name in AVERAGED and bundle.status(name)[0] == ESTIMATED
     return "Average over time since go-live" if averaged else bundle.label(name)

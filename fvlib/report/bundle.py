@@ -100,7 +100,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Bundle:
+class ReleasedBundle:
     """One refresh's released results.
 
     Attributes
@@ -217,7 +217,7 @@ class Bundle:
         return str(row["status"]), reason
 
 
-def read_bundle(folder: Path) -> Bundle:
+def read_bundle(folder: Path) -> ReleasedBundle:
     """Read a released bundle.
 
     Raises
@@ -246,7 +246,7 @@ def read_bundle(folder: Path) -> Bundle:
         )
     if manifest.get("look") != "final":
         estimates = _without_p(estimates)
-    return Bundle(folder=folder, manifest=manifest, estimates=estimates)
+    return ReleasedBundle(folder=folder, manifest=manifest, estimates=estimates)
 
 
 def la_order(frame: pd.DataFrame) -> list[str]:

@@ -15,7 +15,7 @@ ABSENT: Final = numbers.EN_DASH
 MASKED_TEXT: Final = "[c]"
 
 
-def cell(
+def write_cells(
     frame: pd.DataFrame, column: str, write: Callable[[float], str] = numbers.count
 ) -> pd.Series:
     """Write a column of numbers: masked ones as such, absent ones as a dash."""

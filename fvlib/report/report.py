@@ -13,7 +13,7 @@ import pandas as pd
 from fvlib.errors import Refusal
 from fvlib.pipeline import ensure_results
 from fvlib.refresh import name_of, project_root
-from fvlib.report.bundle import Bundle, read_bundle
+from fvlib.report.bundle import ReleasedBundle, read_bundle
 from fvlib.report.companions import check_companions
 from fvlib.report.output import Notice, Passage, Picture, Table
 from fvlib.report.register import Register, read_register
@@ -36,7 +36,7 @@ class Report:
         Readings of the protocol and deviations from it.
     """
 
-    def __init__(self, bundle: Bundle, register: Register) -> None:
+    def __init__(self, bundle: ReleasedBundle, register: Register) -> None:
         self.bundle = bundle
         self.register = register
 

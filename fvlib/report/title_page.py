@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import ReleasedBundle
 from fvlib.report.words.labels import dates_by_la
 from fvlib.report.words.phrases import say
 
@@ -29,7 +29,7 @@ class TitlePage:
     results: str = ""
 
 
-def title_page(bundle: Bundle) -> TitlePage:
+def title_page(bundle: ReleasedBundle) -> TitlePage:
     """Give the title page of released results."""
     through: Mapping[str, str] = bundle.manifest["data_through"]
     states = {"synthetic": bundle.synthetic, "interim": bundle.interim}

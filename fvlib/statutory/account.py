@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def shown(name: str) -> str:
+def printable_name(name: str) -> str:
     """Return a file's name as a terminal can show it."""
     return _CONTROL.sub("?", name)
 
@@ -155,7 +155,7 @@ class ImportReport:
             "Returns read",
             ("file", "what it is", "collected", "rows"),
             (),
-            [(shown(one.file), one.kind, one.dated, one.held) for one in self.returns],
+            [(printable_name(one.file), one.kind, one.dated, one.held) for one in self.returns],
         )
         yield _table(
             "Written",
@@ -180,7 +180,7 @@ class ImportReport:
         yield from (Text(line) for line in self._sentences())
 
     def _sentences(self) -> Iterator[str]:
-        yield f"Written to {shown(str(self.folder))}."
+        yield f"Written to {printable_name(str(self.folder))}."
         for link in self.links:
             yield (
                 f"Children of the SSDA903 that are in the {link.other} too: {link.linked:,} of "
@@ -192,13 +192,13 @@ class ImportReport:
             held = ", ".join(f"{what} ({n:,})" for what, n in self.not_held)
             yield f"Not carried over, the contract has no place for it: {held}."
         for file, why in self.unused:
-            yield f"{shown(file)}: not used ({why})."
+            yield f"{printable_name(file)}: not used ({why})."
         for one in self.returns:
             for note in one.notes:
-                yield f"{shown(one.file)}: {note}."
+                yield f"{printable_name(one.file)}: {note}."
         yield from (f"{note}." for note in self.notes)
         made = "was made now" if self.key_made else "was used"
-        yield f"The key {shown(str(self.key_file))} (mark {self.key_mark}) {made}."
+        yield f"The key {printable_name(str(self.key_file))} (mark {self.key_mark}) {made}."
         if self.key_made:
             yield (
                 "Keep it, and a copy in a safe place: only with it do the next returns get the "

@@ -28,7 +28,14 @@ from fvlib.statutory.values import (
     read_count,
     read_flag,
 )
-from fvlib.statutory.xml_records import Opening, Spelling, local_name, parts, records, text_of
+from fvlib.statutory.xml_records import (
+    Opening,
+    Spelling,
+    leaves_and_groups,
+    local_name,
+    records,
+    text_of,
+)
 
 OPENING_TEXTS: Final = frozenset({"Collection"})
 # Department for Education's numbers of the trial's authorities.
@@ -185,7 +192,7 @@ class _CensusReader:
 
     def child(self, element: Any) -> None:
         """Add a child, its referrals and its plans."""
-        leaves, groups = parts(element)
+        leaves, groups = leaves_and_groups(element)
         self.spelling.look((*leaves, *groups))
         who = self._texts(groups["ChildIdentifiers"][0]) if "ChildIdentifiers" in groups else {}
         identifier = who.get("LAchildID", "")
@@ -196,7 +203,7 @@ class _CensusReader:
             self._unknown += not who.get("ExpectedPersonBirthDate")
         ethnicity, disabilities = "", []
         for group in groups.get("ChildCharacteristics", ()):
-            texts, lists = parts(group)
+            texts, lists = leaves_and_groups(group)
             self.spelling.look((*texts, *lists))
             ethnicity = self._cleared(texts).get("Ethnicity", "")
             listed = [text_of(one) for all in lists.get("Disabilities", ()) for one in all]
@@ -258,7 +265,7 @@ class _CensusReader:
 
     def _details(self, child: str, element: Any) -> tuple[str, str, str, str]:
         """Add a case's plans; return its referral: day, no further action, closure, need."""
-        texts, groups = parts(element)
+        texts, groups = leaves_and_groups(element)
         self.spelling.look((*texts, *groups))
         self._cleared(texts)
         self._count_not_held(texts, groups)
@@ -271,7 +278,7 @@ class _CensusReader:
         for group in groups.get("CINPlanDates", ()):
             self._plan(child, "CIN", self._texts(group), "CINPlanStartDate", "CINPlanEndDate")
         for group in groups.get("ChildProtectionPlans", ()):
-            plan, reviews = parts(group)
+            plan, reviews = leaves_and_groups(group)
             self.spelling.look(plan)
             self._cleared(plan)
             self._count_not_held(plan, reviews)
@@ -279,7 +286,7 @@ class _CensusReader:
         return referral
 
     def _texts(self, group: Any) -> dict[str, str]:
-        texts = parts(group)[0]
+        texts = leaves_and_groups(group)[0]
         self.spelling.look(texts)
         return self._cleared(texts)
 

@@ -18,7 +18,7 @@ from fvlib import protocol
 from fvlib.contract import FILES, LA_FILES
 from fvlib.contract.files import ATTENDANCE
 from fvlib.errors import Refusal
-from fvlib.statutory.account import Count, ImportReport, ReturnRead, UnfitValues, shown
+from fvlib.statutory.account import Count, ImportReport, ReturnRead, UnfitValues, printable_name
 from fvlib.statutory.cin_census import (
     CENSUS_CODES,
     CENSUS_ELEMENTS,
@@ -29,7 +29,7 @@ from fvlib.statutory.cin_census import (
 from fvlib.statutory.collections import replaced_drafts
 from fvlib.statutory.folder import refuse_foreign_files, write_folder
 from fvlib.statutory.links import count_links, restore_zeros
-from fvlib.statutory.merge import Merged, merge
+from fvlib.statutory.merge import MergedReturns, merge
 from fvlib.statutory.pseudonym import Pseudonyms, default_key_file, open_key, refuse_key_place
 from fvlib.statutory.returns import EPISODE_COLUMNS, Return
 from fvlib.statutory.schools import (
@@ -130,7 +130,7 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
     files = _contract_files(merged, pupils)
     write_folder(to, files, ids.mark())
     notes = [
-        f"{shown(file)}: ids without the leading zeros that other files have; put back, "
+        f"{printable_name(file)}: ids without the leading zeros that other files have; put back, "
         f"children: {children:,}"
         for file, children in restored.items()
     ]
@@ -232,7 +232,7 @@ def _files(source: Path, key_file: Path) -> list[Path]:
 
 def _reader(path: Path, name: str) -> tuple[Reader | None, str]:
     """Return what reads a file, or why it is not used."""
-    name = shown(name)
+    name = printable_name(name)
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
@@ -287,7 +287,7 @@ def _read_all(
         except Refusal as refusal:
             faults.append(str(refusal))
         except OSError as error:
-            faults.append(f"{shown(name)}: can't be read ({error.strerror}).")
+            faults.append(f"{printable_name(name)}: can't be read ({error.strerror}).")
     return returns, faults
 
 
@@ -295,7 +295,7 @@ def _refuse(faults: Sequence[str]) -> NoReturn:
     raise Refusal("\n".join((*faults, "Nothing was written.")))
 
 
-def _contract_files(merged: Merged, pupils: FromSchools) -> dict[str, pd.DataFrame]:
+def _contract_files(merged: MergedReturns, pupils: FromSchools) -> dict[str, pd.DataFrame]:
     """Return the authority's files with the contract's columns; absent ones are empty."""
     meals = pupils.meals.reindex(merged.children["child_id"], fill_value="")
     rows = {

@@ -48,7 +48,7 @@ Rows = Literal["children", "referrals", "plans", "episodes"]
 
 
 @dataclass(slots=True)
-class Merged:
+class MergedReturns:
     """The contract's rows, and what merging decided.
 
     Attributes
@@ -69,7 +69,7 @@ class Merged:
     passed_on: Counts = field(default_factory=Counter)
 
 
-def merge(returns: Sequence[Return]) -> Merged:
+def merge(returns: Sequence[Return]) -> MergedReturns:
     """Merge all returns of one authority.
 
     Parameters
@@ -103,7 +103,7 @@ def merge(returns: Sequence[Return]) -> Merged:
     if len(episodes):
         known = episodes["CHILD"].isin(children["child_id"]) | (episodes["CHILD"] == "")
         passed_on["care_episodes", ORPHAN] += int((~known).sum())
-    return Merged(children, referrals, plans, episodes, +resolved, +passed_on)
+    return MergedReturns(children, referrals, plans, episodes, +resolved, +passed_on)
 
 
 def _stacked(returns: Sequence[Return], rows: Rows) -> pd.DataFrame:

@@ -39,7 +39,7 @@ from fvlib.statutory.values import (
     read_collection_year,
     read_flag,
 )
-from fvlib.statutory.xml_records import Opening, Spelling, local_name, parts, records
+from fvlib.statutory.xml_records import Opening, Spelling, leaves_and_groups, local_name, records
 
 YEAR_END: Final = (3, 31)
 # A year's return holds the dates of a year and before. A stray later date doesn't make it later:
@@ -178,17 +178,19 @@ def read_xml(path: Path, name: str, ids: Pseudonyms) -> Return:
     spelling = Spelling((*XML_ELEMENTS, *_HELD))
     for element in records(path, name, "CHILD"):
         episodes: list[dict[str, str]] = []
-        texts, groups = parts(element)
+        texts, groups = leaves_and_groups(element)
         spelling.look((local_name(element), *groups))
         for group in groups.get("HEADER", ()):
-            values, modules = parts(group)
+            values, modules = leaves_and_groups(group)
             texts |= values
             reader.modules(modules)
         reader.modules(groups)
         header = {_known(name): text for name, text in texts.items()}
         for group in element.iter("{*}EPISODE"):  # wherever in the child it stands
             if len(group):
-                episodes.append({_known(name): text for name, text in parts(group)[0].items()})
+                episodes.append(
+                    {_known(name): text for name, text in leaves_and_groups(group)[0].items()}
+                )
         if header.keys() & {"SEX", "DOB", "ETHNIC"}:
             read.lists_uasc |= "UASC" in header
             reader.child(header)

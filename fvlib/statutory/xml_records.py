@@ -53,7 +53,7 @@ def text_of(element: Any) -> str:
     return text.strip() if text else ""
 
 
-def parts(element: Any) -> tuple[dict[str, str], dict[str, list[Any]]]:
+def leaves_and_groups(element: Any) -> tuple[dict[str, str], dict[str, list[Any]]]:
     """Return an element's leaves, name -> text, and its groups, name -> elements.
 
     Of leaves that share a name the first counts.

@@ -132,7 +132,7 @@ def with_missing(
     return replace(covariates, **columns)
 
 
-def soil(
+def plant_dirt(
     rng: np.random.Generator,
     files: Mapping[str, FileRows],
     through: date,

@@ -30,7 +30,7 @@ Change = Callable[[Row, Soil], None]
 Place = Callable[[pa.Table], Bools]
 
 
-def put(**cells: str | None) -> Change:
+def write_cells(**cells: str | None) -> Change:
     """Write these cells."""
 
     def change(row: Row, soil: Soil) -> None:
@@ -114,7 +114,7 @@ def earlier_school_year(row: Row, soil: Soil) -> None:
     row["academic_year"] = ("2015/16", "2016/17", "2017/18")[int(soil.rng.integers(3))]
 
 
-def then(*changes: Change) -> Change:
+def apply_in_turn(*changes: Change) -> Change:
     """Make several changes, one after the other."""
 
     def change(row: Row, soil: Soil) -> None:
@@ -138,7 +138,7 @@ def is_empty(column: str) -> Place:
     return lambda table: ~is_filled(column)(table)
 
 
-def both(*places: Place) -> Place:
+def in_all_places(*places: Place) -> Place:
     """Tell which rows are in all places."""
     return lambda table: np.logical_and.reduce([place(table) for place in places])
 

@@ -14,11 +14,12 @@ from fvlib.synthetic.dirt_changes import (
     Change,
     Place,
     after_through,
+    apply_in_turn,
     born_after_through,
-    both,
     earlier_school_year,
     ends_before_trial,
     ends_well_before_last,
+    in_all_places,
     is_continued,
     is_empty,
     is_filled,
@@ -32,9 +33,8 @@ from fvlib.synthetic.dirt_changes import (
     not_short_break,
     one_of,
     plan_inside,
-    put,
     spaces_or_case,
-    then,
+    write_cells,
 )
 
 Outcome = Literal["set aside", "resolved", "decided"]
@@ -61,7 +61,7 @@ class Kind:
     where: Place | None = None
 
 
-_IN_CHAIN: Final = both(
+_IN_CHAIN: Final = in_all_places(
     is_one_of("REC", "X1"),
     not_short_break,
     is_followed("CHILD", "DEC", "DECOM"),
@@ -69,7 +69,7 @@ _IN_CHAIN: Final = both(
     lasts_for("DECOM", "DEC", 25),
 )
 # Ends that are no return home, so that X1 in their place tells no other outcome.
-_OTHER_END: Final = both(
+_OTHER_END: Final = in_all_places(
     is_one_of("REC", "E8", "E13", "E3", "E41"), not_short_break, is_last_of("CHILD")
 )
 _RARE: Final = 0.0008
@@ -91,7 +91,7 @@ def _pair(file: str, change: Change) -> Kind:
 
 
 def _twice(file: str) -> Kind:
-    return Kind(file, "row sent twice", "resolved", "identical row", _SOME, "add", put())
+    return Kind(file, "row sent twice", "resolved", "identical row", _SOME, "add", write_cells())
 
 
 def _put_right(
@@ -114,35 +114,35 @@ KINDS: Final = (
         "ethnicity in no list",
         "unknown code",
         _SOME,
-        then(new_child("child_id"), one_of("ethnicity", "WENG", "H4", "WEUR", "OARA")),
+        apply_in_turn(new_child("child_id"), one_of("ethnicity", "WENG", "H4", "WEUR", "OARA")),
     ),
     _faulty(
         "children",
         "no disability beside a disability",
         "none beside another code",
         _RARE,
-        then(new_child("child_id"), put(disability="NONE;LD")),
+        apply_in_turn(new_child("child_id"), write_cells(disability="NONE;LD")),
     ),
     _faulty(
         "children",
         "thirteenth month",
         "not a month",
         _RARE,
-        then(new_child("child_id"), one_of("birth_month", "2012-13", "2015-00", "2009")),
+        apply_in_turn(new_child("child_id"), one_of("birth_month", "2012-13", "2015-00", "2009")),
     ),
     _faulty(
         "children",
         "birth after the extract",
         "birth month after data_through",
         _RARE,
-        then(new_child("child_id"), born_after_through),
+        apply_in_turn(new_child("child_id"), born_after_through),
     ),
     _faulty(
         "children",
         "flag spelled out",
         "not 0 or 1",
         _RARE,
-        then(new_child("child_id"), one_of("fsm_ever", "Y", "Yes", "N")),
+        apply_in_turn(new_child("child_id"), one_of("fsm_ever", "Y", "Yes", "N")),
     ),
     _pair("children", one_of("disability", "MOB", "LD;AUT")),
     _twice("children"),
@@ -160,49 +160,51 @@ KINDS: Final = (
         "closed before it was opened",
         "end before start",
         _SOME,
-        then(new_referral, moved_date("closure_date", -40, -1, of="referral_date")),
+        apply_in_turn(new_referral, moved_date("closure_date", -40, -1, of="referral_date")),
     ),
     _faulty(
         "referrals",
         "outcome of the assessment not said",
         "missing value",
         _SOME,
-        then(new_referral, put(referral_nfa=None)),
+        apply_in_turn(new_referral, write_cells(referral_nfa=None)),
     ),
     _faulty(
         "referrals",
         "need in no list",
         "unknown code",
         _RARE,
-        then(new_referral, one_of("primary_need", "N10", "N99", "1A")),
+        apply_in_turn(new_referral, one_of("primary_need", "N10", "N99", "1A")),
     ),
     _faulty(
         "referrals",
         "day that isn't in the calendar",
         "not a date",
         _RARE,
-        then(new_referral, one_of("referral_date", "2021-02-30", "2020-06-31", "2022-04-31")),
+        apply_in_turn(
+            new_referral, one_of("referral_date", "2021-02-30", "2020-06-31", "2022-04-31")
+        ),
     ),
     _faulty(
         "referrals",
         "spreadsheet's zero",
         "start before 1990",
         _RARE,
-        then(new_referral, put(referral_date="1900-01-01")),
+        apply_in_turn(new_referral, write_cells(referral_date="1900-01-01")),
     ),
     _faulty(
         "referrals",
         "referral after the extract",
         "start after data_through",
         _RARE,
-        then(new_referral, after_through("referral_date"), put(closure_date=None)),
+        apply_in_turn(new_referral, after_through("referral_date"), write_cells(closure_date=None)),
     ),
     _faulty(
         "referrals",
         "child unknown",
         "orphan child_id",
         _SOME,
-        then(new_referral, new_child("child_id")),
+        apply_in_turn(new_referral, new_child("child_id")),
     ),
     _pair("referrals", moved_date("referral_date", -30, -1)),
     _twice("referrals"),
@@ -236,15 +238,19 @@ KINDS: Final = (
         "ended before it began",
         "end before start",
         _SOME,
-        then(moved_date("start_date", -9, -1), moved_date("end_date", -60, -1, of="start_date")),
+        apply_in_turn(
+            moved_date("start_date", -9, -1), moved_date("end_date", -60, -1, of="start_date")
+        ),
     ),
     _faulty(
         "plans",
         "kind of plan in no list",
         "unknown code",
         _SOME,
-        then(
-            moved_date("start_date", -9, -1), put(end_date=None), one_of("plan_type", "LAC", "EH")
+        apply_in_turn(
+            moved_date("start_date", -9, -1),
+            write_cells(end_date=None),
+            one_of("plan_type", "LAC", "EH"),
         ),
     ),
     _faulty(
@@ -252,7 +258,7 @@ KINDS: Final = (
         "plan after the extract",
         "start after data_through",
         _RARE,
-        then(after_through("start_date"), put(end_date=None)),
+        apply_in_turn(after_through("start_date"), write_cells(end_date=None)),
     ),
     _faulty("plans", "child unknown", "orphan child_id", _SOME, new_child("child_id")),
     _pair("plans", moved_date("end_date", 20, 60, of="start_date")),
@@ -286,26 +292,30 @@ KINDS: Final = (
         "ceased before it began",
         "end before start",
         _SOME,
-        then(moved_date("DECOM", -9, -1), moved_date("DEC", -30, -1, of="DECOM")),
+        apply_in_turn(moved_date("DECOM", -9, -1), moved_date("DEC", -30, -1, of="DECOM")),
     ),
     _faulty(
         "care_episodes",
         "placement in no year's list",
         "unknown code",
         _SOME,
-        then(moved_date("DECOM", -9, -1), put(DEC=None), one_of("PLACE", "Z19", "Z21", "Z4")),
+        apply_in_turn(
+            moved_date("DECOM", -9, -1), write_cells(DEC=None), one_of("PLACE", "Z19", "Z21", "Z4")
+        ),
     ),
     _faulty(
         "care_episodes",
         "legal status in no list",
         "unknown code",
         _RARE,
-        then(moved_date("DECOM", -9, -1), put(DEC=None), one_of("LS", "V1", "S20")),
+        apply_in_turn(
+            moved_date("DECOM", -9, -1), write_cells(DEC=None), one_of("LS", "V1", "S20")
+        ),
     ),
     _faulty("care_episodes", "child unknown", "orphan child_id", _SOME, new_child("CHILD")),
     _pair(
         "care_episodes",
-        then(one_of("PLACE", "U6", "U4", "K2"), moved_date("DEC", 30, 90, of="DECOM")),
+        apply_in_turn(one_of("PLACE", "U6", "U4", "K2"), moved_date("DEC", 30, 90, of="DECOM")),
     ),
     _twice("care_episodes"),
     _put_right(
@@ -321,7 +331,7 @@ KINDS: Final = (
         "end after data_through",
         _SOME,
         after_through("DEC"),
-        where=both(is_empty("DEC"), is_last_of("CHILD")),
+        where=in_all_places(is_empty("DEC"), is_last_of("CHILD")),
     ),
     _decided(
         "a day between two episodes",
@@ -337,7 +347,7 @@ KINDS: Final = (
         _SOME,
         "replace",
         moved_date("DEC", -20, -3),
-        where=both(_IN_CHAIN, ends_before_trial),
+        where=in_all_places(_IN_CHAIN, ends_before_trial),
     ),
     _decided(
         "ceased after the next began",
@@ -345,14 +355,14 @@ KINDS: Final = (
         _SOME,
         "replace",
         moved_date("DEC", 1, 9),
-        where=both(_IN_CHAIN, ends_well_before_last),
+        where=in_all_places(_IN_CHAIN, ends_well_before_last),
     ),
     _decided(
         "end not entered although the next began",
         "open_cut_at_next",
         _SOME,
         "replace",
-        put(DEC=None),
+        write_cells(DEC=None),
         where=_IN_CHAIN,
     ),
     _decided(
@@ -360,7 +370,7 @@ KINDS: Final = (
         "ended_without_successor",
         _SOME,
         "replace",
-        put(REC="X1"),
+        write_cells(REC="X1"),
         where=_OTHER_END,
     ),
     _decided(
@@ -368,24 +378,28 @@ KINDS: Final = (
         "open_despite_reason",
         _SOME,
         "replace",
-        put(REC="E4A"),
-        where=both(is_empty("DEC"), not_short_break, is_last_of("CHILD")),
+        write_cells(REC="E4A"),
+        where=in_all_places(is_empty("DEC"), not_short_break, is_last_of("CHILD")),
     ),
-    _decided("later episode first", "sorted_by_start", _SOME, "move", put(), where=_IN_CHAIN),
+    _decided(
+        "later episode first", "sorted_by_start", _SOME, "move", write_cells(), where=_IN_CHAIN
+    ),
     # attendance
     _faulty(
         "attendance",
         "more sessions missed than there were",
         "sessions_unauthorised over sessions_possible",
         _SOME,
-        then(earlier_school_year, put(sessions_possible="96", sessions_unauthorised="131")),
+        apply_in_turn(
+            earlier_school_year, write_cells(sessions_possible="96", sessions_unauthorised="131")
+        ),
     ),
     _faulty(
         "attendance",
         "half a session",
         "not a whole number",
         _RARE,
-        then(earlier_school_year, put(sessions_unauthorised="12.5")),
+        apply_in_turn(earlier_school_year, write_cells(sessions_unauthorised="12.5")),
     ),
     _faulty(
         "attendance",
@@ -426,7 +440,7 @@ KINDS: Final = (
 NEW_KEYS: Final[Mapping[str, Change]] = {
     "children": new_child("child_id"),
     "referrals": new_referral,
-    "plans": then(moved_date("start_date", -9, -1), put(end_date=None)),
-    "care_episodes": then(moved_date("DECOM", -9, -1), put(DEC=None, REC=None)),
+    "plans": apply_in_turn(moved_date("start_date", -9, -1), write_cells(end_date=None)),
+    "care_episodes": apply_in_turn(moved_date("DECOM", -9, -1), write_cells(DEC=None, REC=None)),
     "attendance": earlier_school_year,
 }

@@ -176,7 +176,9 @@ def simulate_trial_frames(
     sigma_period : SD of an LA x period intercept beside it, same units; 0 = the protocol's model
     """
     referrals = draw_referrals(stream(seed, "referrals"), children, live_days())
-    planted = plant(stream(seed, "intercepts"), effect, sigma, secondary_effects, sigma_period)
+    planted = draw_intercepts(
+        stream(seed, "intercepts"), effect, sigma, secondary_effects, sigma_period
+    )
     drawn = draw_outcomes(stream(seed, "outcomes"), referrals, planted, {})
     terms = school_terms(DEFAULT_THROUGH)
     followed = protocol.SCHOOL_TERMS_FOLLOWED
@@ -215,7 +217,7 @@ def simulate_trial_frames(
     return SimulatedTrial(outcomes, planted.effects, drawn.risk_difference)
 
 
-def plant(
+def draw_intercepts(
     rng: np.random.Generator,
     effect: float,
     sigma: float,

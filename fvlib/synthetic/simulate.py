@@ -31,7 +31,15 @@ from fvlib.owner_only import close_folder
 from fvlib.refresh import load_refresh, name_of, parse_refresh
 from fvlib.synthetic.children import Covariates
 from fvlib.synthetic.design import stream
-from fvlib.synthetic.dirt import HABITS, TIDY, Habits, in_habit, soil, soil_returns, with_missing
+from fvlib.synthetic.dirt import (
+    HABITS,
+    TIDY,
+    Habits,
+    in_habit,
+    plant_dirt,
+    soil_returns,
+    with_missing,
+)
 from fvlib.synthetic.extract import FileRows, Register
 from fvlib.synthetic.ipe import trial_files
 from fvlib.synthetic.outcomes import (
@@ -203,7 +211,7 @@ def _extracts(
     recorded = with_missing(rng, world.covariates, register.la, register.day)
     missing = _newly_missing(world.covariates, recorded, register)
     files, truth = seen_by(replace(world, covariates=recorded), register, through)
-    files, withdrawals, planted = soil(rng, files, through, register.fresh_ids())
+    files, withdrawals, planted = plant_dirt(rng, files, through, register.fresh_ids())
     tables = trial_files(returns, live, through, context_column=True)
     tables, spoilt = soil_returns(tables)
     tables["withdrawals"] = withdrawals

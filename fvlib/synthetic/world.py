@@ -27,8 +27,8 @@ from fvlib.synthetic.outcomes import (
     DrawnOutcomes,
     Planted,
     draw_absence,
+    draw_intercepts,
     draw_outcomes,
-    plant,
 )
 from fvlib.synthetic.plans import Plans, lay_out_plans
 from fvlib.synthetic.plans import seen_by as plans_seen_by
@@ -69,7 +69,7 @@ def draw_world(
 ) -> World:
     """Draw the whole trial; each part has its own stream of random numbers."""
     index = draw_referrals(stream(seed, "referrals"), children, live_days(live))
-    planted = plant(stream(seed, "intercepts"), effect, sigma, SECONDARY_EFFECTS)
+    planted = draw_intercepts(stream(seed, "intercepts"), effect, sigma, SECONDARY_EFFECTS)
     covariates = draw_covariates(stream(seed, "covariates"), index.la, index.day, index.birth_month)
     added = predictors(covariates, index.day, index.birth_month)
     drawn = draw_outcomes(stream(seed, "outcomes"), index, planted, added)

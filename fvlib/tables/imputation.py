@@ -11,7 +11,7 @@ from fvlib.models.inference import pool_rubin
 from fvlib.remarks import join
 
 
-def account(imputations: Imputations) -> pd.DataFrame:
+def account_of_imputation(imputations: Imputations) -> pd.DataFrame:
     """Tell for each imputed covariate how its imputation went.
 
     Returns
@@ -41,7 +41,7 @@ def account(imputations: Imputations) -> pd.DataFrame:
     return pd.DataFrame.from_records(rows, columns=columns)
 
 
-def shares(imputations: Imputations) -> pd.DataFrame:
+def observed_and_imputed_shares(imputations: Imputations) -> pd.DataFrame:
     """Set observed beside imputed shares, level by level.
 
     Returns
@@ -75,7 +75,7 @@ def shares(imputations: Imputations) -> pd.DataFrame:
     return out[columns]
 
 
-def trace(imputations: Imputations) -> pd.DataFrame:
+def trace_of_chains(imputations: Imputations) -> pd.DataFrame:
     """Follow the chains: the share of the level that is imputed most, iteration by iteration.
 
     Returns

@@ -64,7 +64,10 @@ def _tally(frame: pd.DataFrame, la: pd.Series[Any], treated: pd.Series[Any]) -> 
     summands = {
         **counted,
         "events": frame["value"].fillna(0).to_numpy(),
-        **{f"{name}_children": once(frame["child"], rows) for name, rows in counted.items()},
+        **{
+            f"{name}_children": keep_one_row_a_child(frame["child"], rows)
+            for name, rows in counted.items()
+        },
     }
     sums = {}
     for name, summand in summands.items():
@@ -73,7 +76,7 @@ def _tally(frame: pd.DataFrame, la: pd.Series[Any], treated: pd.Series[Any]) -> 
     return sums
 
 
-def once(child: pd.Series[Any], rows: Bools) -> Bools:
+def keep_one_row_a_child(child: pd.Series[Any], rows: Bools) -> Bools:
     """Keep one of each child's rows: a child-term counts terms, and the gate counts children."""
     kept = np.zeros(len(rows), dtype=bool)
     kept[np.flatnonzero(rows)[~child[rows].duplicated().to_numpy()]] = True
@@ -96,7 +99,7 @@ def period_counts(trial: Trial, outcome: str) -> pd.DataFrame:
     rows = rows.assign(
         value=analysed["value"].to_numpy(),
         la=rows["la"].astype(object),
-        child=once(analysed["child"], np.ones(len(rows), dtype=bool)),
+        child=keep_one_row_a_child(analysed["child"], np.ones(len(rows), dtype=bool)),
     )
     groups = rows.groupby(["la", "period", "treated"])
     sums = groups["value"].agg(["size", "sum"]).assign(children=groups["child"].sum())

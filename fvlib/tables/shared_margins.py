@@ -45,7 +45,7 @@ class _Parts:
     table: pd.DataFrame
 
 
-def systems(tables: Mapping[str, CountTable], trial: Trial) -> tuple[System, ...]:
+def find_shared_margins(tables: Mapping[str, CountTable], trial: Trial) -> tuple[System, ...]:
     """List what the trial's side tables add up alike.
 
     Parameters

@@ -170,9 +170,11 @@ def _missing(trial: Trial) -> dict[str, CountTable]:
 
 def _imputed(imputations: Imputations) -> dict[str, CountTable]:
     return {
-        "imputation": CountTable(imputation.account(imputations), counts=("observed", "missing")),
+        "imputation": CountTable(
+            imputation.account_of_imputation(imputations), counts=("observed", "missing")
+        ),
         "imputed_shares": CountTable(
-            imputation.shares(imputations),
+            imputation.observed_and_imputed_shares(imputations),
             counts=("observed_n", "observed_count", "missing_n", "imputed_count"),
             parts={"observed_count": "observed_n", "imputed_count": "missing_n"},
             shares={
@@ -181,7 +183,7 @@ def _imputed(imputations: Imputations) -> dict[str, CountTable]:
             },
         ),
         "imputation_trace": CountTable(
-            imputation.trace(imputations),
+            imputation.trace_of_chains(imputations),
             counts=("imputed", "missing"),
             parts={"imputed": "missing"},
             shares={"share": ("imputed", "missing")},

@@ -26,7 +26,7 @@ _KEY: Final = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergedSpells:
     """Intervals merged within each child.
 
     Attributes
@@ -50,7 +50,7 @@ class Merged:
     first: Bools
 
 
-def merge(child: Ints, start: Days, end: Days, gap: int) -> Merged:
+def merge(child: Ints, start: Days, end: Days, gap: int) -> MergedSpells:
     """Merge the intervals of each child that overlap or lie at most `gap` days apart.
 
     Parameters
@@ -77,7 +77,7 @@ def merge(child: Ints, start: Days, end: Days, gap: int) -> Merged:
     last[closing == _NEVER] = np.datetime64("NaT")
     back = np.empty(len(order), dtype=np.int64)
     back[order] = np.arange(len(order))
-    return Merged(
+    return MergedSpells(
         child=who[heads],
         start=begin[heads].astype("datetime64[D]"),
         end=last,

@@ -22,7 +22,7 @@ from fvlib.analysis.analyse import analyse, prepare, sample_rows
 from fvlib.analysis.design import Terms
 from fvlib.analysis.estimates import diary
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
-from fvlib.analysis.methods import Pooled, icc_latent, told
+from fvlib.analysis.methods import PooledMethod, icc_latent, record_fit
 from fvlib.analysis.plan import PLAN, PRIMARY, Analysis
 from fvlib.models.mixed import fit_linear, fit_logistic
 from fvlib.models.wedge.power import icc_probability
@@ -188,14 +188,14 @@ def test_a_period_without_events_fails_by_the_plan_s_rule(trial: Any) -> None:
 
 
 def test_a_row_that_breaks_is_a_row_with_a_reason_and_no_value(trial: Any) -> None:
-    class Broken(Pooled):
+    class Broken(PooledMethod):
         def fit(self, design: Any, start: Any = None) -> Any:
             raise KeyError("secret child 123")
 
     told = status(replace(BARE, method=Broken()), trial)
     assert told == ("failed", "unexpected_fitting:KeyError")
 
-    class Stuck(Pooled):
+    class Stuck(PooledMethod):
         def fit(self, design: Any, start: Any = None) -> Any:
             raise FitFailed("separated:treatment")
 
@@ -216,15 +216,17 @@ def test_what_a_fit_warns_of_is_told_as_codes() -> None:
         (fit_logistic(y, X, np.zeros(1000), names=("intercept", "treatment")), "la_periods"),
         (fit_linear(y, X, group, subgroups=cells), "children"),
     ):
-        codes = [one.code for one in read_remarks(join(*told(fit, (), within).warnings))]
+        codes = [one.code for one in read_remarks(join(*record_fit(fit, (), within).warnings))]
         texts = " ".join(fit.warnings)
         assert codes.count(Code.ZERO_SPREAD) == texts.count("standard deviation of the")
         assert (Code.ONE_LA in codes) == ("one group" in texts)
         assert (Code.EXTREME_LAS in codes) == ("never or always" in texts)
         assert (Code.NOT_CONVERGED in codes) == ("not converged" in texts)
         assert len(codes) == len(fit.warnings)
-    assert "extreme_las:1|5" in told(fit_logistic(y, X, group), ()).warnings
-    flat = told(fit_linear(rng.random(1000), X, group, subgroups=cells), (), "children").warnings
+    assert "extreme_las:1|5" in record_fit(fit_logistic(y, X, group), ()).warnings
+    flat = record_fit(
+        fit_linear(rng.random(1000), X, group, subgroups=cells), (), "children"
+    ).warnings
     assert set(flat) <= {"zero_spread:las", "zero_spread:children"}
 
 

@@ -54,9 +54,9 @@ def whole(imputations: Imputations) -> pd.DataFrame:
     copies = [imputations.drawn.completed(number) for number in range(imputations.count)]
     frame = pd.concat(copies, ignore_index=True)
     assert not frame.isna().any().any()
-    assert imputation_tables.account(imputations)["missing"].ge(0).all()
-    imputation_tables.shares(imputations)
-    imputation_tables.trace(imputations)
+    assert imputation_tables.account_of_imputation(imputations)["missing"].ge(0).all()
+    imputation_tables.observed_and_imputed_shares(imputations)
+    imputation_tables.trace_of_chains(imputations)
     return frame
 
 

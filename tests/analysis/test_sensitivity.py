@@ -20,10 +20,10 @@ from scipy.stats import chi2, norm, triang, uniform
 from fvlib import protocol
 from fvlib.analysis.analyse import analyse, derive, design_of, sample_rows
 from fvlib.analysis.derived import tipping_point
-from fvlib.analysis.design import Terms, counted
+from fvlib.analysis.design import Terms, collapse_alike_rows
 from fvlib.analysis.effects import constancy
 from fvlib.analysis.fit import FitFailed
-from fvlib.analysis.imputations import riskier, shifted_odds
+from fvlib.analysis.imputations import find_riskier_levels, shifted_odds
 from fvlib.analysis.permutation import _coefficients
 from fvlib.analysis.plan import COMPLETE_CASES, DERIVED, PLAN
 from fvlib.analysis.shares_and_days import _expected_days
@@ -121,7 +121,7 @@ def test_kinds_are_counted_when_their_combinations_pass_the_largest_integer() ->
     rows = pd.concat([wide, wide, wide.assign(c11=-1.0)], ignore_index=True)
     rows = rows.assign(la=pd.Categorical(["sefton"] * 3000), period=0, treated=0, value=1.0)
     terms = Terms((), (), tuple(wide.columns))
-    first, sums, counts = counted(rows, terms, ())
+    first, sums, counts = collapse_alike_rows(rows, terms, ())
     assert first.index.tolist() == [*range(1000), *range(2000, 3000)]
     assert sums.tolist() == counts.tolist() == [2.0] * 1000 + [1.0] * 1000
 
@@ -420,7 +420,7 @@ def test_riskier_levels_are_judged_within_la_and_period() -> None:
         outcomes={"P1": outcome.assign(state="analysed")},
     )
     assert frame.groupby("primary_need")["value"].mean()["2"] > frame["value"].mean()
-    assert riskier(world, "primary_need") == ["1"]
+    assert find_riskier_levels(world, "primary_need") == ["1"]
     odds = shifted_odds(world, ["primary_need"], 3.0)["primary_need"]
     assert (list(odds), list(odds["1"])) == (["1"], [3.0] * 100 + [1.0] * 100)
 

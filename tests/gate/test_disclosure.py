@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fvlib.gate import Bundle, CountTable, Margin, Running
+from fvlib.gate import CountTable, ExactBundle, Margin, Running
 from fvlib.gate import release as disclosure_release
-from fvlib.gate.masking import is_small, masks_of, rounded, safe
-from fvlib.gate.release import release, settle
+from fvlib.gate.masking import is_small, mask_table, masks_of, rounded
+from fvlib.gate.release import complete_swap, release
 from fvlib.refresh import Disclosure
 
 RULE = Disclosure(threshold=10, round_to=5)
@@ -28,7 +28,7 @@ def one_column(values: list[int]) -> pd.Series:
 def test_zero_is_shown_small_is_masked_the_rest_is_rounded() -> None:
     # By hand from the plan: 0 shown, 1..9 masked, 10..12 -> 10, 13..17 -> 15.
     table = CountTable(pd.DataFrame({"n": [0, 1, 9, 10, 12, 13, 17, 18]}), counts=("n",))
-    out = safe(table, RULE)
+    out = mask_table(table, RULE)
     assert out["n"].astype(object).where(out["n"].notna(), None).tolist() == [
         0,
         None,
@@ -44,14 +44,14 @@ def test_zero_is_shown_small_is_masked_the_rest_is_rounded() -> None:
 
 def test_threshold_one_and_rounding_one_release_counts_as_they_are() -> None:
     table = CountTable(pd.DataFrame({"n": [0, 1, 7, 123]}), counts=("n",))
-    out = safe(table, AS_IS)
+    out = mask_table(table, AS_IS)
     assert out["n"].tolist() == [0, 1, 7, 123]
     assert not out["n_masked"].any()
 
 
 def test_a_part_goes_when_the_rest_of_its_whole_is_small() -> None:
     frame = pd.DataFrame({"n": [40, 40, 40, 40], "events": [37, 20, 40, 0]})
-    out = safe(CountTable(frame, counts=("n", "events"), parts={"events": "n"}), RULE)
+    out = mask_table(CountTable(frame, counts=("n", "events"), parts={"events": "n"}), RULE)
     # 37 of 40 leaves 3, who would be told by subtraction; 40 of 40 leaves none.
     assert out["events_masked"].tolist() == [True, False, False, False]
     assert out["n_masked"].tolist() == [False] * 4
@@ -62,7 +62,7 @@ def test_a_share_is_computed_from_released_counts_or_goes_with_them() -> None:
     table = CountTable(
         frame, counts=("n", "events"), parts={"events": "n"}, shares={"share": ("events", "n")}
     )
-    out = safe(table, RULE)
+    out = mask_table(table, RULE)
     assert out["share"][0] == pytest.approx(15 / 100)
     assert pd.isna(out["share"][1])
     assert out["share_masked"].tolist() == [False, True]
@@ -79,7 +79,7 @@ def test_a_mean_stands_where_there_are_no_events_and_goes_with_its_count() -> No
         shares={"mean": ("events", "n")},
         means={"mean": ("n",)},
     )
-    out = safe(table, RULE)
+    out = mask_table(table, RULE)
     assert out["mean"][0] == pytest.approx(0.2)
     assert out["mean"][1] == pytest.approx(31.46)
     assert pd.isna(out["mean"][2])
@@ -89,7 +89,7 @@ def test_a_mean_stands_where_there_are_no_events_and_goes_with_its_count() -> No
 @given(counts, st.integers(1, 15), st.integers(1, 10))
 def test_nothing_small_is_ever_released(values: list[int], threshold: int, step: int) -> None:
     rule = Disclosure(threshold=threshold, round_to=step)
-    out = safe(CountTable(pd.DataFrame({"n": values}), counts=("n",)), rule)
+    out = mask_table(CountTable(pd.DataFrame({"n": values}), counts=("n",)), rule)
     shown = out["n"].dropna()
     exact = pd.Series(values)[~out["n_masked"]]
     assert ((exact == 0) | (exact >= threshold)).all()
@@ -194,7 +194,7 @@ def test_a_small_step_of_a_running_count_is_masked() -> None:
     marked = table.frame.assign(runs=[True, False, True, True])
     table = CountTable(marked, counts=("n",), running=Running(("la",), ("n",), where="runs"))
     assert masks_of(table, RULE)["n"].tolist() == [False] * 4
-    assert "runs" not in safe(table, RULE)
+    assert "runs" not in mask_table(table, RULE)
 
 
 def test_a_small_step_from_any_count_shown_before_is_masked() -> None:
@@ -212,7 +212,7 @@ def test_exempt_rows_pass_as_they_are_and_their_mark_stays_behind() -> None:
         frame, counts=("n", "whole"), shares={"value": ("n", "whole")}, or_count=("value",),
         exempt="posts", follows={"met": "value"},
     )  # fmt: skip
-    out = safe(table, RULE)
+    out = mask_table(table, RULE)
     assert "posts" not in out
     assert pd.isna(out["n"][0]) and out["n"][1:].tolist() == [3.0, 17.4]
     assert out["value"][1:].tolist() == [3.0, 17.4]
@@ -222,14 +222,14 @@ def test_exempt_rows_pass_as_they_are_and_their_mark_stays_behind() -> None:
 
 def test_what_another_table_masks_is_masked_here() -> None:
     frame = pd.DataFrame({"n": [50, 60], "elsewhere": [True, False]})
-    out = safe(CountTable(frame, counts=("n",), hidden={"n": "elsewhere"}), RULE)
+    out = mask_table(CountTable(frame, counts=("n",), hidden={"n": "elsewhere"}), RULE)
     assert out.columns.tolist() == ["n", "n_masked"]
     assert out["n_masked"].tolist() == [True, False]
 
 
-def bundle(n: int) -> Bundle:
+def bundle(n: int) -> ExactBundle:
     frame = pd.DataFrame({"analysis": ["P1"], "n": [n], "estimate": [0.1 + 0.2]})
-    return Bundle(
+    return ExactBundle(
         estimates=CountTable(frame, counts=("n",)),
         tables={"flow": CountTable(pd.DataFrame({"la": ["sefton"], "n": [n]}), counts=("n",))},
         manifest={"refresh": "toy", "n": n},
@@ -272,7 +272,7 @@ def test_an_interrupted_swap_leaves_the_old_or_the_new(
     with pytest.raises(KeyboardInterrupt):
         release(bundle(80), to, RULE)
     monkeypatch.undo()
-    settle(to)
+    complete_swap(to)
     shown = (to / "tables" / "flow.csv").read_text()
     manifest = (to / "manifest.json").read_text()
     expected = 40 if crash == "before the swap" else 80

@@ -10,7 +10,7 @@ import pytest
 
 from fvlib.gate import CountTable
 from fvlib.gate.linked_counts import Summed, System, Unshown
-from fvlib.gate.masking import safe_together
+from fvlib.gate.masking import mask_tables
 from fvlib.refresh import Disclosure
 
 RULE = Disclosure(threshold=10, round_to=1)
@@ -19,7 +19,7 @@ RULE = Disclosure(threshold=10, round_to=1)
 def shown(*systems: System, **frames: pd.DataFrame) -> dict[str, list[int | None]]:
     """Return each table's released counts, None where masked."""
     tables = {name: CountTable(frame, counts=("n",)) for name, frame in frames.items()}
-    out = safe_together(tables, systems, RULE)
+    out = mask_tables(tables, systems, RULE)
     return {
         name: [None if pd.isna(n) else int(n) for n in frame["n"]] for name, frame in out.items()
     }

@@ -47,7 +47,7 @@ def column(*values: str) -> pa.StringArray:
     ],
 )  # fmt: skip
 def test_names_that_identify(header: str, what: str) -> None:
-    assert what in (identifiers.named(header) or "nothing")
+    assert what in (identifiers.identifier_in_name(header) or "nothing")
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,13 @@ def test_names_that_identify(header: str, what: str) -> None:
     ],
 )  # fmt: skip
 def test_names_that_do_not(header: str) -> None:
-    assert identifiers.named(header) is None
+    assert identifiers.identifier_in_name(header) is None
 
 
 def test_no_column_of_the_contract_sounds_like_an_identifier() -> None:
     for spec in FILES.values():
         for name in spec.column_names:
-            assert identifiers.named(name) is None, name
+            assert identifiers.identifier_in_name(name) is None, name
 
 
 # --- Content --------------------------------------------------------------------------------------
@@ -112,17 +112,18 @@ IDENTIFYING = [
 @pytest.mark.parametrize("role", ["extra", "identifier"])
 @pytest.mark.parametrize(("what", "values"), IDENTIFYING)
 def test_columns_that_identify(what: str, values: tuple[str, ...], role: identifiers.Role) -> None:
-    assert what in (identifiers.found(column(*values), role) or "nothing")
+    assert what in (identifiers.identifier_in_values(column(*values), role) or "nothing")
 
 
 def test_what_only_an_unasked_column_is_refused_for() -> None:
-    assert "telephone" in (identifiers.found(column(*PHONES), "extra") or "")
+    assert "telephone" in (identifiers.identifier_in_values(column(*PHONES), "extra") or "")
     spaced = [f"{n[:3]} {n[3:6]} {n[6:]}" for n in nhs_numbers(5)]
-    assert "NHS" in (identifiers.found(column(*spaced), "extra") or "")
+    assert "NHS" in (identifiers.identifier_in_values(column(*spaced), "extra") or "")
     remarks = ("seen at CV1 2AB today", "none", "to call back")
-    assert "postcode" in (identifiers.found(column(*remarks), "extra") or "")
+    assert "postcode" in (identifiers.identifier_in_values(column(*remarks), "extra") or "")
     assert "name" in (
-        identifiers.found(column("Oliver", "Amelia", "Noah", "Zbigniew"), "extra") or ""
+        identifiers.identifier_in_values(column("Oliver", "Amelia", "Noah", "Zbigniew"), "extra")
+        or ""
     )
 
 
@@ -130,9 +131,9 @@ ADDRESSES = ("12 High Street", "Flat 3a, 40 Mill Road, Sefton", "7B Church Ln", 
 
 
 def test_addresses_in_an_unasked_column() -> None:
-    assert "address" in (identifiers.found(column(*ADDRESSES), "extra") or "")
+    assert "address" in (identifiers.identifier_in_values(column(*ADDRESSES), "extra") or "")
     others = ("none", "12 weeks", "3 streets away", "Road safety team", "2 close friends")
-    assert identifiers.found(column(*others), "extra") is None
+    assert identifiers.identifier_in_values(column(*others), "extra") is None
 
 
 TEXTS = ("Early Help", "Social worker (grade 9)", "0-3", "CIN plan", "16 and 17", "N4", "2 Team")
@@ -148,8 +149,8 @@ TEXTS = ("Early Help", "Social worker (grade 9)", "0-3", "CIN plan", "16 and 17"
     ],
 )  # fmt: skip
 def test_one_identifier_within_a_free_text_is_enough(sender: Sender, what: str, text: str) -> None:
-    assert identifiers.found(column(*TEXTS), "text") is None
-    assert what in (identifiers.found(column(*TEXTS, text), "text") or "nothing")
+    assert identifiers.identifier_in_values(column(*TEXTS), "text") is None
+    assert what in (identifiers.identifier_in_values(column(*TEXTS, text), "text") or "nothing")
     sender.set_cell("ipe_fgc.csv", 2, "level", f'"{text}"')
     with pytest.raises(Refusal, match=r"ipe_fgc\.csv: column level holds what looks like") as told:
         sender.load()
@@ -158,7 +159,7 @@ def test_one_identifier_within_a_free_text_is_enough(sender: Sender, what: str, 
 
 def test_one_address_among_thousands_of_ids_is_enough() -> None:
     ids = [f"c{n}" for n in range(5000)] + ["someone@example.com"]
-    assert "e-mail" in (identifiers.found(column(*ids), "identifier") or "")
+    assert "e-mail" in (identifiers.identifier_in_values(column(*ids), "identifier") or "")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_one_address_among_thousands_of_ids_is_enough() -> None:
     ],
 )
 def test_ids_without_a_meaning_pass(values: tuple[str, ...]) -> None:
-    assert identifiers.found(column(*values), "identifier") is None
+    assert identifiers.identifier_in_values(column(*values), "identifier") is None
 
 
 @given(
@@ -193,7 +194,7 @@ def test_ids_without_a_meaning_pass(values: tuple[str, ...]) -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_random_ids_pass(values: list[str]) -> None:
-    assert identifiers.found(column(*values), "identifier") is None
+    assert identifiers.identifier_in_values(column(*values), "identifier") is None
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_random_ids_pass(values: list[str]) -> None:
     ],
 )  # fmt: skip
 def test_harmless_extra_columns_pass(values: tuple[str, ...]) -> None:
-    assert identifiers.found(column(*values), "extra") is None
+    assert identifiers.identifier_in_values(column(*values), "extra") is None
 
 
 def test_codes_of_the_contract_pass() -> None:
@@ -215,7 +216,7 @@ def test_codes_of_the_contract_pass() -> None:
         for declared in spec.columns:
             if declared.codes is not None:
                 values = column(*declared.codes.written)
-                assert identifiers.found(values, "contract") is None, declared.name
+                assert identifiers.identifier_in_values(values, "contract") is None, declared.name
 
 
 # --- In a refresh ---------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from fvlib.contract.files import data_files
 from fvlib.errors import Refusal
 from fvlib.intake import Extracts, load_extracts
 from fvlib.intake.reading import read_rows
-from fvlib.intake.screening import Screened, counted, roster_of, screen
+from fvlib.intake.screening import Screened, count_verdicts, judge_rows, roster_of
 from fvlib.intake.source import Source, read_header
 from fvlib.protocol import LA_KEYS
 from tests.support.sent_files import THROUGH, Sender, small_refresh
@@ -326,7 +326,7 @@ def judged(sender: Sender, path: str) -> Screened:
     assert header is not None
     raw, faults = read_rows(header)
     assert raw is not None, faults
-    return screen(raw, small_refresh(), roster)
+    return judge_rows(raw, small_refresh(), roster)
 
 
 @pytest.mark.parametrize(("rule", "path", "column", "edit"), SET_ASIDE)
@@ -337,7 +337,7 @@ def test_a_row_is_set_aside_under_its_rule(
     file = judged(sender, path)
     assert [file.rule_names[at] for at in np.flatnonzero(~file.kept)] == [rule]
     assert [file.column_names[at] for at in np.flatnonzero(~file.kept)] == [column]
-    assert counted(file) == [("set aside", LA, file.spec.name, rule, 1)]
+    assert count_verdicts(file) == [("set aside", LA, file.spec.name, rule, 1)]
 
 
 def test_set_aside_rows_of_several_files_are_counted_and_written(sender: Sender) -> None:

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from fvlib import protocol
-from fvlib.gate.masking import masks_of, safe
+from fvlib.gate.masking import mask_table, masks_of
 from fvlib.intake import load_extracts
 from fvlib.ipe import ipe_tables
 from fvlib.ipe.indicators import INDICATORS
 from fvlib.ipe.interval import wilson
-from fvlib.ipe.survey import joined
+from fvlib.ipe.survey import join_small_scores
 from fvlib.refresh import Disclosure, Refresh, load_refresh
 
 ITEMS = [row.id for row in INDICATORS if row.source == "survey"]
@@ -67,7 +67,7 @@ def answers(la: str, point: str, role: str, n: int, **items: int | None) -> list
 
 def ipe(found: Any, rule: Disclosure = AS_IS, refresh: Refresh | None = None) -> pd.DataFrame:
     tables = ipe_tables(found, refresh or refresh_of(disclosure=rule.model_dump()))
-    return safe(tables["ipe"], rule).set_index(["la", "time_point", "indicator"])
+    return mask_table(tables["ipe"], rule).set_index(["la", "time_point", "indicator"])
 
 
 TWO = {
@@ -172,7 +172,7 @@ def test_only_warwickshire_only_admin_only_6_months() -> None:
     tables = ipe_tables(found, refresh_of())
     assert len(tables["ipe"].frame) == 1
     for name in ("ipe_survey", "ipe_scores", "ipe_fgc", "ipe_training", "ipe_response"):
-        assert safe(tables[name], RULE).empty
+        assert mask_table(tables[name], RULE).empty
     states = tables["ipe_schedule"].frame.set_index(["la", "source", "time_point"])["state"]
     assert states["warwickshire", "admin", "6m"] == "in part"
     # Overtaken by the 6-month return, though nothing came before it.
@@ -183,7 +183,7 @@ def test_only_warwickshire_only_admin_only_6_months() -> None:
 def test_nothing_at_all_gives_empty_tables_and_a_full_schedule() -> None:
     tables = ipe_tables(extracts(), refresh_of())
     schedules = {"ipe_schedule", "trial_schedule"}
-    assert all(safe(tables[name], RULE).empty for name in tables if name not in schedules)
+    assert all(mask_table(tables[name], RULE).empty for name in tables if name not in schedules)
     assert len(tables["ipe_schedule"].frame) == 5 * (4 + 3 + 2 + 3)
 
 
@@ -267,7 +267,7 @@ def test_what_one_table_masks_no_other_shows() -> None:
         ),
         refresh_of(disclosure=RULE.model_dump()),
     )
-    rows = safe(tables["ipe"], RULE).set_index("indicator")
+    rows = mask_table(tables["ipe"], RULE).set_index("indicator")
     assert pd.isna(rows.loc["conversion_rate", "numerator"])
     assert pd.isna(rows.loc["agreed_plans", "denominator"])
     held = masks_of(tables["ipe_fgc"], RULE)["held"]
@@ -288,17 +288,27 @@ def test_a_role_is_not_given_back_by_the_total() -> None:
         ),
         refresh_of(),
     )
-    out = safe(tables["ipe_survey"], RULE).set_index("level")["agree"]
+    out = mask_table(tables["ipe_survey"], RULE).set_index("level")["agree"]
     assert out[""] == 55  # 54
     assert pd.isna(out["manager"]) and pd.isna(out["other"])
     assert out["practitioner"] == 30
 
 
 def test_small_scores_are_joined_inwards() -> None:
-    assert joined([3, 20, 30, 40, 15], 10) == [("1-2", 23), ("3", 30), ("4", 40), ("5", 15)]
-    assert joined([0, 20, 30, 40, 9], 10) == [("1", 0), ("2", 20), ("3", 30), ("4-5", 49)]
-    assert joined([3, 4, 30, 40, 15], 10) == [("1-3", 37), ("4", 40), ("5", 15)]
-    assert joined([20, 20, 4, 40, 15], 10) == [("1-3", 44), ("4", 40), ("5", 15)]
+    assert join_small_scores([3, 20, 30, 40, 15], 10) == [
+        ("1-2", 23),
+        ("3", 30),
+        ("4", 40),
+        ("5", 15),
+    ]
+    assert join_small_scores([0, 20, 30, 40, 9], 10) == [
+        ("1", 0),
+        ("2", 20),
+        ("3", 30),
+        ("4-5", 49),
+    ]
+    assert join_small_scores([3, 4, 30, 40, 15], 10) == [("1-3", 37), ("4", 40), ("5", 15)]
+    assert join_small_scores([20, 20, 4, 40, 15], 10) == [("1-3", 44), ("4", 40), ("5", 15)]
 
 
 def test_a_denominator_beside_a_mean_or_a_count_is_no_share() -> None:
@@ -318,7 +328,7 @@ def test_more_respondents_than_trained_leaves_the_eligible_unknown() -> None:
         admin=[("sefton", "6m", "staff_trained_awareness", 20, 200)],
         survey=answers("sefton", "6m", "manager", 30, prepared=4),
     )
-    row = safe(ipe_tables(found, refresh_of())["ipe_response"], RULE).iloc[0]
+    row = mask_table(ipe_tables(found, refresh_of())["ipe_response"], RULE).iloc[0]
     assert row["respondents"] == 30
     assert pd.isna(row["eligible"]) and pd.isna(row["share"])
 
@@ -364,7 +374,7 @@ def test_a_return_that_a_later_one_overtook_is_missing() -> None:
 
 def shown(found: Any) -> dict[str, pd.DataFrame]:
     tables = ipe_tables(found, refresh_of(disclosure=RULE.model_dump()))
-    return {name: safe(table, RULE) for name, table in tables.items()}
+    return {name: mask_table(table, RULE) for name, table in tables.items()}
 
 
 def test_attendance_and_staff_trained_are_not_subtracted() -> None:

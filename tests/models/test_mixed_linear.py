@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from fvlib.models.clusters import nest
+from fvlib.models.clusters import number_clusters
 from fvlib.models.linear.reml import moments, profile
 from fvlib.models.mixed import LinearFit, Unidentified, fit_linear
 from tests.support.mixed_reference import linear_arguments
@@ -72,9 +72,9 @@ def test_likelihood_and_estimates_are_those_of_the_full_matrices(reml: bool, lev
 @pytest.mark.parametrize("levels", [1, 2, 3])
 def test_derivatives_of_the_profile(reml: bool, levels: int) -> None:
     d = problem(2) if levels < 3 else three_levels(2)
-    clusters = nest(d["g"], d["s"] if levels > 1 else None, len(d["y"]))
+    clusters = number_clusters(d["g"], d["s"] if levels > 1 else None, len(d["y"]))
     if levels == 3:
-        units = nest(clusters.cell, d["u"], len(d["y"]))
+        units = number_clusters(clusters.cell, d["u"], len(d["y"]))
         m = moments(d["X"], d["y"], units.cell, units.group_of, clusters.group_of)
     else:
         m = moments(d["X"], d["y"], clusters.cell, clusters.group_of if levels == 2 else None)

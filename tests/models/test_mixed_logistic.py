@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from fvlib.models.clusters import nest
+from fvlib.models.clusters import number_clusters
 from fvlib.models.collapse import collapse
 from fvlib.models.logistic.laplace import Nested
 from fvlib.models.logistic.quadrature import OneLevel
@@ -39,7 +39,7 @@ def problem(seed: int, n: int = 240, groups: int = 9) -> dict[str, np.ndarray]:
 
 
 def rows_of(d: dict[str, np.ndarray], nested: bool) -> tuple:
-    clusters = nest(d["g"], d["s"] if nested else None, len(d["y"]))
+    clusters = number_clusters(d["g"], d["s"] if nested else None, len(d["y"]))
     rows = collapse(
         d["X"],
         clusters.cell,

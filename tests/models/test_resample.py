@@ -11,9 +11,9 @@ from scipy.stats import norm
 
 from fvlib.models.mixed import fit_linear
 from fvlib.models.wedge.resample import (
-    inverted,
+    invert_test,
     linear_score,
-    orders,
+    list_orders,
     share_as_extreme,
     wild_linear,
     wild_score_bootstrap,
@@ -21,12 +21,12 @@ from fvlib.models.wedge.resample import (
 
 
 def test_twelve_orders_within_strata_and_120_without() -> None:
-    within = orders(["high", "high", "low", "low", "low"])
+    within = list_orders(["high", "high", "low", "low", "low"])
     assert within.shape == (12, 5)
     assert (np.sort(within[:, :2], axis=1) == [0, 1]).all()
     assert len({tuple(order) for order in within}) == 12
     assert within[0].tolist() == [0, 1, 2, 3, 4]
-    every = orders(clusters=5)
+    every = list_orders(clusters=5)
     assert len({tuple(order) for order in every}) == 120
     assert {tuple(order) for order in within} <= {tuple(order) for order in every}
 
@@ -151,7 +151,7 @@ def test_the_linear_bootstrap_s_interval_ends_where_its_test_begins_to_reject() 
     y, X, cluster = small_regression()
     made = wild_linear(y, X, 1, cluster)
     alpha = 0.2  # five clusters: at 5 % the interval of so small a trial may have no end
-    low, high = inverted(lambda d: made.test(d)[0], alpha, made.estimate, 10 * made.std_error)
+    low, high = invert_test(lambda d: made.test(d)[0], alpha, made.estimate, 10 * made.std_error)
     assert low < made.estimate < high
     step = 1e-3 * made.std_error
     for end, outwards in ((low, -step), (high, step)):
@@ -166,9 +166,9 @@ def test_ties_count_as_extreme() -> None:
 
 
 def test_inverting_a_z_test_gives_its_interval() -> None:
-    low, high = inverted(lambda d: 2 * norm.sf(abs(1.3 - d) / 0.4), 0.05, 1.0, 4.0)
+    low, high = invert_test(lambda d: 2 * norm.sf(abs(1.3 - d) / 0.4), 0.05, 1.0, 4.0)
     assert (low, high) == pytest.approx((1.3 - 1.959964 * 0.4, 1.3 + 1.959964 * 0.4), abs=1e-5)
 
 
 def test_a_test_that_never_rejects_has_no_limits() -> None:
-    assert inverted(lambda d: 1.0, 0.05, 0.0, 1.0) == (-np.inf, np.inf)
+    assert invert_test(lambda d: 1.0, 0.05, 0.0, 1.0) == (-np.inf, np.inf)

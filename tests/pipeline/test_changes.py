@@ -11,7 +11,7 @@ import pytest
 
 from fvlib.errors import Refusal
 from fvlib.gate import CountTable
-from fvlib.gate.masking import safe
+from fvlib.gate.masking import mask_table
 from fvlib.pipeline.changes import changes, read_previous
 from fvlib.pipeline.freshness import _previous_hash
 from fvlib.refresh import Disclosure, parse_refresh
@@ -33,7 +33,7 @@ def released(
     """Exact rows of the three tables, put through the gate."""
     rows = {"arrivals": arrivals, "set_aside": set_aside, "flow": flow}
     return {
-        name: safe(
+        name: mask_table(
             CountTable(pd.DataFrame(rows[name], columns=[*keys, count]), counts=(count,)), rule
         )
         for name, (keys, count) in NAMES.items()
@@ -54,7 +54,7 @@ def write(folder: Path, tables: dict[str, pd.DataFrame], through: str = "2024-03
 
 def told(folder: Path, now: dict[str, pd.DataFrame]) -> dict[tuple[str, ...], Any]:
     """The released differences: (subject, la, item[, rule]) -> signed change, or "[c]"."""
-    out = safe(changes(read_previous(folder), now), RULE)
+    out = mask_table(changes(read_previous(folder), now), RULE)
     signs = {"more": 1, "fewer": -1, "same": 0}
     return {
         tuple(filter(None, (row.subject, row.la, row.item, row.rule))):
@@ -139,7 +139,9 @@ def test_what_one_refresh_does_not_count_has_no_difference(tmp_path: Path) -> No
 
 def test_a_masked_cell_cannot_be_told_from_its_direction(tmp_path: Path) -> None:
     folder = write(tmp_path / "old", released(flow=[("sefton", "cohort", 7)]))
-    out = safe(changes(read_previous(folder), released(flow=[("sefton", "cohort", 90)])), RULE)
+    out = mask_table(
+        changes(read_previous(folder), released(flow=[("sefton", "cohort", 90)])), RULE
+    )
     assert out["direction"].isna().all()
     assert out["n"].isna().all()
 

@@ -27,7 +27,7 @@ from fvlib.cli import app, main
 from fvlib.errors import Refusal
 from fvlib.gate import release
 from fvlib.pipeline import compute, ensure_results
-from fvlib.pipeline.cache import ResultCache, described
+from fvlib.pipeline.cache import ResultCache, describe_row
 from fvlib.pipeline.freshness import fingerprint
 from fvlib.pipeline.run import run
 from fvlib.refresh import load_refresh
@@ -299,8 +299,8 @@ def cache_of(project: Path) -> ResultCache:
 
 
 def test_a_row_is_described_alike_in_every_process() -> None:
-    assert described(PLAN[0]) == described(pickle.loads(pickle.dumps(PLAN[0])))
-    told = [json.dumps(described(row)) for row in PLAN]
+    assert describe_row(PLAN[0]) == describe_row(pickle.loads(pickle.dumps(PLAN[0])))
+    told = [json.dumps(describe_row(row)) for row in PLAN]
     assert len(set(told)) == len(told)
     assert not any(" at 0x" in text for text in told)
 

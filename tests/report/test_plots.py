@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fvlib.report import Report
-from fvlib.report.arrangement import BESIDE, arranged
+from fvlib.report.arrangement import BESIDE, arrange_analyses
 from fvlib.report.cells import MASKED_TEXT
 from fvlib.report.plots import data as quality_plots
 from fvlib.report.plots import forest
@@ -98,7 +98,7 @@ def test_a_label_too_long_for_its_column_is_shortened(opened: Open) -> None:
 
 def test_a_new_analysis_joins_the_forest(opened: Open) -> None:
     rows = first_slice() + guards() + fitted("girls-only", -0.1, 0.1, role="exploratory")
-    groups = {g.heading: g.analyses for g in arranged(opened(Contents(rows=rows)).bundle)}
+    groups = {g.heading: g.analyses for g in arrange_analyses(opened(Contents(rows=rows)).bundle)}
     assert groups[BESIDE] == ("la-period", "X4-P1")
     assert groups["Exploratory analyses (protocol)"] == ("girls-only",)
 

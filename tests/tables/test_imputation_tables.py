@@ -37,7 +37,7 @@ def imputations() -> Imputations:
 
 
 def test_a_level_never_imputed_is_not_compared(imputations: Imputations) -> None:
-    table = imputation_tables.shares(imputations)
+    table = imputation_tables.observed_and_imputed_shares(imputations)
     assert table["level"].tolist() == ["no", "yes"]
     assert table["observed_n"].tolist() == [4, 4]
     assert table["observed"].tolist() == [0.75, 0.25]
@@ -45,7 +45,7 @@ def test_a_level_never_imputed_is_not_compared(imputations: Imputations) -> None
 
 
 def test_the_chains_are_followed_at_the_level_imputed_most(imputations: Imputations) -> None:
-    table = imputation_tables.trace(imputations)
+    table = imputation_tables.trace_of_chains(imputations)
     assert table["level"].unique().tolist() == ["no"]
     assert table["imputed"].tolist() == [2, 2]
     assert (table["missing"] == 2).all()
@@ -53,7 +53,7 @@ def test_the_chains_are_followed_at_the_level_imputed_most(imputations: Imputati
 
 def test_missing_information_is_rubins(imputations: Imputations) -> None:
     # shares of "no" in the ten: 0.4 and 0.5; of "yes": 0.2 and 0.1 (the worst level)
-    row = imputation_tables.account(imputations).iloc[0]
+    row = imputation_tables.account_of_imputation(imputations).iloc[0]
     q, u = np.array([0.2, 0.1]), np.array([0.016, 0.009])
     between = 1.5 * q.var(ddof=1)
     r = between / u.mean()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fvlib.analysis.imputations import draw
-from fvlib.gate.masking import safe
+from fvlib.gate.masking import mask_table
 from fvlib.refresh import Disclosure
 from fvlib.tables import side_tables
 from fvlib.trial import build_trial
@@ -39,7 +39,7 @@ def tables_of(
         **side_tables._missing(trial),
         **side_tables._imputed(draw(trial)),
     }
-    return {name: safe(table, refresh.disclosure) for name, table in made.items()}
+    return {name: mask_table(table, refresh.disclosure) for name, table in made.items()}
 
 
 @pytest.mark.parametrize("children", [3, 400])
@@ -176,8 +176,8 @@ def test_a_banner_follows_the_exact_share_though_its_counts_are_masked() -> None
     trial = build_trial(extracts, refresh_of())
     made = side_tables._arrived(extracts, trial)
     rule = trial.refresh.disclosure
-    assert safe(made["set_aside"], rule).query("la == 'sefton'")["rows"].isna().all()
-    told = safe(made["arrivals"], rule).set_index("la")["over_limit"]
+    assert mask_table(made["set_aside"], rule).query("la == 'sefton'")["rows"].isna().all()
+    told = mask_table(made["arrivals"], rule).set_index("la")["over_limit"]
     assert told.to_dict() == {"sefton": True, "coventry": False}
 
 
@@ -192,7 +192,7 @@ def test_events_of_a_composite_are_no_small_step_from_the_events_they_are_among(
         ("s5-composite", "S5-composite", 900, 92),
     ]
     frame = pd.DataFrame(rows, columns=["analysis", "outcome", "n", "events"])
-    out = safe(side_tables.estimate_table(frame.assign(children=frame["n"])), RULE)
+    out = mask_table(side_tables.estimate_table(frame.assign(children=frame["n"])), RULE)
     assert list(out["events_masked"]) == [False, False, False, True, True]
     assert {"family", "runs", "children"}.isdisjoint(out.columns)
 
@@ -202,7 +202,7 @@ def test_the_chains_tell_no_more_of_the_missing_than_their_rounded_number() -> N
     rule = Disclosure(threshold=10, round_to=5)
     trial = build_trial(random_extracts(2000, seed=3), refresh_of(imputations=2))
     table = side_tables._imputed(draw(trial))["imputation_trace"]
-    out = safe(table, rule)
+    out = mask_table(table, rule)
     out = out[~out["share_masked"]]
     assert (table.frame["missing"] % 5 != 0).any() and len(out) > 20
     imputed = (out["share"] * out["missing"]).astype(float)
@@ -228,7 +228,7 @@ def test_the_dates_of_a_handful_of_rows_are_not_told() -> None:
          ("solihull", "referrals", True, 4, 4, day, day, 0)],
         columns=SENT["arrivals"],
     )  # fmt: skip
-    arrivals = safe(side_tables._arrived(extracts, trial)["arrivals"], RULE)
+    arrivals = mask_table(side_tables._arrived(extracts, trial)["arrivals"], RULE)
     assert list(arrivals["first_date"].notna()) == [True, False]
     assert list(arrivals["last_date"].notna()) == [True, False]
 

@@ -19,10 +19,10 @@ from fvlib import protocol
 from fvlib.analysis.imputations import draw
 from fvlib.gate import CountTable
 from fvlib.gate.linked_counts import _rows as cells_added
-from fvlib.gate.masking import safe, safe_together
+from fvlib.gate.masking import mask_table, mask_tables
 from fvlib.refresh import Disclosure
 from fvlib.tables import side_tables
-from fvlib.tables.shared_margins import systems
+from fvlib.tables.shared_margins import find_shared_margins
 from fvlib.trial import Trial, build_trial
 from tests.support.trial_builder import random_extracts, refresh_of
 from tests.tables.test_side_tables import SENT
@@ -65,7 +65,7 @@ def exact_tables(seed: int, children: int) -> tuple[dict[str, CountTable], Any]:
         **side_tables._imputed(draw(trial)),
         "estimates": side_tables.estimate_table(estimates_of(trial)),
     }
-    return tables, systems(tables, trial)
+    return tables, find_shared_margins(tables, trial)
 
 
 def estimates_of(trial: Trial) -> pd.DataFrame:
@@ -277,13 +277,13 @@ def small(facts: Counts) -> list[Sum]:
 @pytest.mark.parametrize(("children", "seed"), [(60, 18), (300, 0), (300, 1), (2500, 4), (2500, 5)])
 def test_nothing_masked_can_be_worked_out(children: int, seed: int) -> None:
     tables, shared = exact_tables(seed, children)
-    facts = Counts(tables, safe_together(tables, shared, RULE))
+    facts = Counts(tables, mask_tables(tables, shared, RULE))
     wanted = small(facts)
     assert len(wanted) > 20
     masked: list[Sum] = [{name: 1.0} for name in facts.masked if facts.value[name]]
     assert given_away(facts, [*adding_up(facts)], [*wanted, *masked]) == []
     # Each table by itself isn't enough: the audit finds what it gives away.
-    alone = Counts(tables, {name: safe(table, RULE) for name, table in tables.items()})
+    alone = Counts(tables, {name: mask_table(table, RULE) for name, table in tables.items()})
     assert given_away(alone, [*adding_up(alone)], small(alone))
 
 

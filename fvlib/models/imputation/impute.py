@@ -28,7 +28,7 @@ from fvlib.errors import Refusal
 from fvlib.models.imputation import multinomial
 from fvlib.models.imputation.diagnostics import FALSE_ALARM, Imputation, Mixing, mixing
 from fvlib.models.imputation.multinomial import Approximation, Map, Response
-from fvlib.models.imputation.patterns import Constant, Note, Patterns, Target, prepare, shifted
+from fvlib.models.imputation.patterns import Constant, Note, Patterns, Target, prepare, shift_odds
 from fvlib.remarks import Code, join, remark
 
 Floats = NDArray[np.float64]
@@ -144,7 +144,7 @@ def impute_shifted(
         if value < 1:
             raise Refusal(f"{name}: {value} given, 1 or more expected")
     patterns = prepare(frame, predictors, fixed_levels or {}, allowed or {})
-    moved = [shifted(patterns, frame, factors) for factors in odds]
+    moved = [shift_odds(patterns, frame, factors) for factors in odds]
     chains: list[_Chain] = []
     if patterns.targets:
         rounds = iterations if len(patterns.targets) > 1 else 1

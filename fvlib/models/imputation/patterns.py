@@ -183,7 +183,9 @@ def prepare(
     return Patterns(_dummies(layout), tuple(targets), tuple(constants), missing_rows)
 
 
-def shifted(patterns: Patterns, frame: pd.DataFrame, odds: Mapping[str, pd.DataFrame]) -> Patterns:
+def shift_odds(
+    patterns: Patterns, frame: pd.DataFrame, odds: Mapping[str, pd.DataFrame]
+) -> Patterns:
     """Multiply the odds of levels in the draws, and in them alone; raises as `impute` says."""
     for name, factors in odds.items():
         _check_setting("odds", name, [str(level) for level in factors], frame)

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fvlib.models import arguments
-from fvlib.models.clusters import Clusters, Integers, nest
+from fvlib.models.clusters import Clusters, Integers, number_clusters
 from fvlib.models.identify import Standard, Unidentified, keep_order, standardise
 from fvlib.models.linear.kenward_roger import kenward_roger
-from fvlib.models.linear.reml import Moments, Profile, moments, profile, whiten
+from fvlib.models.linear.reml import Moments, Profile, evaluate_closed_forms, moments, profile
 from fvlib.models.newton import Point
 from fvlib.models.records import LinearFit
 from fvlib.models.variance import VarianceScale
@@ -79,7 +79,7 @@ def fit(
     X, names = arguments.design(X, names)
     n = len(X)
     outcome = arguments.vector("y", y, n)
-    clusters = nest(groups, subgroups, n)
+    clusters = number_clusters(groups, subgroups, n)
     leaves, of_outer = _levels(clusters, units, n)
     standard = standardise(X, keep_order(names, preference, protected))
     lost = [c for j, c in enumerate(names) if c in protected and j not in standard.kept]
@@ -136,7 +136,7 @@ def _levels(clusters: Clusters, units: Any, rows: int) -> tuple[Clusters, Intege
     if units is not None:
         if not clusters.nested:
             raise ValueError("units: they are nested in subgroups, and there are none")
-        leaves, name = nest(clusters.cell, units, rows), "units"
+        leaves, name = number_clusters(clusters.cell, units, rows), "units"
         if len(leaves.cells) == len(clusters.cells):
             raise Unidentified(
                 "units: each subgroup has one, so its deviation is the subgroup's",
@@ -230,7 +230,7 @@ def _modes_of_three(
     The groups' come from the levels below, whitened; the subgroups' follow at the groups' modes,
     with what is uncertain of these passed on.
     """
-    below = whiten(replace(m, outer=0), gamma[1:]).B
+    below = evaluate_closed_forms(replace(m, outer=0), gamma[1:]).B
     c = len(below) - m.outer
     H = np.linalg.inv(np.eye(m.outer) + gamma[0] * below[c:, c:])
     modes = gamma[0] * H @ below[c:, :c] @ np.append(-beta, 1.0)

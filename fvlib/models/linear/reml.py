@@ -145,7 +145,7 @@ class Whitened:
     logdet2: Floats
 
 
-def whiten(m: Moments, gamma: Floats) -> Whitened:
+def evaluate_closed_forms(m: Moments, gamma: Floats) -> Whitened:
     """Evaluate the closed forms."""
     if m.outer:
         return _add_level(_leaves_and_groups(m, gamma[1:]), float(gamma[0]), m.outer)
@@ -269,7 +269,7 @@ def profile(m: Moments, gamma: Floats, reml: bool) -> Profile:
     ``full_hessian`` is the second derivative of the unprofiled deviance by
     (gamma, log sigma^2), at the profiled sigma^2.
     """
-    at = whiten(m, gamma)
+    at = evaluate_closed_forms(m, gamma)
     p = len(at.B) - 1
     df = m.rows - (p if reml else 0)
     A = at.B[:p, :p]

@@ -70,7 +70,7 @@ class Estimate:
     reason: str
 
 
-def climb(problem: Identified, begin: tuple[Floats, Floats] | None) -> Estimate:
+def maximise_likelihood(problem: Identified, begin: tuple[Floats, Floats] | None) -> Estimate:
     """Climb to the maximum; a standard deviation that vanishes is taken out and the rest climbed.
 
     When one vanished, a second climb from elsewhere must agree. A neighbour's solution in which one
@@ -183,7 +183,7 @@ def _climb_smooth(
     """Climb with every standard deviation in play above zero."""
     p, rho = len(beta), np.log(sigmas)
     if problem.restricted:
-        return restricted.ascend(_nested(problem, active), scale, beta, rho, _LIMITS)
+        return restricted.maximise_restricted(_nested(problem, active), scale, beta, rho, _LIMITS)
     if not (problem.nested and problem.nodes > 1 and all(active)):
         return scale.ascend(likelihood(problem, active), beta, rho, _LIMITS)
     found = scale.ascend(Nested.of(problem.rows, problem.group), beta, rho, _LIMITS)

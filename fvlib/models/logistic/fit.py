@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from fvlib.models import arguments
-from fvlib.models.clusters import Clusters, nest
+from fvlib.models.clusters import Clusters, number_clusters
 from fvlib.models.collapse import Integers, Rows, collapse
 from fvlib.models.identify import (
     Direction,
@@ -24,7 +24,7 @@ from fvlib.models.identify import (
     settled_by_a_combination,
     standardise,
 )
-from fvlib.models.logistic.climb import Estimate, Identified, climb
+from fvlib.models.logistic.climb import Estimate, Identified, maximise_likelihood
 from fvlib.models.logistic.laplace import Nested
 from fvlib.models.logistic.quadrature import bernoulli
 from fvlib.models.records import LogisticFit
@@ -92,7 +92,7 @@ def prepare(
     if outside := int(((y < 0) | (y > m)).sum()):
         limit = "1 (no trials given)" if trials is None else "the row's trials"
         raise ValueError(f"successes: {outside} of {n} rows lie outside 0 to {limit}")
-    clusters = nest(groups, subgroups, n)
+    clusters = number_clusters(groups, subgroups, n)
     if clusters.nested and len(clusters.cells) == len(clusters.groups):
         raise Unidentified(
             "subgroups: each group has one, so its deviation is the group's",
@@ -116,7 +116,7 @@ def prepare(
     return BinomialData(names, X, live, rows, clusters, log_coefficient)
 
 
-def nodes(quadrature: int | None, laplace: bool) -> int:
+def choose_nodes(quadrature: int | None, laplace: bool) -> int:
     """Give the quadrature's nodes: as asked, else one for Laplace's approximation, else seven.
 
     Raises
@@ -141,7 +141,7 @@ class Solution:
     used: NDArray[np.bool_]
 
 
-def solve(
+def fit_without_separated(
     data: BinomialData,
     *,
     quadrature: int,
@@ -161,7 +161,7 @@ def solve(
         if slopes is None:
             problem = _identify(data, rows, order, protected)
             problem = replace(problem, nodes=quadrature, restricted=restricted)
-            estimate = climb(problem, _begin(start, problem, names))
+            estimate = maximise_likelihood(problem, _begin(start, problem, names))
             slopes = _search(problem, estimate, len(names))
             if slopes is None:
                 return Solution(problem, estimate, tuple(directions), used)
@@ -257,7 +257,7 @@ def _search(problem: Identified, estimate: Estimate, columns: int) -> Floats | N
     return slopes
 
 
-def record(data: BinomialData, solution: Solution) -> LogisticFit:
+def name_parameters(data: BinomialData, solution: Solution) -> LogisticFit:
     """Turn standardised parameters and present cells into named columns and all labels."""
     problem, estimate, used = solution.problem, solution.estimate, solution.used
     names, kept, p = data.names, problem.standard.kept, len(problem.standard.kept)

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from fvlib.models import arguments
-from fvlib.models.clusters import nest
+from fvlib.models.clusters import number_clusters
 from fvlib.models.identify import settles
 from fvlib.models.logistic.quadrature import bernoulli, hermite
 from fvlib.models.logistic.switch import Pair, Switch
@@ -169,7 +169,7 @@ def _cells(fit: LogisticFit, groups: Any, subgroups: Any, rows: int) -> NDArray[
     """Find each row's cell among those of the fit."""
     if (subgroups is None) != (not fit.subgroup_labels):
         raise ValueError("subgroups: to be given if, and only if, the fit has them")
-    given = nest(groups, subgroups, rows)
+    given = number_clusters(groups, subgroups, rows)
     known = pd.Index(fit.subgroup_labels or fit.group_labels, tupleize_cols=False)
     place = known.get_indexer(pd.Index(given.cells or given.groups, tupleize_cols=False))
     if (place < 0).any():

@@ -91,7 +91,7 @@ class Restricted:
         return Point(here, gradient, -bend)
 
 
-def ascend(
+def maximise_restricted(
     nested: Nested,
     scale: VarianceScale,
     beta: Floats,

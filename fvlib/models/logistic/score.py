@@ -131,9 +131,9 @@ def score_test(
     )
     narrow = wide.rows.with_columns(np.ascontiguousarray(wide.rows.X[:, :p]))
     data = replace(wide, names=names, X=X, rows=narrow)
-    solution = logistic.solve(
+    solution = logistic.fit_without_separated(
         data,
-        quadrature=logistic.nodes(quadrature, data.clusters.nested),
+        quadrature=logistic.choose_nodes(quadrature, data.clusters.nested),
         start=start,
         preference=preference,
         protected=protected,
@@ -154,7 +154,7 @@ def score_test(
     group_scores[present] = by_group
     with np.errstate(invalid="ignore", divide="ignore"):
         statistics = np.where(information > 0, scores / np.sqrt(information), np.nan)
-    fit = logistic.record(data, solution)
+    fit = logistic.name_parameters(data, solution)
     return ScoreTest(fit, scores, information, statistics, held, group_scores)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fvlib.models.inference import interval
 from fvlib.models.mixed import Separation, score_test
 from fvlib.models.wedge.power import Cells, LogOdds, Truth, Wedge, draw_events, log_odds, wald
-from fvlib.models.wedge.resample import TIE, orders, share_as_extreme, wild_score_bootstrap
+from fvlib.models.wedge.resample import TIE, list_orders, share_as_extreme, wild_score_bootstrap
 
 Floats = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def rejections(
     """
     if any(truth.risk_difference for truth in truths):
         raise ValueError("truths: the size of a test is told by trials without an effect")
-    slots = orders(strata)
+    slots = list_orders(strata)
     streams = np.random.SeedSequence(seed).spawn(replicates)
     chunks = [streams[i : i + _CHUNK] for i in range(0, replicates, _CHUNK)]
     jobs = [(truth, chunk) for truth in truths for chunk in chunks]

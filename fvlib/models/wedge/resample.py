@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fvlib.models.linear.reml import moments, whiten
+from fvlib.models.linear.reml import evaluate_closed_forms, moments
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -26,7 +26,7 @@ TIE: Final = 1e-9
 IN_SPAN: Final = 1e-8
 
 
-def orders(strata: Sequence[object] | None = None, *, clusters: int | None = None) -> Integers:
+def list_orders(strata: Sequence[object] | None = None, *, clusters: int | None = None) -> Integers:
     """List the orders in which clusters can take the slots, the observed one (identity) first.
 
     Parameters
@@ -93,7 +93,7 @@ def linear_score(  # noqa: PLR0917
     """
     residual = float(sigmas[-1])
     gamma = np.square(np.asarray(sigmas[:-1], dtype=np.float64)) / residual**2
-    inner = whiten(moments((X, candidates), y, leaf, leaf_group), gamma).B
+    inner = evaluate_closed_forms(moments((X, candidates), y, leaf, leaf_group), gamma).B
     inner = inner / residual**2
     p, m = X.shape[1], candidates.shape[1]
     of_model = inner[:p, :p]
@@ -196,7 +196,7 @@ def _ratio(total: Floats, squares: Floats) -> Floats:
         return np.asarray(np.where(squares > 0, total / np.sqrt(squares), 0.0))
 
 
-def averaged(made: Sequence[WildLinear]) -> WildLinear:
+def average_draws(made: Sequence[WildLinear]) -> WildLinear:
     """Average what several complete data sets gave."""
     return WildLinear(
         *(
@@ -249,7 +249,7 @@ def wild_linear(y: Floats, X: Floats, treatment: int, cluster: Integers) -> Wild
     )
 
 
-def inverted(
+def invert_test(
     p_of: Callable[[float], float], alpha: float, estimate: float, reach: float, *, steps: int = 200
 ) -> tuple[float, float]:
     """Invert a test: the values whose p exceeds alpha, looked for within estimate +- reach.

@@ -23,7 +23,7 @@ from plotnine import (
 )
 
 from fvlib import protocol
-from fvlib.report.bundle import Bundle, la_order
+from fvlib.report.bundle import ReleasedBundle, la_order
 from fvlib.report.plots.canvas import Canvas, words_only
 from fvlib.report.plots.style import (
     AFTER,
@@ -49,7 +49,7 @@ ROW: Final = 0.2  # inches
 NOTABLE: Final = 0.1
 
 
-def volume(bundle: Bundle) -> Any:
+def volume(bundle: ReleasedBundle) -> Any:
     """Draw referrals a month by LA, so that a broken month is seen."""
     table = _by_la(bundle.table("volume"))
     start, _, _ = calendar(bundle)
@@ -58,7 +58,7 @@ def volume(bundle: Bundle) -> Any:
     return _over_time(bundle, table, "Referrals a month", points=False)
 
 
-def stayed_open(bundle: Bundle) -> Any:
+def stayed_open(bundle: ReleasedBundle) -> Any:
     """Draw the share of referrals that stayed open after assessment, by LA and period."""
     table = _by_la(bundle.table("stayed_open"))
     table["x"] = (table["period"] + 0.5) * protocol.PERIOD_MONTHS
@@ -72,7 +72,7 @@ def _by_la(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(name=pd.Categorical(table["la"].map(labels.LAS), names, ordered=True))
 
 
-def _over_time(bundle: Bundle, table: pd.DataFrame, heading: str, *, points: bool) -> Any:
+def _over_time(bundle: ReleasedBundle, table: pd.DataFrame, heading: str, *, points: bool) -> Any:
     start, _, periods = calendar(bundle)
     table = table[table["y"].notna()]
     if table.empty:
@@ -109,7 +109,7 @@ def _over_time(bundle: Bundle, table: pd.DataFrame, heading: str, *, points: boo
     return plot + geom_point(fill=PAPER, color=INK, size=1.6, stroke=0.4) if points else plot
 
 
-def ages(bundle: Bundle) -> Any:
+def ages(bundle: ReleasedBundle) -> Any:
     """Draw the cohort's ages by LA, as percentages of its children."""
     table = _by_la(with_shares(bundle))
     table = table[(table["characteristic"] == "age") & (table["level"] != "missing")].copy()
@@ -129,7 +129,7 @@ def ages(bundle: Bundle) -> Any:
     )
 
 
-def balance(bundle: Bundle) -> Any:
+def balance(bundle: ReleasedBundle) -> Any:
     """Draw each covariate's least balanced level: adjusted difference, the crude one beside it."""
     worst = least_balanced(bundle.table("balance"))
     if worst.empty:

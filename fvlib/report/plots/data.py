@@ -26,8 +26,8 @@ from plotnine import (
 
 from fvlib import protocol
 from fvlib.contract import RULES
-from fvlib.report.bundle import Bundle, every_la, la_order
-from fvlib.report.cells import ABSENT, cell
+from fvlib.report.bundle import ReleasedBundle, every_la, la_order
+from fvlib.report.cells import ABSENT, write_cells
 from fvlib.report.plots.canvas import Canvas, words_only
 from fvlib.report.plots.style import (
     AFTER,
@@ -54,7 +54,7 @@ DARK_FROM: Final = 0.85  # share of the darkest shade from which text turns whit
 MOST_YEARS: Final = 6
 
 
-def arrivals(bundle: Bundle) -> Any:
+def arrivals(bundle: ReleasedBundle) -> Any:
     """Draw each file's first to last date by LA, over the trial period.
 
     Files that hold no dates are left out, unless one was not received.
@@ -106,15 +106,15 @@ def _year(value: Any) -> float:
     return day.year + (day.timetuple().tm_yday - 1) / 365.25
 
 
-def set_aside(bundle: Bundle) -> Any:
+def set_aside(bundle: ReleasedBundle) -> Any:
     """Draw rows set aside by rule and LA; darker cells hold more."""
     return set_aside_grid(bundle).plot()
 
 
-def set_aside_grid(bundle: Bundle) -> Grid:
+def set_aside_grid(bundle: ReleasedBundle) -> Grid:
     """Lay out rows set aside, file by file."""
     table = bundle.table("set_aside").reset_index(drop=True)
-    texts = cell(table, "rows")
+    texts = write_cells(table, "rows")
     top = np.sqrt(float(table["rows"].max())) if table["rows"].notna().any() else 1.0
     grid = Grid(every_la(table))
     for file in labels.in_order(table["file"].astype(str), labels.FILES):
@@ -130,16 +130,16 @@ def set_aside_grid(bundle: Bundle) -> Grid:
     return grid
 
 
-def missingness(bundle: Bundle) -> Any:
+def missingness(bundle: ReleasedBundle) -> Any:
     """Draw the share missing by covariate and LA; cells over the protocol's limit outlined."""
     return missingness_grid(bundle).plot()
 
 
-def missingness_grid(bundle: Bundle) -> Grid:
+def missingness_grid(bundle: ReleasedBundle) -> Grid:
     """Lay out the percentages missing, covariate by covariate."""
     table = bundle.table("missingness")
     table = table[table["condition"] == "all"].reset_index(drop=True)
-    texts = cell(table, "share", lambda share: numbers.number(100 * share, 1))
+    texts = write_cells(table, "share", lambda share: numbers.number(100 * share, 1))
     grid = Grid([*protocol.LA_KEYS, "all"])
     for covariate in labels.in_order(table["covariate"].astype(str), labels.COVARIATES):
         part = table[table["covariate"] == covariate]

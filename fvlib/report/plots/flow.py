@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fvlib.report.bundle import Bundle, la_order
-from fvlib.report.cells import ABSENT, MASKED_TEXT, cell
+from fvlib.report.bundle import ReleasedBundle, la_order
+from fvlib.report.cells import ABSENT, MASKED_TEXT, write_cells
 from fvlib.report.plots.canvas import Canvas
 from fvlib.report.plots.style import BEFORE, INK, MUTED, PALE, PAPER, TEXT, WIDTH
 from fvlib.report.words import labels, numbers
@@ -44,13 +44,13 @@ BOXES: Final = (
 )
 
 
-def counts(bundle: Bundle) -> pd.DataFrame:
+def counts(bundle: ReleasedBundle) -> pd.DataFrame:
     """Return the flow's counts as text: la (with `all`), step, text.
 
     A total over the LAs is the sum of the released counts, and masked where one of them is.
     """
     table = bundle.table("flow").copy()
-    table["text"] = cell(table, "n")
+    table["text"] = write_cells(table, "n")
     if "all" in set(table["la"]):
         return table[["la", "step", "text"]]
     totals = []
@@ -61,7 +61,7 @@ def counts(bundle: Bundle) -> pd.DataFrame:
     return pd.concat([table[["la", "step", "text"]], pd.DataFrame(totals)], ignore_index=True)
 
 
-def flow(bundle: Bundle) -> Any:
+def flow(bundle: ReleasedBundle) -> Any:
     """Draw the flow of children from extracts to analysis, a column an LA."""
     shown = counts(bundle)
     keys = zip(shown["la"], shown["step"], strict=True)

@@ -15,8 +15,8 @@ from typing import Any, Final
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report.arrangement import arranged, comparable, label
-from fvlib.report.bundle import ESTIMATED, Bundle
+from fvlib.report.arrangement import arrange_analyses, comparable, label
+from fvlib.report.bundle import ESTIMATED, ReleasedBundle
 from fvlib.report.plots.canvas import Canvas
 from fvlib.report.plots.style import (
     AFTER,
@@ -83,22 +83,22 @@ class Axis:
     at: Callable[[float], float]
 
 
-def forest(bundle: Bundle) -> Any:
+def forest(bundle: ReleasedBundle) -> Any:
     """Draw the primary outcome's analyses, the primary one's interval as a band through all."""
     canvas, bottom = laid_out(bundle)
     return canvas.plot(bottom)
 
 
-def forest_beside(bundle: Bundle) -> Any:
+def forest_beside(bundle: ReleasedBundle) -> Any:
     """Draw the primary analysis and what must stand beside it, and nothing else."""
     canvas, bottom = laid_out(bundle, most_groups=2)
     return canvas.plot(bottom)
 
 
-def laid_out(bundle: Bundle, most_groups: int | None = None) -> tuple[Canvas, float]:
+def laid_out(bundle: ReleasedBundle, most_groups: int | None = None) -> tuple[Canvas, float]:
     """Lay out the forest plot, or its first groups; return it with its lower edge."""
     rows: list[tuple[str, bool]] = []
-    for group in arranged(bundle)[:most_groups]:
+    for group in arrange_analyses(bundle)[:most_groups]:
         rows.append((group.heading, True))
         rows.extend((name, False) for name in group.analyses)
     bottom = -HEAD - ROW * len(rows)
@@ -117,7 +117,11 @@ def laid_out(bundle: Bundle, most_groups: int | None = None) -> tuple[Canvas, fl
 
 
 def _draw_panel(
-    canvas: Canvas, bundle: Bundle, panel: Panel, effects: list[tuple[str, float]], bottom: float
+    canvas: Canvas,
+    bundle: ReleasedBundle,
+    panel: Panel,
+    effects: list[tuple[str, float]],
+    bottom: float,
 ) -> None:
     shown = {name: _on_axis(bundle, panel, name) for name, _ in effects}
     low, high = limits([values for values in shown.values() if values], panel, shown.get("P1"))
@@ -155,7 +159,7 @@ ARROWS: Final = ("\u2190", "\u2192")
 Values = tuple[float, float, float]  # estimate, low, high
 
 
-def _on_axis(bundle: Bundle, panel: Panel, name: str) -> Values | None:
+def _on_axis(bundle: ReleasedBundle, panel: Panel, name: str) -> Values | None:
     row = comparable(bundle, name, panel.scale)
     if row is None:
         return None
@@ -167,7 +171,7 @@ def _on_axis(bundle: Bundle, panel: Panel, name: str) -> Values | None:
     )
 
 
-def _draw_row(canvas: Canvas, bundle: Bundle, axis: Axis, name: str, y: float) -> None:
+def _draw_row(canvas: Canvas, bundle: ReleasedBundle, axis: Axis, name: str, y: float) -> None:
     panel = axis.panel
     row, values = comparable(bundle, name, panel.scale), _on_axis(bundle, panel, name)
     small: dict[str, Any] = {"ha": "right", "size": TEXT - 0.5}
@@ -191,7 +195,7 @@ def _draw_row(canvas: Canvas, bundle: Bundle, axis: Axis, name: str, y: float) -
     canvas.text(panel.numbers, y, told, bold=main, **small)
 
 
-def _instead(bundle: Bundle, name: str) -> str:
+def _instead(bundle: ReleasedBundle, name: str) -> str:
     """Write what stands in a row without an effect: a p, or that there is no result."""
     p = sentences.permutation_p(bundle, protocol.PRIMARY_OUTCOME)
     if name == sentences.permutation_of(protocol.PRIMARY_OUTCOME) and p is not None:

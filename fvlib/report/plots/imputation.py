@@ -24,7 +24,7 @@ from plotnine import (
 )
 
 from fvlib import protocol
-from fvlib.report.bundle import Bundle, la_order
+from fvlib.report.bundle import ReleasedBundle, la_order
 from fvlib.report.plots.canvas import Canvas, words_only
 from fvlib.report.plots.style import AFTER, GRID, INK, MUTED, PAPER, TEXT, WIDTH, house_theme
 from fvlib.report.words import labels as words
@@ -33,7 +33,7 @@ from fvlib.report.words.phrases import say
 ROW: Final = 0.17  # inches
 
 
-def missing_over_time(bundle: Bundle) -> Any:
+def missing_over_time(bundle: ReleasedBundle) -> Any:
     """Draw the share missing by covariate, LA, period and condition; complete ones left out."""
     table = bundle.table("missingness_periods").copy()
     table["percent"] = 100 * table["share"].astype(float)
@@ -72,7 +72,7 @@ def missing_over_time(bundle: Bundle) -> Any:
     )
 
 
-def imputed_shares(bundle: Bundle) -> Any:
+def imputed_shares(bundle: ReleasedBundle) -> Any:
     """Draw observed beside imputed shares, level by level."""
     table = bundle.table("imputed_shares")
     table = table[table["observed"].notna() & table["imputed"].notna()].reset_index(drop=True)
@@ -107,7 +107,7 @@ def imputed_shares(bundle: Bundle) -> Any:
     return canvas.plot(below - 0.14)
 
 
-def trace(bundle: Bundle) -> Any:
+def trace(bundle: ReleasedBundle) -> Any:
     """Draw the chains: share of the level imputed most, by iteration."""
     table = bundle.table("imputation_trace").copy()
     table = table[table["share"].notna()]

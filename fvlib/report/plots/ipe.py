@@ -36,7 +36,7 @@ from fvlib.contract import codes
 from fvlib.ipe.indicators import INDICATORS, MONTHS_FROM_LIVE, indicator_of
 from fvlib.ipe.schedule import ARRIVED, IN_PART, LATE, MISSING, NOT_DUE, SCHEDULE
 from fvlib.refresh import add_months
-from fvlib.report.bundle import Bundle, la_order
+from fvlib.report.bundle import ReleasedBundle, la_order
 from fvlib.report.cells import MASKED_TEXT
 from fvlib.report.plots.canvas import Canvas, words_only
 from fvlib.report.plots.style import (
@@ -91,14 +91,14 @@ COORDINATORS: Final = "fgc_coordinators"
 MEASURES: Final = ("Looked after, %", "Staff trained, %", "FGC coordinators")
 
 
-def schedule(bundle: Bundle) -> Any:
+def schedule(bundle: ReleasedBundle) -> Any:
     """Draw what the IPE's schedule asks for against what arrived: LA by return and time point."""
     table = bundle.table("ipe_schedule")
     columns = [(source, point, _short(point)) for source, points in SCHEDULE for point in points]
     return _states(table, "time_point", columns, SOURCES)
 
 
-def trial_schedule(bundle: Bundle) -> Any:
+def trial_schedule(bundle: ReleasedBundle) -> Any:
     """Draw what the trial's own schedule asks for against what arrived: LA by collection."""
     table = bundle.table("trial_schedule")
     columns = [
@@ -157,7 +157,7 @@ def _short(point: str) -> str:
     return "before" if point == "pre" else point.replace("m", "\u00a0m")
 
 
-def distributions(bundle: Bundle) -> pd.DataFrame:
+def distributions(bundle: ReleasedBundle) -> pd.DataFrame:
     """Return one row a segment: item, LA, time point, score, from and to in per cent.
 
     Zero lies in the middle of the score of 3. Masked scores are drawn together, as what the shown
@@ -194,7 +194,7 @@ def distributions(bundle: Bundle) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*keys, "score", "xmin", "xmax"])
 
 
-def survey(bundle: Bundle) -> Any:
+def survey(bundle: ReleasedBundle) -> Any:
     """Draw each item's scores at each LA's latest survey, as bars on both sides of zero."""
     table = distributions(bundle)
     points = {point: at for at, point in enumerate(codes.TIME_POINT.written)}
@@ -250,7 +250,7 @@ def _wrapped(label: str, width: int = 18) -> str:
     return "\n".join(lines)
 
 
-def indicators(bundle: Bundle) -> Any:
+def indicators(bundle: ReleasedBundle) -> Any:
     """Draw each judged share by time since go-live, one panel an indicator, against its line."""
     table = bundle.table("ipe")
     wanted = [row for row in INDICATORS if row.threshold is not None and row.kind == "share"]
@@ -293,7 +293,7 @@ def indicators(bundle: Bundle) -> Any:
     )
 
 
-def bridge_points(bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame]:
+def bridge_points(bundle: ReleasedBundle) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return points on the trial's calendar (la, measure, x, y), and those masked."""
     start, _, _ = calendar(bundle)
     shown, hidden = rates(bundle)
@@ -323,11 +323,11 @@ def bridge_points(bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat(parts, ignore_index=True), pd.concat(gone, ignore_index=True)
 
 
-def _live(bundle: Bundle, la: str) -> date:
+def _live(bundle: ReleasedBundle, la: str) -> date:
     return date.fromisoformat(str(bundle.manifest["live_dates"][la]))
 
 
-def bridge(bundle: Bundle) -> Any:
+def bridge(bundle: ReleasedBundle) -> Any:
     """Draw training and FGC coordinators on the trial's calendar, over the crude primary outcome.
 
     Descriptive: nothing here says that one follows from the other.

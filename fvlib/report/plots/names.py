@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from fvlib import protocol
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import ReleasedBundle
 from fvlib.report.plots import (
     cohort,
     data,
@@ -29,7 +29,7 @@ from fvlib.report.words.phrases import say
 class Figure:
     """A figure: what draws it, and the side table without which there is nothing to draw."""
 
-    draw: Callable[[Bundle], Any]
+    draw: Callable[[ReleasedBundle], Any]
     table: str | None = None
 
 
@@ -73,7 +73,7 @@ PLOTS: Final = {
 }
 
 
-def draw(bundle: Bundle, name: str) -> Any:
+def draw(bundle: ReleasedBundle, name: str) -> Any:
     """Draw a figure; one without data says so in words, and the report goes on."""
     figure = PLOTS[name]
     if figure.table is not None and bundle.table(figure.table).empty:

@@ -28,7 +28,7 @@ from plotnine import (
 )
 
 from fvlib import protocol
-from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.bundle import ReleasedBundle, la_order, masked
 from fvlib.report.cells import MASKED_TEXT
 from fvlib.report.plots.canvas import Canvas, words_only
 from fvlib.report.plots.style import (
@@ -60,7 +60,7 @@ FURTHEST: Final = math.log(12)
 Values = tuple[float, float, float]
 
 
-def forest(bundle: Bundle) -> Any:
+def forest(bundle: ReleasedBundle) -> Any:
     """Draw the six effects: odds ratios on one log axis, differences each on its own scale."""
     canvas = Canvas()
     y = _panel(
@@ -79,7 +79,7 @@ def forest(bundle: Bundle) -> Any:
 
 def _panel(  # noqa: PLR0917  (what a panel is)
     canvas: Canvas,
-    bundle: Bundle,
+    bundle: ReleasedBundle,
     outcomes: tuple[str, ...],
     top: float,
     heading: str,
@@ -147,7 +147,7 @@ def _panel(  # noqa: PLR0917  (what a panel is)
 
 
 def _values(
-    bundle: Bundle, name: str, scale: str, to_axis: Callable[[float], float]
+    bundle: ReleasedBundle, name: str, scale: str, to_axis: Callable[[float], float]
 ) -> Values | None:
     row = bundle.effect(name, scale)
     if row is None:
@@ -166,7 +166,7 @@ def _round_ticks(low: float, high: float) -> list[float]:
     return [round(step * k, 10) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def s3_distribution(bundle: Bundle) -> Any:
+def s3_distribution(bundle: ReleasedBundle) -> Any:
     """Draw the distribution of days on plans under each condition, heaps at both ends apart."""
     table = bundle.table("s3_distribution").copy()
     table["total"] = table.groupby("condition")["n"].transform("sum")
@@ -202,7 +202,7 @@ def s3_distribution(bundle: Bundle) -> Any:
     )
 
 
-def s6_terms(bundle: Bundle) -> Any:
+def s6_terms(bundle: ReleasedBundle) -> Any:
     """Draw the mean absence rate by term after the referral, by LA and condition."""
     table = bundle.table("s6_terms")
     table = table[table["la"] != "all"].copy()
@@ -232,7 +232,7 @@ def s6_terms(bundle: Bundle) -> Any:
     )
 
 
-def observed(bundle: Bundle) -> Any:
+def observed(bundle: ReleasedBundle) -> Any:
     """Draw what share of each outcome's sample is observed so far, by condition."""
     table = bundle.table("calendar").reset_index(drop=True)
     canvas = Canvas()

@@ -21,14 +21,14 @@ from plotnine import (
 )
 
 from fvlib import protocol
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import ReleasedBundle
 from fvlib.report.plots.canvas import words_only
 from fvlib.report.plots.style import AFTER, INK, house_theme, ratio_tick, ratio_ticks
 from fvlib.report.words import labels
 from fvlib.report.words.phrases import say
 
 
-def la_intercepts(bundle: Bundle) -> ggplot:
+def la_intercepts(bundle: ReleasedBundle) -> ggplot:
     """Draw each LA's deviation from the average LA, as an odds ratio."""
     table = bundle.table("la_intercepts")
     table = table[table["analysis"] == protocol.PRIMARY_OUTCOME].copy()

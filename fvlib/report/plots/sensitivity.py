@@ -25,7 +25,7 @@ from plotnine import (
 )
 
 from fvlib import protocol
-from fvlib.report.bundle import EFFECT, Bundle
+from fvlib.report.bundle import EFFECT, ReleasedBundle
 from fvlib.report.plots.canvas import Canvas, words_only
 from fvlib.report.plots.style import (
     AFTER,
@@ -54,7 +54,7 @@ EXPOSURE_TERMS: Final = ("m0", "m1", "m2", "m3", "m4")
 SUMMARY_TERMS: Final = ("time_averaged", "long_term")
 
 
-def permutation(bundle: Bundle) -> Any:
+def permutation(bundle: ReleasedBundle) -> Any:
     """Draw the null distribution of the permutation statistic under each scheme of orders."""
     table = permutation_draws(bundle)
     if bundle.interim or table.empty:
@@ -110,7 +110,7 @@ def scheme_label(scheme: str) -> str:
     return known.get(scheme) or words_numbers.plain(scheme)
 
 
-def exposure_curve(bundle: Bundle) -> Any:
+def exposure_curve(bundle: ReleasedBundle) -> Any:
     """Draw the effect by whole periods since go-live, with the average over them."""
     rows = {term: bundle.ratio("X5", term) for term in EXPOSURE_TERMS}
     known = {place: row for place, row in enumerate(rows.values()) if row is not None}
@@ -153,7 +153,7 @@ def exposure_curve(bundle: Bundle) -> Any:
     )
 
 
-def tipping_point(bundle: Bundle) -> Any:
+def tipping_point(bundle: ReleasedBundle) -> Any:
     """Draw the effect by what the odds of riskier missing values are multiplied by."""
     names = ["delta", "estimate", "ci_low", "ci_high"]
     table = bundle.table("tipping_point")[names].astype(float).sort_values("delta")
@@ -182,7 +182,7 @@ def tipping_point(bundle: Bundle) -> Any:
     )
 
 
-def triangulation(bundle: Bundle) -> Any:
+def triangulation(bundle: ReleasedBundle) -> Any:
     """Draw the trial's estimate, the sister evaluation's and, where pooled, the pooled ones."""
     lines = triangulated(bundle)
     if len(lines) < 2:
@@ -218,7 +218,7 @@ def triangulation(bundle: Bundle) -> Any:
     return canvas.plot(bottom - 0.4)
 
 
-def triangulated(bundle: Bundle) -> list[tuple[str, float, float, float]]:
+def triangulated(bundle: ReleasedBundle) -> list[tuple[str, float, float, float]]:
     """Return label, log odds ratio and interval of what X12 sets side by side, P1 first.
 
     What is pooled stands once for each correlation that the two estimates may have.
@@ -239,7 +239,7 @@ TRIANGULATION: Final = {
 }
 
 
-def savings(bundle: Bundle) -> Any:
+def savings(bundle: ReleasedBundle) -> Any:
     """Draw the children kept out of care and the pounds that follow, each on its own axis."""
     rows = []
     for heading, term, scale, unit, write in (

@@ -29,8 +29,8 @@ from plotnine import (
 )
 
 from fvlib import protocol
-from fvlib.report.bundle import Bundle, la_order, masked
-from fvlib.report.cells import MASKED_TEXT, cell
+from fvlib.report.bundle import ReleasedBundle, la_order, masked
+from fvlib.report.cells import MASKED_TEXT, write_cells
 from fvlib.report.plots.canvas import words_only
 from fvlib.report.plots.style import (
     AFTER,
@@ -54,7 +54,7 @@ NARROW: Final = 2.5  # months: the count of a cell is set smaller
 CONDITIONS: Final = ("control", "treatment")
 
 
-def calendar(bundle: Bundle) -> tuple[date, date, int]:
+def calendar(bundle: ReleasedBundle) -> tuple[date, date, int]:
     """Return the trial's first and last day and how many periods it has."""
     period = bundle.manifest["trial_period"]
     start, end = date.fromisoformat(period["start"]), date.fromisoformat(period["end"])
@@ -62,7 +62,7 @@ def calendar(bundle: Bundle) -> tuple[date, date, int]:
     return start, end, max(1, round(months / protocol.PERIOD_MONTHS))
 
 
-def segments(bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME) -> pd.DataFrame:
+def segments(bundle: ReleasedBundle, outcome: str = protocol.PRIMARY_OUTCOME) -> pd.DataFrame:
     """Return one row a cell of LA, period and condition: x from, x to (months), counts."""
     start, end, _ = calendar(bundle)
     if outcome == protocol.PRIMARY_OUTCOME:
@@ -86,14 +86,14 @@ def segments(bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME) -> pd.Data
     return table
 
 
-def wedge(bundle: Bundle) -> ggplot:
+def wedge(bundle: ReleasedBundle) -> ggplot:
     """Draw the stepped wedge: LA by period, live dates, children per cell."""
     start, _, periods = calendar(bundle)
     cells = segments(bundle)
     las = la_order(cells)
     cells["y"] = cells["la"].map({la: len(las) - place for place, la in enumerate(las)})
     cells["ymin"], cells["ymax"] = cells["y"] - BOX_HEIGHT / 2, cells["y"] + BOX_HEIGHT / 2
-    cells["label"] = cell(cells, "n")
+    cells["label"] = write_cells(cells, "n")
     cells["ink"] = cells["condition"].map({"control": INK, "treatment": PAPER})
     cells["referred"] = pd.Categorical(
         cells["condition"].map(labels.CONDITIONS), [labels.CONDITIONS[c] for c in CONDITIONS]
@@ -136,7 +136,7 @@ def wedge(bundle: Bundle) -> ggplot:
 
 
 def rates(
-    bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME
+    bundle: ReleasedBundle, outcome: str = protocol.PRIMARY_OUTCOME
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the cells with a crude rate (in per cent) or mean, and those where it is masked.
 
@@ -159,7 +159,7 @@ def rates(
     return cells[~missing], cells[missing]
 
 
-def crude_rate(bundle: Bundle, outcome: str = protocol.PRIMARY_OUTCOME) -> Any:
+def crude_rate(bundle: ReleasedBundle, outcome: str = protocol.PRIMARY_OUTCOME) -> Any:
     """Draw an outcome's crude rate or mean by LA and period, treated stretch shaded."""
     start, _, periods = calendar(bundle)
     shown, hidden = rates(bundle, outcome)

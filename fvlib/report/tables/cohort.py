@@ -7,10 +7,10 @@ from typing import Any, Final
 import great_tables as gt
 import pandas as pd
 
-from fvlib.report.bundle import Bundle, la_order, masked
-from fvlib.report.cells import ABSENT, MASKED_TEXT, cell
+from fvlib.report.bundle import ReleasedBundle, la_order, masked
+from fvlib.report.cells import ABSENT, MASKED_TEXT, write_cells
 from fvlib.report.register import Register
-from fvlib.report.tables.style import YES_NO, Rows, count_notes, house, mask_notes
+from fvlib.report.tables.style import YES_NO, Rows, count_notes, mask_notes, set_table
 from fvlib.report.words import labels as words
 from fvlib.report.words import numbers
 from fvlib.report.words.phrases import say
@@ -21,7 +21,7 @@ SHOWN_PROFILES: Final = ("sex", "primary_need")
 LA_LEVELS: Final = {"other_programme": "Yes"}  # the others are shares, and averaged
 
 
-def profiles(bundle: Bundle, register: Register) -> gt.GT:
+def profiles(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the cohort's sex and main need, as percentages of each LA's children."""
     table = with_shares(bundle)
     share = table["share"]
@@ -42,26 +42,26 @@ def profiles(bundle: Bundle, register: Register) -> gt.GT:
             rows.append({"group": words.COVARIATES[name], "level": label, **line})
     texts = pd.Series([row[la] for row in rows for la in las], dtype=object)
     labels = {"level": "", **{la: words.LAS[la] for la in las}}
-    return house(
+    return set_table(
         rows, "profiles", labels=labels, group="group", numbers=las,
         notes=mask_notes(bundle, texts),
     )  # fmt: skip
 
 
-def balance(bundle: Bundle, register: Register) -> gt.GT:
+def balance(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set each covariate level's share by condition and the adjusted standardised difference."""
     table = bundle.table("balance").reset_index(drop=True)
     of_children = table["level"].map(lambda level: isinstance(level, str))
     means = {
-        name: cell(table, f"mean_{name}", numbers.percent).where(
+        name: write_cells(table, f"mean_{name}", numbers.percent).where(
             of_children,
             # An LA's figure is released in whole per cent.
-            cell(table, f"mean_{name}", lambda share: numbers.percent(share, 0)),
+            write_cells(table, f"mean_{name}", lambda share: numbers.percent(share, 0)),
         )
         for name in ("control", "treatment")
     }
     difference = {
-        name: cell(table, f"{name}_difference", lambda value: numbers.number(value, 2))
+        name: write_cells(table, f"{name}_difference", lambda value: numbers.number(value, 2))
         for name in ("adjusted", "crude")
     }
     rows: Rows = [
@@ -85,14 +85,14 @@ def balance(bundle: Bundle, register: Register) -> gt.GT:
         say("tables.balance"),
         *mask_notes(bundle, *means.values()),
     ]
-    return house(
+    return set_table(
         rows, "balance", labels=labels, group="group", numbers=list(labels)[1:], notes=notes,
         spanners={"Share of children": ["control", "treatment"],
                   "Standardised difference": ["adjusted", "crude"]},
     )  # fmt: skip
 
 
-def missing_patterns(bundle: Bundle, register: Register) -> gt.GT:
+def missing_patterns(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the odds ratios of being missing on the other covariates and on treatment."""
     table = bundle.table("missing_patterns").reset_index(drop=True)
     covariates = words.in_order(table["covariate"].astype(str), words.COVARIATES)
@@ -120,17 +120,17 @@ def missing_patterns(bundle: Bundle, register: Register) -> gt.GT:
         if isinstance(first["notes"], str) and first["notes"]:
             label = words.label(words.COVARIATES, name)
             notes.append(_of_covariate(label, first["notes"]))
-    return house(
+    return set_table(
         rows, "missing-patterns", labels=labels, group="group", numbers=fitted, notes=notes
     )
 
 
-def imputation(bundle: Bundle, register: Register) -> gt.GT:
+def imputation(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set how the imputation of each covariate went."""
     table = bundle.table("imputation").reset_index(drop=True)
-    counts = {name: cell(table, name) for name in ("observed", "missing")}
-    fmi = cell(table, "fmi", numbers.percent)
-    r_hat = cell(table, "r_hat", lambda value: numbers.number(value, 2))
+    counts = {name: write_cells(table, name) for name in ("observed", "missing")}
+    fmi = write_cells(table, "fmi", numbers.percent)
+    r_hat = write_cells(table, "r_hat", lambda value: numbers.number(value, 2))
     rows: Rows = []
     notes = []
     for place, name in enumerate(table["variable"].astype(str)):
@@ -156,7 +156,7 @@ def imputation(bundle: Bundle, register: Register) -> gt.GT:
         *notes,
         *count_notes(bundle, *counts.values()),
     ]
-    return house(
+    return set_table(
         rows, "imputation", labels=labels, numbers=["observed", "missing", "fmi", "r_hat"],
         notes=notes,
     )  # fmt: skip

@@ -10,26 +10,28 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.contract import RULES
-from fvlib.report.bundle import Bundle, every_la, la_order, masked
-from fvlib.report.cells import ABSENT, cell
+from fvlib.report.bundle import ReleasedBundle, every_la, la_order, masked
+from fvlib.report.cells import ABSENT, write_cells
 from fvlib.report.register import Register
-from fvlib.report.tables.style import Rows, by_la, count_notes, house, mask_notes
+from fvlib.report.tables.style import Rows, by_la, count_notes, mask_notes, set_table
 from fvlib.report.words import labels as words
 from fvlib.report.words import numbers
 from fvlib.report.words.estimates import mean
 from fvlib.report.words.phrases import say
 
 
-def flow(bundle: Bundle, register: Register) -> gt.GT:
+def flow(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the flow of children by LA and step."""
     table = bundle.table("flow")
     rows, headings, las, texts = by_la(table, "step", "n")
     for row in rows:
         row["step"] = words.label(words.STEPS, row["step"])
-    return house(rows, "flow", labels=headings, numbers=las, notes=count_notes(bundle, texts))
+    return set_table(rows, "flow", labels=headings, numbers=las, notes=count_notes(bundle, texts))
 
 
-def crude(bundle: Bundle, register: Register, outcome: str = protocol.PRIMARY_OUTCOME) -> gt.GT:
+def crude(
+    bundle: ReleasedBundle, register: Register, outcome: str = protocol.PRIMARY_OUTCOME
+) -> gt.GT:
     """Set an outcome's crude counts by LA and condition."""
     table = bundle.table("crude")
     table = table[table["outcome"] == outcome].reset_index(drop=True)
@@ -37,8 +39,8 @@ def crude(bundle: Bundle, register: Register, outcome: str = protocol.PRIMARY_OU
     counts = ("n", "not_observable", "missing") if linear else (
         "n", "events", "not_observable", "missing"
     )  # fmt: skip
-    texts = {name: cell(table, name) for name in counts}
-    texts["mean"] = cell(table, "mean", partial(mean, outcome=outcome) if linear
+    texts = {name: write_cells(table, name) for name in counts}
+    texts["mean"] = write_cells(table, "mean", partial(mean, outcome=outcome) if linear
                          else numbers.percent)  # fmt: skip
     rows: Rows = []
     for la in la_order(table):
@@ -62,15 +64,15 @@ def crude(bundle: Bundle, register: Register, outcome: str = protocol.PRIMARY_OU
         *count_notes(bundle, *texts.values()),
     ]
     name = "crude" if outcome == protocol.PRIMARY_OUTCOME else f"crude-{outcome}"
-    return house(
+    return set_table(
         rows, name, labels=labels, group="la", numbers=list(labels)[1:], notes=notes,
     )  # fmt: skip
 
 
-def periods(bundle: Bundle, register: Register) -> gt.GT:
+def periods(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set children and events by LA, period and condition."""
     table = bundle.table("periods")
-    n, events = cell(table, "n"), cell(table, "events")
+    n, events = write_cells(table, "n"), write_cells(table, "events")
     rows: Rows = [
         {
             "la": words.LAS[str(table["la"][place])],
@@ -87,23 +89,23 @@ def periods(bundle: Bundle, register: Register) -> gt.GT:
         "n": "Children",
         "events": "Looked after",
     }
-    return house(
+    return set_table(
         rows, "periods", labels=labels, group="la", numbers=["n", "events"],
         notes=count_notes(bundle, n, events),
     )  # fmt: skip
 
 
-def set_aside(bundle: Bundle, register: Register) -> gt.GT:
+def set_aside(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set rows set aside by file, rule and LA."""
     return _rules(bundle, "set_aside")
 
 
-def resolved(bundle: Bundle, register: Register) -> gt.GT:
+def resolved(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set rows resolved by a stated rule, by file, rule and LA."""
     return _rules(bundle, "resolved")
 
 
-def _rules(bundle: Bundle, name: str) -> gt.GT:
+def _rules(bundle: ReleasedBundle, name: str) -> gt.GT:
     table = bundle.table(name).astype({"file": "str", "rule": "str"})
     table = table.sort_values(["file", "rule"], key=_as_the_contract_has_them, kind="stable")
     table = table.assign(key=table["file"] + "\t" + table["rule"]).reset_index(drop=True)
@@ -115,7 +117,7 @@ def _rules(bundle: Bundle, name: str) -> gt.GT:
         for la in las:  # no row of an LA under a rule is a true zero
             row[la] = numbers.count(0) if row.get(la, ABSENT) == ABSENT else row[la]
     headings = {"rule": "", **{la: words.LAS[la] for la in las}}
-    return house(
+    return set_table(
         rows, name.replace("_", "-"), labels=headings, group="file", numbers=las,
         notes=count_notes(bundle, texts),
     )  # fmt: skip
@@ -127,10 +129,10 @@ def _as_the_contract_has_them(names: pd.Series) -> pd.Series:
     return names.map({name: at for at, name in enumerate(known)}).fillna(len(known))
 
 
-def arrivals(bundle: Bundle, register: Register) -> gt.GT:
+def arrivals(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set rows kept, of rows read, by file and LA."""
     table = bundle.table("arrivals")
-    read, kept = cell(table, "rows_read"), cell(table, "rows_kept")
+    read, kept = write_cells(table, "rows_read"), write_cells(table, "rows_kept")
     texts = (kept + " of " + read).where(table["arrived"].astype(bool), "not sent")
     rows: Rows = []
     for file in words.in_order(table["file"].astype(str), words.FILES):
@@ -140,14 +142,14 @@ def arrivals(bundle: Bundle, register: Register) -> gt.GT:
     las = every_la(table)
     headings = {"file": "", **{la: words.LAS[la] for la in las}}
     notes = count_notes(bundle, read, kept)
-    return house(rows, "arrivals", labels=headings, numbers=las, notes=notes)
+    return set_table(rows, "arrivals", labels=headings, numbers=las, notes=notes)
 
 
-def missingness(bundle: Bundle, register: Register) -> gt.GT:
+def missingness(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the share missing by covariate and condition, with the reasons that were given."""
     table = bundle.table("missingness")
     table = table[table["la"] == "all"].reset_index(drop=True)
-    texts = cell(table, "share", numbers.percent)
+    texts = write_cells(table, "share", numbers.percent)
     reasons = bundle.manifest.get("missing_because") or {}
     rows: Rows = []
     for covariate in words.in_order(table["covariate"].astype(str), words.COVARIATES):
@@ -162,12 +164,12 @@ def missingness(bundle: Bundle, register: Register) -> gt.GT:
         say("tables.missingness", limit=limit),
         *mask_notes(bundle, texts),
     ]
-    return house(
+    return set_table(
         rows, "missingness", labels=labels, numbers=list(words.CONDITIONS), notes=notes,
     )  # fmt: skip
 
 
-def rules(bundle: Bundle, register: Register) -> gt.GT:
+def rules(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set what the rules ask that rows of this refresh met, why, and what a sender can do."""
     rows: Rows = []
     tables = (("set_aside", "Set aside"), ("resolved", "Resolved"), ("decisions", "Decided"))
@@ -185,7 +187,7 @@ def rules(bundle: Bundle, register: Register) -> gt.GT:
             if rule.id in met and rule.outcome == heading.lower()
         ]
     labels = {"rule": "", "checks": "What holds, and why", "remedy": "What a sender can do"}
-    return house(
+    return set_table(
         rows, "rules", labels=labels, group="group",
         widths={"rule": "24%", "checks": "46%", "remedy": "30%"},
     )  # fmt: skip
@@ -197,7 +199,7 @@ def _sentences(*parts: str) -> str:
     )
 
 
-def decisions(bundle: Bundle, register: Register) -> gt.GT:
+def decisions(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set what the reconstruction of periods of care and plan spells decided, by LA."""
     table = bundle.table("decisions").reset_index(drop=True)
     met = set(table.loc[(table["rows"] != 0) | masked(table, "rows"), "rule"])
@@ -205,13 +207,17 @@ def decisions(bundle: Bundle, register: Register) -> gt.GT:
     rows, headings, las, texts = by_la(table, "rule", "rows")
     for row in rows:
         row["rule"] = words.rule_label(row["rule"])
-    return house(rows, "decisions", labels=headings, numbers=las, notes=count_notes(bundle, texts))
+    return set_table(
+        rows, "decisions", labels=headings, numbers=las, notes=count_notes(bundle, texts)
+    )
 
 
-def changes(bundle: Bundle, register: Register) -> gt.GT:
+def changes(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set what changed since the previous refresh, by LA: where any change can be shown."""
     table = bundle.table("changes").reset_index(drop=True)
-    texts = cell(table, "n").where(masked(table, "n") | table["direction"].isna(), _signed(table))
+    texts = write_cells(table, "n").where(
+        masked(table, "n") | table["direction"].isna(), _signed(table)
+    )
     table = table.assign(text=texts, rule=table["rule"].astype(object).fillna(""))
     las = every_la(table)
     rows: Rows = []
@@ -233,7 +239,7 @@ def changes(bundle: Bundle, register: Register) -> gt.GT:
         notes.append(say("tables.changes_rounded", step=str(step)))
     notes += mask_notes(bundle, texts)
     headings = {"what": "", **{la: words.LAS[la] for la in las}}
-    return house(rows, "changes", labels=headings, group="group", numbers=las, notes=notes)
+    return set_table(rows, "changes", labels=headings, group="group", numbers=las, notes=notes)
 
 
 def _signed(table: pd.DataFrame) -> pd.Series:
@@ -248,16 +254,16 @@ def _changed(subject: str, item: str, rule: str) -> str:
     return f"{file}: {words.in_sentence(words.rule_label(rule))}" if rule else file
 
 
-def control_window(bundle: Bundle, register: Register) -> gt.GT:
+def control_window(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the share of the control children's window that lay after go-live, by outcome."""
     table = bundle.table("control_window")
-    texts = cell(table, "share", lambda share: numbers.percent(share, 0))
+    texts = write_cells(table, "share", lambda share: numbers.percent(share, 0))
     rows: Rows = [
         {"outcome": f"{name} {words.OUTCOMES[name].label}", "share": texts[place]}
         for place, name in zip(table.index, table["outcome"].astype(str), strict=True)
     ]
     labels = {"outcome": "", "share": "Share of the window after go-live"}
-    return house(rows, "control-window", labels=labels, numbers=["share"], narrow=True)
+    return set_table(rows, "control-window", labels=labels, numbers=["share"], narrow=True)
 
 
 TABLES: Final[dict[str, Any]] = {

@@ -15,10 +15,10 @@ from fvlib.contract import codes
 from fvlib.ipe import schedule
 from fvlib.ipe.indicators import INDICATORS, MET, NOT_MET, Indicator, indicator_of
 from fvlib.ipe.interval import wilson
-from fvlib.report.bundle import Bundle, masked
-from fvlib.report.cells import ABSENT, MASKED_TEXT, cell
+from fvlib.report.bundle import ReleasedBundle, masked
+from fvlib.report.cells import ABSENT, MASKED_TEXT, write_cells
 from fvlib.report.register import Register
-from fvlib.report.tables.style import Rows, count_notes, house, mask_notes
+from fvlib.report.tables.style import Rows, count_notes, mask_notes, set_table
 from fvlib.report.words import labels as words
 from fvlib.report.words import numbers
 from fvlib.report.words.ipe_labels import LEVELS, QUESTIONS, SOURCES, TIMES, threshold, value
@@ -33,7 +33,7 @@ NAN: Final = float("nan")
 SIGNS: Final = {MET: "\u2713\u00a0met", NOT_MET: "\u2717\u00a0not\u00a0met"}
 
 
-def indicators(bundle: Bundle, register: Register) -> gt.GT:
+def indicators(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the protocol's indicators: formula, threshold, source, time points."""
     rows: Rows = [
         {
@@ -50,22 +50,22 @@ def indicators(bundle: Bundle, register: Register) -> gt.GT:
         "indicator": "", "formula": "What it is", "threshold": "Threshold", "source": "Source",
         "times": "When",
     }  # fmt: skip
-    return house(rows, "ipe-indicators", labels=labels, group="group")
+    return set_table(rows, "ipe-indicators", labels=labels, group="group")
 
 
-def delivered(bundle: Bundle, register: Register) -> gt.GT:
+def delivered(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set training, posts and services by LA and time point, against their thresholds."""
     wanted = [row for row in INDICATORS if row.source == "admin"]
     return _grid(bundle, wanted, "ipe-delivered", codes.TIME_POINT.written)
 
 
-def agreement(bundle: Bundle, register: Register) -> gt.GT:
+def agreement(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the share who agree by item, LA and time point, with intervals."""
     wanted = [row for row in INDICATORS if row.source == "survey"]
     return _grid(bundle, wanted, "ipe-agreement", codes.SURVEY_TIME_POINT.written)
 
 
-def perceived(bundle: Bundle, register: Register) -> gt.GT:
+def perceived(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set agreement with the items that the return adds under research question 4."""
     names = bundle.table("ipe")["indicator"].astype(str)
     known = {row.id for row in INDICATORS}
@@ -73,13 +73,15 @@ def perceived(bundle: Bundle, register: Register) -> gt.GT:
     return _grid(bundle, wanted, "ipe-perceived", codes.SURVEY_TIME_POINT.written)
 
 
-def reach(bundle: Bundle, register: Register) -> gt.GT:
+def reach(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set families reached, conversion and agreed plans by LA and time point."""
     wanted = [row for row in INDICATORS if row.source == "fgc"]
     return _grid(bundle, wanted, "ipe-reach", codes.FGC_TIME_POINT.written)
 
 
-def _grid(bundle: Bundle, wanted: list[Indicator], name: str, points: tuple[str, ...]) -> gt.GT:
+def _grid(
+    bundle: ReleasedBundle, wanted: list[Indicator], name: str, points: tuple[str, ...]
+) -> gt.GT:
     """Set indicators by LA, one column a time point, with the changes from each to the next.
 
     An LA that sent nothing for the whole table is named under it.
@@ -106,13 +108,13 @@ def _grid(bundle: Bundle, wanted: list[Indicator], name: str, points: tuple[str,
         if len(las) > 1:
             rows.append({"group": _heading(row), "la": SPREAD, **_spread(row, part, points)})
     labels = {"la": "", **{point: TIMES[point] for point in points}, "change": "Changes"}
-    return house(
+    return set_table(
         rows, name, labels=labels, group="group", notes=_grid_notes(bundle, wanted, table, las)
     )
 
 
 def _grid_notes(
-    bundle: Bundle, wanted: list[Indicator], table: pd.DataFrame, las: list[str]
+    bundle: ReleasedBundle, wanted: list[Indicator], table: pd.DataFrame, las: list[str]
 ) -> list[str]:
     asked = {(row.source, point) for row in wanted for point in row.time_points}
     awaited = {(la, source, point) for la in protocol.LA_KEYS for source, point in asked}
@@ -122,7 +124,7 @@ def _grid_notes(
         "tables.not_received": [words.LAS[la] for la in silent if la in overdue],
         "tables.not_due": [words.LAS[la] for la in silent if la not in overdue],
     }
-    texts = [cell(table, column) for column in ("numerator", "denominator")]
+    texts = [write_cells(table, column) for column in ("numerator", "denominator")]
     texts.append(pd.Series([MASKED_TEXT] * int(masked(table, "value").any()), dtype=object))
     return [
         *(say(phrase, las=numbers.listing(names)) for phrase, names in told.items() if names),
@@ -133,7 +135,7 @@ def _grid_notes(
     ]
 
 
-def _not_due(bundle: Bundle) -> set[tuple[str, str, str]]:
+def _not_due(bundle: ReleasedBundle) -> set[tuple[str, str, str]]:
     """Return LA, source and time point of what can't be there yet."""
     table = bundle.table("ipe_schedule")
     table = table[table["state"] == schedule.NOT_DUE]
@@ -191,13 +193,13 @@ def _signed(row: Indicator, step: float) -> str:
     return f"+{shown}" if step > 0 and shown.strip("0.") else shown
 
 
-def roles(bundle: Bundle, register: Register) -> gt.GT:
+def roles(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set agreement by role, item and LA at the latest survey that asked each item."""
     table = bundle.table("ipe_survey")
     table = table[table["split"] == "role"]
     latest = _latest(table, codes.SURVEY_TIME_POINT.written, by=("la", "item"))
     table = latest.reset_index(drop=True)
-    texts = cell(table, "share", lambda share: numbers.percent(share, 0))
+    texts = write_cells(table, "share", lambda share: numbers.percent(share, 0))
     levels = words.in_order(table["level"].astype(str), codes.ROLE.written)
     rows: Rows = []
     known = [row.id for row in INDICATORS]
@@ -212,19 +214,19 @@ def roles(bundle: Bundle, register: Register) -> gt.GT:
                     {"group": indicator_of(item).label, "la": words.LAS[la], "when": when, **line}
                 )
     labels = {"la": "", "when": "Survey", **{level: numbers.plain(level) for level in levels}}
-    return house(
+    return set_table(
         rows, "ipe-roles", labels=labels, group="group", numbers=levels,
         notes=[say("tables.months"), *mask_notes(bundle, texts)],
     )  # fmt: skip
 
 
-def response(bundle: Bundle, register: Register) -> gt.GT:
+def response(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set respondents against the staff eligible for the survey."""
     table = bundle.table("ipe_response").reset_index(drop=True)
     texts = {
-        "respondents": cell(table, "respondents"),
-        "eligible": cell(table, "eligible"),
-        "share": cell(table, "share", lambda share: numbers.percent(share, 0)),
+        "respondents": write_cells(table, "respondents"),
+        "eligible": write_cells(table, "eligible"),
+        "share": write_cells(table, "share", lambda share: numbers.percent(share, 0)),
     }
     rows: Rows = [
         {
@@ -242,15 +244,15 @@ def response(bundle: Bundle, register: Register) -> gt.GT:
         say("tables.response", dash=ABSENT),
         *count_notes(bundle, *texts.values()),
     ]
-    return house(
+    return set_table(
         rows, "ipe-response", labels=labels, group="group", numbers=list(texts), notes=notes,
     )  # fmt: skip
 
 
-def unanswered(bundle: Bundle, register: Register) -> gt.GT:
+def unanswered(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the share of respondents who left an item empty, over all LAs."""
     table = bundle.table("ipe_unanswered").reset_index(drop=True)
-    texts = cell(table, "share", numbers.percent)
+    texts = write_cells(table, "share", numbers.percent)
     points = words.in_order(table["time_point"].astype(str), codes.TIME_POINT.written)
     rows: Rows = []
     for item in dict.fromkeys(table["item"].astype(str)):
@@ -259,17 +261,17 @@ def unanswered(bundle: Bundle, register: Register) -> gt.GT:
         line |= dict(zip(part["time_point"], texts[part.index], strict=True))
         rows.append({"item": indicator_of(item).label, **line})
     labels = {"item": "", **{point: TIMES[point] for point in points}}
-    return house(
+    return set_table(
         rows, "ipe-unanswered", labels=labels, numbers=points, notes=mask_notes(bundle, texts)
     )
 
 
-def families(bundle: Bundle, register: Register, service: str, name: str) -> gt.GT:
+def families(bundle: ReleasedBundle, register: Register, service: str, name: str) -> gt.GT:
     """Set families a service reached by characteristic and LA, at each LA's latest return."""
     table = bundle.table("ipe_fgc")
     table = table[table["service"] == service]
     table = _latest(table, codes.FGC_TIME_POINT.written).reset_index(drop=True)
-    texts = cell(table, "reached")
+    texts = write_cells(table, "reached")
     rows: Rows = []
     names = {code.value: code.label for code in codes.CHARACTERISTIC.codes}
     for characteristic in words.in_order(table["characteristic"].astype(str), names):
@@ -292,18 +294,18 @@ def families(bundle: Bundle, register: Register, service: str, name: str) -> gt.
         say("tables.latest", dash=ABSENT),
         *count_notes(bundle, texts),
     ]
-    return house(
+    return set_table(
         rows, name, labels=labels, group="group",
         numbers=list(protocol.LA_KEYS), notes=notes,
     )  # fmt: skip
 
 
-def training(bundle: Bundle, register: Register) -> gt.GT:
+def training(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set attendance by event and by role and team, at each LA's latest return."""
     table = bundle.table("ipe_training")
     table = _latest(table, codes.TIME_POINT.written).reset_index(drop=True)
-    share = cell(table, "share", lambda number: numbers.percent(number, 0))
-    attended = cell(table, "attended")
+    share = write_cells(table, "share", lambda number: numbers.percent(number, 0))
+    attended = write_cells(table, "attended")
     texts = share.where(share != ABSENT, attended)
     rows: Rows = []
     events = {code.value: code.label for code in codes.EVENT.codes}
@@ -324,7 +326,7 @@ def training(bundle: Bundle, register: Register) -> gt.GT:
         say("tables.training"),
         *mask_notes(bundle, texts),
     ]
-    return house(
+    return set_table(
         rows, "ipe-training", labels=labels, group="group", numbers=list(protocol.LA_KEYS),
         notes=notes,
     )  # fmt: skip

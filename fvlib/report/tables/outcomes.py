@@ -11,12 +11,12 @@ import great_tables as gt
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report.bundle import ESTIMATED, P_ONLY, Bundle
-from fvlib.report.cells import ABSENT, cell
+from fvlib.report.bundle import ESTIMATED, P_ONLY, ReleasedBundle
+from fvlib.report.cells import ABSENT, write_cells
 from fvlib.report.register import Register
 from fvlib.report.tables import data
 from fvlib.report.tables.results import lettered, with_interval
-from fvlib.report.tables.style import YES_NO, Rows, count_notes, house
+from fvlib.report.tables.style import YES_NO, Rows, count_notes, set_table
 from fvlib.report.words import labels as words
 from fvlib.report.words import numbers
 from fvlib.report.words import results as sentences
@@ -36,7 +36,7 @@ SPECIFICATION_WIDTHS: Final = {
 COUNTS_AS_ONE: Final = 1.0  # the p of an outcome that can't be estimated (analysis plan)
 
 
-def secondary(bundle: Bundle, register: Register) -> gt.GT:
+def secondary(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the six secondary outcomes: effect, and raw beside Hochberg-adjusted p."""
     rows: Rows = []
     lacking = []
@@ -79,31 +79,31 @@ def secondary(bundle: Bundle, register: Register) -> gt.GT:
         *count_notes(bundle, pd.Series([row["n"] for row in rows])),
         *register.notes(list(protocol.SECONDARY_OUTCOMES)),
     ]
-    return house(
+    return set_table(
         rows, "secondary", labels=labels, numbers=[n for n in labels if n != "outcome"],
         notes=notes, spanners=spanners,
     )  # fmt: skip
 
 
-def _effect_row(bundle: Bundle, name: str, outcome: str) -> dict[str, str]:
+def _effect_row(bundle: ReleasedBundle, name: str, outcome: str) -> dict[str, str]:
     """Write one model's counts and effect on a secondary outcome."""
     found = bundle.effect(name)
     row = dict.fromkeys(("n", "effect", "points", "p", "adjusted", "permutation"), ABSENT)
     if found is None:
         rows = bundle.estimates[bundle.estimates["analysis"] == name]
-        shown = {"n": cell(rows.iloc[[0]], "n").iloc[0]} if len(rows) else {}
+        shown = {"n": write_cells(rows.iloc[[0]], "n").iloc[0]} if len(rows) else {}
         return row | shown | {"effect": words.label(words.STATUSES, bundle.status(name)[0])}
     scale = _scale(bundle, name)
     points = bundle.effect(name, "risk_difference")
     return row | {
-        "n": cell(found.to_frame().T, "n").iloc[0],
+        "n": write_cells(found.to_frame().T, "n").iloc[0],
         "effect": with_interval(bundle.effect(name, scale), scale, outcome),
         "points": with_interval(points, "risk_difference"),
         "p": _p(found["p_value"]),
     }
 
 
-def _scale(bundle: Bundle, analysis: str) -> str:
+def _scale(bundle: ReleasedBundle, analysis: str) -> str:
     """Return the scale on which an analysis's effect is shown, the first that it has."""
     known = (s for s in EFFECT_SCALES if bundle.effect(analysis, s) is not None)
     return next(known, "log_odds")
@@ -115,7 +115,7 @@ def _p(value: float | None) -> str:
     return numbers.p_value(float(value)).removeprefix("p = ").removeprefix("p ")
 
 
-def specification(bundle: Bundle, register: Register) -> gt.GT:
+def specification(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set every analysis but the main ones: what it changes, its counts, effect and diary."""
     plan = {row["id"]: row for row in bundle.manifest.get("plan", [])}
     estimates = bundle.estimates
@@ -148,13 +148,13 @@ def specification(bundle: Bundle, register: Register) -> gt.GT:
         *count_notes(bundle, pd.Series([row[c] for row in rows for c in ("n", "events")])),
         *register.notes([str(name) for name in estimates["analysis"].unique()]),
     ]
-    return house(
+    return set_table(
         rows, "specification", labels=labels, group="group", numbers=["n", "events", "estimate"],
         notes=notes, widths=SPECIFICATION_WIDTHS,
     )  # fmt: skip
 
 
-def _analysis_label(bundle: Bundle, name: str) -> str:
+def _analysis_label(bundle: ReleasedBundle, name: str) -> str:
     """Name an analysis without the outcome, which has a column of its own."""
     stem, _, outcome = name.rpartition("-")
     known = outcome.upper() in words.OUTCOMES and stem in words.ANALYSES
@@ -162,12 +162,12 @@ def _analysis_label(bundle: Bundle, name: str) -> str:
 
 
 def _specified(
-    bundle: Bundle, name: str, mine: pd.DataFrame, letters: dict[str, str]
+    bundle: ReleasedBundle, name: str, mine: pd.DataFrame, letters: dict[str, str]
 ) -> dict[str, str]:
     """Write one analysis's counts and estimate; remarks stand once, under a letter."""
     first = mine.iloc[[0]]
     status, reason = bundle.status(name)
-    row = {"n": cell(first, "n").iloc[0], "events": cell(first, "events").iloc[0]}
+    row = {"n": write_cells(first, "n").iloc[0], "events": write_cells(first, "events").iloc[0]}
     texts = [
         in_words(text, brief=True) for column in REMARKS
         if isinstance(text := first[column].iloc[0], str) and text
@@ -183,7 +183,7 @@ def _specified(
     return row
 
 
-def _estimate(bundle: Bundle, name: str, mine: pd.DataFrame) -> str:
+def _estimate(bundle: ReleasedBundle, name: str, mine: pd.DataFrame) -> str:
     if bundle.effect(name) is not None:
         scale = _scale(bundle, name)
         told = with_interval(bundle.effect(name, scale), scale, str(mine["outcome"].iloc[0]))
@@ -209,7 +209,7 @@ def _letter(place: int) -> str:
     return ascii_lowercase[letter] * (rounds + 1)
 
 
-def exposure_effects(bundle: Bundle, register: Register) -> gt.GT:
+def exposure_effects(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the effect by time since go-live (X5), its summaries, and what each rests on."""
     rows: Rows = []
     mine = bundle.estimates[bundle.estimates["analysis"] == "X5"]
@@ -241,7 +241,7 @@ def exposure_effects(bundle: Bundle, register: Register) -> gt.GT:
         notes.append(say("tables.constancy", p=p))
     if all(row["points"] == ABSENT for row in rows):
         del labels["points"]
-    return house(
+    return set_table(
         rows, "exposure-effects", labels=labels, numbers=[n for n in labels if n != "term"],
         notes=notes, narrow=True,
     )  # fmt: skip

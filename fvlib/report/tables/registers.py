@@ -10,10 +10,10 @@ import great_tables as gt
 
 from fvlib import protocol
 from fvlib.remarks import BETWEEN
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import ReleasedBundle
 from fvlib.report.cells import ABSENT
 from fvlib.report.register import Entry, Register
-from fvlib.report.tables.style import Rows, house
+from fvlib.report.tables.style import Rows, set_table
 from fvlib.report.words import data as accounts
 from fvlib.report.words import labels, numbers
 from fvlib.report.words.phrases import say
@@ -30,7 +30,7 @@ DEVIATION_WIDTHS: Final = {
 }  # fmt: skip
 
 
-def live_dates(bundle: Bundle, register: Register) -> gt.GT:
+def live_dates(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set intended and actual Operationally Live dates, with the reason for each change."""
     manifest = bundle.manifest
     changed = {entry["la"]: entry for entry in manifest.get("changed_dates") or []}
@@ -55,27 +55,27 @@ def live_dates(bundle: Bundle, register: Register) -> gt.GT:
         "la": "", "readiness": "Readiness", "intended": "Intended", "live": "Operationally Live",
         "reason": "Reason for the change", "dfe": "DfE agreed", "developer": "Developer consulted",
     }  # fmt: skip
-    return house(
+    return set_table(
         rows, "live-dates", labels=labels, notes=[say("tables.live_dates")],
     )  # fmt: skip
 
 
-def readings(bundle: Bundle, register: Register) -> gt.GT:
+def readings(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the register of readings."""
     rows = [_entry(entry) for entry in register.readings]
     labels = {"id": "", "what": "Reading", "where": "Protocol section", "applies": "Applies to"}
-    return house(
+    return set_table(
         rows, "readings", labels=labels, notes=[say("registers.reading")], widths=REGISTER_WIDTHS
     )
 
 
-def deviations(bundle: Bundle, register: Register) -> gt.GT:
+def deviations(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the register of deviations, those that this refresh brought with it included."""
     rows = [_entry(entry) | {"when": entry.when or ABSENT} for entry in register.deviations]
     rows += _of_this_refresh(bundle)
     labels = {"id": "", "what": "Deviation", "where": "Protocol section", "applies": "Applies to",
               "when": "Decided"}  # fmt: skip
-    return house(
+    return set_table(
         rows,
         "deviations",
         labels=labels,
@@ -94,7 +94,7 @@ def _entry(entry: Entry) -> dict[str, str]:
     }
 
 
-def _of_this_refresh(bundle: Bundle) -> Rows:
+def _of_this_refresh(bundle: ReleasedBundle) -> Rows:
     """List what the data of this refresh made necessary: changed dates, dropped LA covariates."""
     rows: Rows = []
     if bundle.manifest.get("changed_dates"):
@@ -133,7 +133,7 @@ def _of_this_refresh(bundle: Bundle) -> Rows:
     ]
 
 
-def provenance(bundle: Bundle, register: Register) -> gt.GT:
+def provenance(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set what this report was made from: refresh, dates, settings, versions, hashes."""
     manifest = bundle.manifest
     rule = manifest["disclosure"]
@@ -159,13 +159,13 @@ def provenance(bundle: Bundle, register: Register) -> gt.GT:
     for la in protocol.LA_KEYS:
         lines[f"Data through, {labels.LAS[la]}"] = numbers.day(through[la])
     rows = [{"what": name, "value": value} for name, value in lines.items()]
-    return house(rows, "provenance", labels={"what": "", "value": "Value"})
+    return set_table(rows, "provenance", labels={"what": "", "value": "Value"})
 
 
-def abbreviations(bundle: Bundle, register: Register) -> gt.GT:
+def abbreviations(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the abbreviations used."""
     rows = [{"short": short, "long": long} for short, long in labels.ABBREVIATIONS.items()]
-    return house(rows, "abbreviations", labels={"short": "", "long": "Meaning"}, narrow=True)
+    return set_table(rows, "abbreviations", labels={"short": "", "long": "Meaning"}, narrow=True)
 
 
 def _digest(value: object) -> str:

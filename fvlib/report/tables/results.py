@@ -9,11 +9,11 @@ import great_tables as gt
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report.arrangement import COMPARED, apart, arranged, comparable, label
-from fvlib.report.bundle import ESTIMATED, Bundle
-from fvlib.report.cells import ABSENT, cell
+from fvlib.report.arrangement import COMPARED, apart, arrange_analyses, comparable, label
+from fvlib.report.bundle import ESTIMATED, ReleasedBundle
+from fvlib.report.cells import ABSENT, write_cells
 from fvlib.report.register import Register
-from fvlib.report.tables.style import Rows, count_notes, house
+from fvlib.report.tables.style import Rows, count_notes, set_table
 from fvlib.report.words import labels as words
 from fvlib.report.words import numbers
 from fvlib.report.words import results as sentences
@@ -54,7 +54,7 @@ def with_interval(row: pd.Series | None, scale: str, outcome: str = "P1") -> str
     )
 
 
-def primary(bundle: Bundle, register: Register) -> gt.GT:
+def primary(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the primary outcome's result, with what must stand beside it."""
     outcome = protocol.PRIMARY_OUTCOME
     models = {
@@ -83,13 +83,13 @@ def primary(bundle: Bundle, register: Register) -> gt.GT:
         *register.notes(list(models)),
     ]
     headings = {model: text + register.marks(model) for model, text in models.items()}
-    return house(
+    return set_table(
         rows, "primary", labels={"quantity": "", **headings}, group="group",
         numbers=list(models), notes=notes,
     )  # fmt: skip
 
 
-def _tests(bundle: Bundle, outcome: str, models: list[str]) -> Rows:
+def _tests(bundle: ReleasedBundle, outcome: str, models: list[str]) -> Rows:
     p: dict[str, str] = {}
     for model in models:
         row = bundle.effect(model)
@@ -111,27 +111,27 @@ def _bare(p: str) -> str:
     return p.removeprefix("p = ").removeprefix("p ")
 
 
-def _sample(bundle: Bundle, models: list[str]) -> Rows:
+def _sample(bundle: ReleasedBundle, models: list[str]) -> Rows:
     rows: Rows = []
     for name, heading in (("n", "Children"), ("events", "Became looked after")):
         row = {"group": "Sample", "quantity": heading}
         for model in models:
             found = bundle.effect(model)
-            row[model] = ABSENT if found is None else cell(found.to_frame().T, name).iloc[0]
+            row[model] = ABSENT if found is None else write_cells(found.to_frame().T, name).iloc[0]
         rows.append(row)
     return rows
 
 
-def _absent(bundle: Bundle, models: list[str]) -> list[str]:
+def _absent(bundle: ReleasedBundle, models: list[str]) -> list[str]:
     """Say for each model without a result why there is none."""
     return [sentences.no_result(bundle, m) for m in models if bundle.effect(m) is None]
 
 
-def analyses(bundle: Bundle, register: Register) -> gt.GT:
+def analyses(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set every analysis of the primary outcome with its effect, group by group."""
     rows: Rows = []
     names: list[str] = []
-    for group in arranged(bundle):
+    for group in arrange_analyses(bundle):
         for name in group.analyses:
             names.append(name)
             rows.append({"group": group.heading} | _analysis_row(bundle, register, name))
@@ -148,13 +148,13 @@ def analyses(bundle: Bundle, register: Register) -> gt.GT:
         *count_notes(bundle, pd.Series([row[c] for row in rows for c in ("n", "events")])),
         *register.notes(names),
     ]
-    return house(
+    return set_table(
         rows, "analyses", labels=labels, group="group",
         numbers=[name for name in labels if name != "analysis"], notes=notes,
     )  # fmt: skip
 
 
-def _elsewhere(bundle: Bundle) -> list[str]:
+def _elsewhere(bundle: ReleasedBundle) -> list[str]:
     """Say which analyses have results that can't stand in this table's columns."""
     names = [words.in_sentence(bundle.label(name)) for name in apart(bundle)]
     if not names:
@@ -162,7 +162,7 @@ def _elsewhere(bundle: Bundle) -> list[str]:
     return [say("tables.elsewhere", names=numbers.listing(names))]
 
 
-def _analysis_row(bundle: Bundle, register: Register, name: str) -> dict[str, str]:
+def _analysis_row(bundle: ReleasedBundle, register: Register, name: str) -> dict[str, str]:
     row = dict.fromkeys(("n", "events", "odds_ratio", "risk_difference", "p"), ABSENT)
     row["analysis"] = label(bundle, name) + register.marks(name)
     main = next((r for s in COMPARED if (r := comparable(bundle, name, s)) is not None), None)
@@ -172,7 +172,7 @@ def _analysis_row(bundle: Bundle, register: Register, name: str) -> dict[str, st
             return row | {"p": _bare(numbers.p_value(p))}
         return row | {"odds_ratio": words.label(words.STATUSES, bundle.status(name)[0])}
     for column in ("n", "events"):
-        row[column] = cell(main.to_frame().T, column).iloc[0]
+        row[column] = write_cells(main.to_frame().T, column).iloc[0]
     for scale in COMPARED:
         row[scale] = with_interval(comparable(bundle, name, scale), scale)
     if pd.notna(main["p_value"]):
@@ -180,18 +180,18 @@ def _analysis_row(bundle: Bundle, register: Register, name: str) -> dict[str, st
     return row
 
 
-def diary(bundle: Bundle, register: Register) -> gt.GT:
+def diary(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set how each of the primary outcome's analyses was fitted."""
     rows = bundle.estimates
     return _fits(bundle, register, "diary", rows[rows["outcome"] == protocol.PRIMARY_OUTCOME])
 
 
-def adherence(bundle: Bundle, register: Register) -> gt.GT:
+def adherence(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set how every analysis of the refresh was fitted."""
     return _fits(bundle, register, "adherence", bundle.estimates)
 
 
-def _fits(bundle: Bundle, register: Register, table: str, estimates: pd.DataFrame) -> gt.GT:
+def _fits(bundle: ReleasedBundle, register: Register, table: str, estimates: pd.DataFrame) -> gt.GT:
     """Set how fits went; remarks that they share stand once, under a letter."""
     letters: dict[str, str] = {}
     rows: Rows = []
@@ -217,7 +217,9 @@ def _fits(bundle: Bundle, register: Register, table: str, estimates: pd.DataFram
     labels = {"analysis": "", "status": "Status", "fit": "Fit", "remark": "Remarks"}
     notes = lettered(letters)
     names = [str(name) for name in estimates["analysis"].unique()]
-    return house(rows, table, labels=labels, group="group", notes=[*notes, *register.notes(names)])
+    return set_table(
+        rows, table, labels=labels, group="group", notes=[*notes, *register.notes(names)]
+    )
 
 
 def lettered(letters: dict[str, str]) -> list[str]:
@@ -234,7 +236,7 @@ def _letter(place: int) -> str:
     return ascii_lowercase[letter] * (rounds + 1)
 
 
-def exposure_weights(bundle: Bundle, register: Register) -> gt.GT:
+def exposure_weights(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the weights that the constant effect gives to each time since go-live."""
     table = bundle.table("exposure_weights")
     rows = [
@@ -242,10 +244,10 @@ def exposure_weights(bundle: Bundle, register: Register) -> gt.GT:
         for time, weight in zip(table["exposure_time"], table["weight"], strict=True)
     ]
     labels = {"time": "Whole periods since go-live", "weight": "Weight"}
-    return house(rows, "exposure-weights", labels=labels, numbers=["weight"], narrow=True)
+    return set_table(rows, "exposure-weights", labels=labels, numbers=["weight"], narrow=True)
 
 
-def la_intercepts(bundle: Bundle, register: Register) -> gt.GT:
+def la_intercepts(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set each LA's deviation from the average LA."""
     table = bundle.table("la_intercepts")
     table = table[table["analysis"] == protocol.PRIMARY_OUTCOME]
@@ -260,7 +262,7 @@ def la_intercepts(bundle: Bundle, register: Register) -> gt.GT:
         for _, row in table.iterrows()
     ]
     labels = {"la": "", "estimate": "Intercept, log-odds", "std_error": "Standard error"}
-    return house(
+    return set_table(
         rows, "la-intercepts", labels=labels, numbers=["estimate", "std_error"], narrow=True
     )
 

@@ -8,15 +8,15 @@ import great_tables as gt
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import ReleasedBundle
 from fvlib.report.register import Register
-from fvlib.report.tables.style import Rows, house
+from fvlib.report.tables.style import Rows, set_table
 from fvlib.report.words import numbers
 from fvlib.report.words.phrases import say
 from fvlib.report.words.size_study import TESTS, study
 
 
-def sizes(bundle: Bundle, register: Register) -> gt.GT:
+def sizes(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set each test's rejections under trials of two sizes whose LAs drift apart or don't."""
     frame = study()
     frame = frame.assign(
@@ -48,7 +48,7 @@ def sizes(bundle: Bundle, register: Register) -> gt.GT:
             alpha=numbers.percent(protocol.ALPHA),
         ),
     ]
-    return house(
+    return set_table(
         rows, "sizes", labels=labels, numbers=["level", *scenes.index], notes=notes,
         spanners=spanners,
     )  # fmt: skip

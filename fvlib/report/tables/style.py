@@ -12,8 +12,8 @@ from typing import Any, Final
 import great_tables as gt
 import pandas as pd
 
-from fvlib.report.bundle import Bundle, la_order
-from fvlib.report.cells import ABSENT, MASKED_TEXT, cell
+from fvlib.report.bundle import ReleasedBundle, la_order
+from fvlib.report.cells import ABSENT, MASKED_TEXT, write_cells
 from fvlib.report.words import labels, numbers
 from fvlib.report.words.phrases import say
 
@@ -22,7 +22,7 @@ YES_NO: Final = {True: "yes", False: "no"}
 Rows = list[dict[str, str]]
 
 
-def house(
+def set_table(
     rows: Rows,
     name: str,
     *,
@@ -97,7 +97,7 @@ def house(
     )
 
 
-def count_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
+def count_notes(bundle: ReleasedBundle, *texts: pd.Series) -> list[str]:
     """Say how counts were rounded and, where one was masked, what the mark means."""
     rule = bundle.manifest["disclosure"]
     step = int(rule["round_to"])
@@ -105,7 +105,7 @@ def count_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
     return rounded + mask_notes(bundle, *texts)
 
 
-def mask_notes(bundle: Bundle, *texts: pd.Series) -> list[str]:
+def mask_notes(bundle: ReleasedBundle, *texts: pd.Series) -> list[str]:
     """Say, where a number was masked, what the mark means."""
     if not any((text == MASKED_TEXT).any() for text in texts):
         return []
@@ -116,7 +116,7 @@ def by_la(
     frame: pd.DataFrame, rows: str, column: str, write: Callable[[float], str] = numbers.count
 ) -> tuple[Rows, dict[str, str], list[str], pd.Series]:
     """Spread a long table over LA columns: rows of text, headings, figure columns, all texts."""
-    texts = cell(frame, column, write)
+    texts = write_cells(frame, column, write)
     las = la_order(frame)
     out: Rows = []
     for name in dict.fromkeys(frame[rows].astype(str)):

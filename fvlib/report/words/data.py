@@ -6,14 +6,14 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.contract.files import BANNER_SHARE, UNKNOWN_LA
-from fvlib.report.bundle import Bundle, la_order, masked
+from fvlib.report.bundle import ReleasedBundle, la_order, masked
 from fvlib.report.words import labels, numbers
 from fvlib.report.words.phrases import say
 
 Callout = tuple[str, str, str]
 
 
-def notices(bundle: Bundle) -> tuple[Callout, ...]:
+def notices(bundle: ReleasedBundle) -> tuple[Callout, ...]:
     """Return the callouts (kind, title, text) that stand at the head of a chapter."""
     out: list[Callout] = []
     if bundle.synthetic:
@@ -39,7 +39,7 @@ def _notice(kind: str, name: str, **numbers: str) -> Callout:
     return kind, title, text
 
 
-def heavily_set_aside(bundle: Bundle) -> list[tuple[str, str]]:
+def heavily_set_aside(bundle: ReleasedBundle) -> list[tuple[str, str]]:
     """List the LA and file of which more than the limit was set aside."""
     arrived = bundle.table("arrivals")
     over = arrived[arrived["over_limit"].astype(bool)]
@@ -50,7 +50,7 @@ def heavily_set_aside(bundle: Bundle) -> list[tuple[str, str]]:
     ]
 
 
-def set_aside(bundle: Bundle) -> str:
+def set_aside(bundle: ReleasedBundle) -> str:
     """Say how many rows were set aside, and in which LAs."""
     aside = bundle.table("set_aside")
     aside = aside[(aside["rows"] > 0) | masked(aside, "rows")]
@@ -71,7 +71,7 @@ def set_aside(bundle: Bundle) -> str:
     )
 
 
-def arrivals(bundle: Bundle) -> str:
+def arrivals(bundle: ReleasedBundle) -> str:
     """Say which files did not arrive."""
     table = bundle.table("arrivals")
     if table.empty:
@@ -89,7 +89,7 @@ def arrivals(bundle: Bundle) -> str:
     return say("data_quality.arrivals", "absent", files=numbers.listing(told))
 
 
-def missingness(bundle: Bundle) -> str:
+def missingness(bundle: ReleasedBundle) -> str:
     """Say which covariates are over the protocol's limit, and which an LA lacks altogether."""
     table = bundle.table("missingness")
     if table.empty:
@@ -115,7 +115,7 @@ def missingness(bundle: Bundle) -> str:
     return " ".join(parts)
 
 
-def withdrawn(bundle: Bundle) -> str:
+def withdrawn(bundle: ReleasedBundle) -> str:
     """Say how many children's data were withdrawn, and nothing else about them."""
     table = bundle.table("withdrawn")
     if table.empty:
@@ -128,7 +128,7 @@ def withdrawn(bundle: Bundle) -> str:
     return say("data_quality.withdrawn", state, n=numbers.count(children))
 
 
-def changes(bundle: Bundle) -> str:
+def changes(bundle: ReleasedBundle) -> str:
     """Say with which earlier refresh this one is compared, and how far the data reach by now."""
     previous = bundle.manifest.get("previous_refresh")
     if not previous:
@@ -147,13 +147,13 @@ def changes(bundle: Bundle) -> str:
     return told if has_changes(bundle) else f"{told} {say('data_quality.changes_none_shown')}"
 
 
-def has_changes(bundle: Bundle) -> bool:
+def has_changes(bundle: ReleasedBundle) -> bool:
     """Whether there is an earlier refresh, and a difference from it that can be shown."""
     compared = bool(bundle.manifest.get("previous_data_through"))
     return compared and bool(bundle.table("changes")["direction"].isin(("more", "fewer")).any())
 
 
-def trial_period(bundle: Bundle) -> str:
+def trial_period(bundle: ReleasedBundle) -> str:
     """Say whether the trial period is the protocol's."""
     period = bundle.manifest["trial_period"]
     return say(
@@ -165,14 +165,14 @@ def trial_period(bundle: Bundle) -> str:
     )
 
 
-def changed_dates(bundle: Bundle) -> str:
+def changed_dates(bundle: ReleasedBundle) -> str:
     """Say which Operationally Live dates differ from those intended."""
     changed = bundle.manifest.get("changed_dates") or []
     las = numbers.listing(labels.LAS[entry["la"]] for entry in changed)
     return say("data_quality.changed_dates", "some" if changed else "none", las=las)
 
 
-def cohort(bundle: Bundle) -> str:
+def cohort(bundle: ReleasedBundle) -> str:
     """Say how many children make up the cohort, and how many of them can't be analysed."""
     flow = bundle.table("flow")
     counts = flow.groupby("step")["n"].sum(min_count=1)

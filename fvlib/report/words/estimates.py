@@ -12,7 +12,7 @@ from typing import Final
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report.bundle import EFFECT, ESTIMATED, Bundle, masked
+from fvlib.report.bundle import EFFECT, ESTIMATED, ReleasedBundle, masked
 from fvlib.report.words import labels, numbers
 from fvlib.report.words.phrase_keys import ALL, BINARY, COUNTS, EITHER, LINEAR
 from fvlib.report.words.phrases import say
@@ -47,7 +47,7 @@ def expected(analysis: str, outcome: str) -> tuple[str, ...]:
     return (*names, *NESTED) if analysis.startswith("la-period") else names
 
 
-def numbers_of(bundle: Bundle, analysis: str, outcome: str | None = None) -> dict[str, str]:
+def numbers_of(bundle: ReleasedBundle, analysis: str, outcome: str | None = None) -> dict[str, str]:
     """Write every number of an analysis.
 
     Parameters
@@ -86,7 +86,7 @@ def numbers_of(bundle: Bundle, analysis: str, outcome: str | None = None) -> dic
     return out
 
 
-def for_templates(bundle: Bundle, analysis: str) -> dict[str, str]:
+def for_templates(bundle: ReleasedBundle, analysis: str) -> dict[str, str]:
     """Give every number that a template may name; one that isn't there or is masked, in words."""
     known = numbers_of(bundle, analysis)
     rows = bundle.rows(analysis)

@@ -12,7 +12,7 @@ from fvlib.contract import codes
 from fvlib.ipe.indicators import BEFORE, INDICATORS, MET, Indicator
 from fvlib.ipe.schedule import ARRIVED, IN_PART, LATE, MISSING, NOT_DUE
 from fvlib.ipe.trial_schedule import COLLECTIONS as COLLECTED
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import ReleasedBundle
 from fvlib.report.words import labels, numbers
 from fvlib.report.words.ipe_labels import COLLECTIONS, TIMES, value
 from fvlib.report.words.phrases import say
@@ -22,7 +22,7 @@ TO_BE_WRITTEN: Final = "*To be written.*"
 PLACE: Final = re.compile(r"^::: \{\.callout-note[^}]*\}\n## ([^\n]+)\n(.*?)^:::", re.M | re.S)
 
 
-def strings(bundle: Bundle) -> dict[str, str]:
+def strings(bundle: ReleasedBundle) -> dict[str, str]:
     """Make the ready strings of the chapter."""
     return {
         "ipe.arrived": arrived(bundle.table("ipe_schedule"), "returns"),
@@ -65,14 +65,14 @@ def trial_schedule() -> str:
     return numbers.listing(told)
 
 
-def judged(bundle: Bundle, question: str) -> str:
+def judged(bundle: ReleasedBundle, question: str) -> str:
     """Say in how many LAs each of a question's indicators met its threshold, latest returns."""
     wanted = [row for row in INDICATORS if row.question == question and row.threshold]
     told = [text for row in wanted if (text := _met(bundle.table("ipe"), row))]
     return say("implementation.judged", "some" if told else "none", told="; ".join(told))
 
 
-def spread(bundle: Bundle, question: str) -> str:
+def spread(bundle: ReleasedBundle, question: str) -> str:
     """Say on which of a question's judged shares LAs differ most, and from where to where."""
     table = bundle.table("ipe")
     table = table[table["value"].notna()]

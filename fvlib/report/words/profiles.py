@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from fvlib.report.bundle import Bundle
+from fvlib.report.bundle import ReleasedBundle
 from fvlib.report.words import numbers
 from fvlib.report.words.phrases import say
 from fvlib.report.words.public_figures import ABUSE_OR_NEGLECT, AGED_1_TO_4, MALE, Published
@@ -33,7 +33,7 @@ COMPARISONS: Final = (
 )
 
 
-def with_shares(bundle: Bundle) -> pd.DataFrame:
+def with_shares(bundle: ReleasedBundle) -> pd.DataFrame:
     """Return the profiles with each level's share of its LA's cohort.
 
     The whole is the flow's count: where a level is masked, the levels shown don't add up to it.
@@ -51,7 +51,7 @@ def with_shares(bundle: Bundle) -> pd.DataFrame:
     return table.assign(share=share.clip(upper=1.0))  # both are rounded
 
 
-def plausibility(bundle: Bundle) -> str:
+def plausibility(bundle: ReleasedBundle) -> str:
     """Hold the cohort's shares against those published for England."""
     table = with_shares(bundle)
     ranges = [(each, _range(table, each)) for each in COMPARISONS]

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fvlib import protocol
-from fvlib.report.bundle import ESTIMATED, Bundle, masked
+from fvlib.report.bundle import ESTIMATED, ReleasedBundle, masked
 from fvlib.report.words import (
     data,
     ipe,
@@ -82,7 +82,7 @@ class Quantities(Mapping[str, str]):
         return len(self._strings)
 
 
-def quantities(bundle: Bundle) -> Quantities:
+def quantities(bundle: ReleasedBundle) -> Quantities:
     """Make every ready string of a bundle."""
     strings: dict[str, str] = {}
     hidden: set[str] = set()
@@ -109,7 +109,7 @@ def quantities(bundle: Bundle) -> Quantities:
     return Quantities(strings, frozenset(hidden - set(strings)))
 
 
-def _analyses(bundle: Bundle) -> dict[str, str]:
+def _analyses(bundle: ReleasedBundle) -> dict[str, str]:
     """Name every analysis that has keys, and its outcome: of the plan, of results, and expected."""
     out: dict[str, str] = {}
     for outcome in protocol.OUTCOMES:
@@ -121,7 +121,9 @@ def _analyses(bundle: Bundle) -> dict[str, str]:
     return out | dict(zip(found["analysis"].astype(str), found["outcome"].astype(str), strict=True))
 
 
-def _analysis(bundle: Bundle, analysis: str, outcome: str) -> tuple[dict[str, str], set[str]]:
+def _analysis(
+    bundle: ReleasedBundle, analysis: str, outcome: str
+) -> tuple[dict[str, str], set[str]]:
     """Write an analysis's strings by key, and name the keys whose number is masked."""
     status, reason = bundle.status(analysis)
     texts = {"status": labels.label(labels.STATUSES, status), "label": bundle.label(analysis)}
@@ -136,7 +138,7 @@ def _analysis(bundle: Bundle, analysis: str, outcome: str) -> tuple[dict[str, st
     )
 
 
-def _outcome(bundle: Bundle, outcome: str) -> dict[str, str]:
+def _outcome(bundle: ReleasedBundle, outcome: str) -> dict[str, str]:
     out = {
         "result": results.result(bundle, outcome),
         "lead": results.lead(bundle, outcome),
@@ -173,7 +175,7 @@ def _protocol() -> dict[str, str]:
     }  # fmt: skip
 
 
-def _refresh(bundle: Bundle) -> dict[str, str]:
+def _refresh(bundle: ReleasedBundle) -> dict[str, str]:
     manifest = bundle.manifest
     rule: Mapping[str, Any] = manifest["disclosure"]
     period: Mapping[str, Any] = manifest["trial_period"]
@@ -202,7 +204,7 @@ def _refresh(bundle: Bundle) -> dict[str, str]:
     }
 
 
-def stamp(bundle: Bundle) -> str:
+def stamp(bundle: ReleasedBundle) -> str:
     """Say in a line which data, which look and which version this is."""
     manifest = bundle.manifest
     parts = [
@@ -216,7 +218,7 @@ def stamp(bundle: Bundle) -> str:
     return " \u00b7 ".join(parts)
 
 
-def _tables(bundle: Bundle, strings: dict[str, str], hidden: set[str]) -> None:
+def _tables(bundle: ReleasedBundle, strings: dict[str, str], hidden: set[str]) -> None:
     """Add counts that stand in side tables, and what is told of them."""
     flow = bundle.table("flow")
     cohort = flow[flow["step"] == "cohort"]

@@ -19,7 +19,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report.bundle import ABSENT, ESTIMATED, P_ONLY, Bundle, masked
+from fvlib.report.bundle import ABSENT, ESTIMATED, P_ONLY, ReleasedBundle, masked
 from fvlib.report.words import labels, reasons
 from fvlib.report.words import numbers as words_numbers
 from fvlib.report.words.estimates import for_templates
@@ -73,7 +73,7 @@ def side(row: pd.Series) -> int:
     return 0
 
 
-def judge(bundle: Bundle, outcome: str) -> Judgement:
+def judge(bundle: ReleasedBundle, outcome: str) -> Judgement:
     """Apply the wording rule to an outcome's main analysis.
 
     Returns
@@ -101,14 +101,14 @@ def judge(bundle: Bundle, outcome: str) -> Judgement:
     return Judgement("reduced" if side(main) < 0 else "increased")
 
 
-def permutation_p(bundle: Bundle, outcome: str) -> float | None:
+def permutation_p(bundle: ReleasedBundle, outcome: str) -> float | None:
     """Return the p of the design's own permutation test, if there is one."""
     rows = bundle.rows(permutation_of(outcome))
     rows = rows[(rows["scale"] == P_ONLY) & (rows["status"] == ESTIMATED) & rows["p_value"].notna()]
     return float(rows["p_value"].iloc[0]) if len(rows) else None
 
 
-def state_of(bundle: Bundle, outcome: str) -> str:
+def state_of(bundle: ReleasedBundle, outcome: str) -> str:
     """Name the state that an outcome's words depend on: a verdict, `interim`, or why none."""
     if bundle.effect(outcome) is None:
         status = bundle.status(outcome)[0]
@@ -116,24 +116,24 @@ def state_of(bundle: Bundle, outcome: str) -> str:
     return "interim" if bundle.interim else judge(bundle, outcome).verdict
 
 
-def result(bundle: Bundle, outcome: str) -> str:
+def result(bundle: ReleasedBundle, outcome: str) -> str:
     """Tell an outcome's main result with all that must stand beside it."""
     return f"{lead(bundle, outcome)} {beside(bundle, outcome)}"
 
 
-def no_result(bundle: Bundle, analysis: str) -> str:
+def no_result(bundle: ReleasedBundle, analysis: str) -> str:
     """Say why there is no result, in its place."""
     return say("results.no_result", analysis=bundle.label(analysis), why=why(bundle, analysis))
 
 
-def why(bundle: Bundle, analysis: str) -> str:
+def why(bundle: ReleasedBundle, analysis: str) -> str:
     """Say in part of a sentence why an analysis has no result."""
     status, reason = bundle.status(analysis)
     state = ABSENT if status == ESTIMATED else status  # it has rows, and not the one that is asked
     return say("results.why", state, reason=reasons.in_words(reason))
 
 
-def lead(bundle: Bundle, outcome: str) -> str:
+def lead(bundle: ReleasedBundle, outcome: str) -> str:
     """Tell the protocol's model's estimate, with the verdict that the rule allows."""
     failed = (say("results.condition", each) for each in judge(bundle, outcome).failed)
     texts = {
@@ -153,7 +153,7 @@ def _question(outcome: str) -> str:
     return say("results.question", outcome, window=window)
 
 
-def estimates(bundle: Bundle, analysis: str) -> str:
+def estimates(bundle: ReleasedBundle, analysis: str) -> str:
     """Write the effect of an analysis with its intervals and p: the numbers alone."""
     main = bundle.effect(analysis)
     if main is None:
@@ -163,7 +163,7 @@ def estimates(bundle: Bundle, analysis: str) -> str:
     return say("results.estimates", state, **for_templates(bundle, analysis))
 
 
-def beside(bundle: Bundle, outcome: str) -> str:
+def beside(bundle: ReleasedBundle, outcome: str) -> str:
     """Tell what must stand beside an outcome's interval: second model, permutation test."""
     nested, shuffled = nested_of(outcome), permutation_of(outcome)
     if bundle.effect(nested) is not None:
@@ -198,14 +198,14 @@ def points_interval(row: pd.Series) -> str:
     )
 
 
-def headline(bundle: Bundle, outcome: str) -> str:
+def headline(bundle: ReleasedBundle, outcome: str) -> str:
     """Return the one or two words that stand before a result."""
     if bundle.effect(outcome) is None:
         return say("results.verdict", "no_result")
     return say("results.verdict", state_of(bundle, outcome))
 
 
-def sample(bundle: Bundle, outcome: str) -> str:
+def sample(bundle: ReleasedBundle, outcome: str) -> str:
     """Say how many children an outcome's analysis rests on, and how many had the outcome.
 
     Without a result: how many could be analysed so far.
@@ -229,14 +229,14 @@ def sample(bundle: Bundle, outcome: str) -> str:
     return say("results.sample", state, who=labels.SAMPLED[outcome], **numbers)
 
 
-def risks(bundle: Bundle, outcome: str) -> str:
+def risks(bundle: ReleasedBundle, outcome: str) -> str:
     """Tell the adjusted risks under both conditions."""
     both = (bundle.estimate(outcome, f"risk_{one}", "risk") for one in ("treatment", "control"))
     state = "no_result" if any(row is None for row in both) else "estimated"
     return say("results.risks", state, **for_templates(bundle, outcome))
 
 
-def clustering(bundle: Bundle, outcome: str) -> str:
+def clustering(bundle: ReleasedBundle, outcome: str) -> str:
     """Tell how far LAs differ, beside the protocol's assumption."""
     sd = bundle.estimate(outcome, "la_sd")
     probability = bundle.estimate(outcome, "icc", "icc_probability")
@@ -254,7 +254,7 @@ def clustering(bundle: Bundle, outcome: str) -> str:
     return say("results.clustering", "estimated" if sd["estimate"] else "zero", **told)
 
 
-def control_window(bundle: Bundle, outcome: str) -> str:
+def control_window(bundle: ReleasedBundle, outcome: str) -> str:
     """Say how much of the control children's window lay after go-live."""
     table = bundle.table("control_window")
     rows = table[(table["outcome"] == outcome) & table["share"].notna()]
@@ -264,7 +264,7 @@ def control_window(bundle: Bundle, outcome: str) -> str:
     return say("results.control_window", "known", share=share)
 
 
-def over_time(bundle: Bundle) -> str:
+def over_time(bundle: ReleasedBundle) -> str:
     """Tell the effect averaged over the time since go-live (X5), which X5 estimates apart."""
     ratio = bundle.ratio("X5", "time_averaged")
     if ratio is None:
@@ -282,7 +282,7 @@ def over_time(bundle: Bundle) -> str:
     return say("results.over_time", "ratio_and_points", **told)
 
 
-def diary(bundle: Bundle, analysis: str) -> str:
+def diary(bundle: ReleasedBundle, analysis: str) -> str:
     """Tell how the fit went; what was left out or warned of stands in the diary table."""
     row = bundle.effect(analysis)
     if row is None:
@@ -291,7 +291,7 @@ def diary(bundle: Bundle, analysis: str) -> str:
     return f"{told} {say('results.variance_at_zero')}" if row["singular"] else told
 
 
-def plain_result(bundle: Bundle, outcome: str) -> str:
+def plain_result(bundle: ReleasedBundle, outcome: str) -> str:
     """Tell an outcome's main result in plain words; at an interim look, nothing of it."""
     row = bundle.effect(outcome, "risk_difference")
     if row is None or bundle.interim:
@@ -312,7 +312,7 @@ def plain_result(bundle: Bundle, outcome: str) -> str:
     return " ".join(parts)
 
 
-def _plain_verdict(bundle: Bundle, outcome: str) -> str:
+def _plain_verdict(bundle: ReleasedBundle, outcome: str) -> str:
     verdict = judge(bundle, outcome).verdict
     if verdict != "unclear":
         return verdict
@@ -329,11 +329,11 @@ def _thousands(row: pd.Series) -> dict[str, str]:
     }
 
 
-def family(bundle: Bundle) -> str:
+def family(bundle: ReleasedBundle) -> str:
     """Tell how the six secondary p-values are adjusted; at an interim look, that there is none."""
     return say("results.family", "interim" if bundle.interim else "final")
 
 
-def wording_rule(bundle: Bundle) -> str:
+def wording_rule(bundle: ReleasedBundle) -> str:
     """Tell what stands beside the protocol's model, and when a verdict is given."""
     return say("results.wording_rule", "interim" if bundle.interim else "final", orders=str(ORDERS))

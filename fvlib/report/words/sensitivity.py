@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.report.bundle import EFFECT, P_ONLY, Bundle, masked
+from fvlib.report.bundle import EFFECT, P_ONLY, ReleasedBundle, masked
 from fvlib.report.words import labels, numbers, results
 from fvlib.report.words.phrases import say
 
@@ -17,7 +17,7 @@ INTERVAL: Final = "interval_12"
 COMPARED: Final = ("log_odds", "risk_difference")
 
 
-def outside(bundle: Bundle) -> list[str] | None:
+def outside(bundle: ReleasedBundle) -> list[str] | None:
     """List the analyses of the primary outcome whose estimate leaves the primary's interval.
 
     Each is compared on the first scale that both have. None without a primary result.
@@ -28,7 +28,7 @@ def outside(bundle: Bundle) -> list[str] | None:
     return [name for name in compared(bundle) if _leaves(bundle, name)]
 
 
-def compared(bundle: Bundle) -> list[str]:
+def compared(bundle: ReleasedBundle) -> list[str]:
     """List the analyses of the primary outcome that can be held against its interval."""
     rows = bundle.estimates
     rows = rows[(rows["outcome"] == protocol.PRIMARY_OUTCOME) & (rows["role"] != "primary")]
@@ -36,7 +36,7 @@ def compared(bundle: Bundle) -> list[str]:
     return [name for name in names if _shared_scale(bundle, name) is not None]
 
 
-def _shared_scale(bundle: Bundle, name: str) -> tuple[pd.Series, pd.Series] | None:
+def _shared_scale(bundle: ReleasedBundle, name: str) -> tuple[pd.Series, pd.Series] | None:
     for scale in COMPARED:
         mine = bundle.effect(name, scale)
         main = bundle.effect(protocol.PRIMARY_OUTCOME, scale)
@@ -45,7 +45,7 @@ def _shared_scale(bundle: Bundle, name: str) -> tuple[pd.Series, pd.Series] | No
     return None
 
 
-def _leaves(bundle: Bundle, name: str) -> bool:
+def _leaves(bundle: ReleasedBundle, name: str) -> bool:
     both = _shared_scale(bundle, name)
     if both is None:
         return False
@@ -53,7 +53,7 @@ def _leaves(bundle: Bundle, name: str) -> bool:
     return not main["ci_low"] <= mine["estimate"] <= main["ci_high"]
 
 
-def summary(bundle: Bundle) -> str:
+def summary(bundle: ReleasedBundle) -> str:
     """Say which analyses' estimates leave the interval of the protocol's model."""
     gone = outside(bundle)
     if gone is None:
@@ -69,7 +69,7 @@ def summary(bundle: Bundle) -> str:
     )
 
 
-def smallest_p(bundle: Bundle) -> str:
+def smallest_p(bundle: ReleasedBundle) -> str:
     """Say which p each permutation scheme can reach at best, and the one it gave."""
     if bundle.interim:
         return say("sensitivity.permutation_interim")
@@ -106,7 +106,7 @@ def _refitted(draws: pd.DataFrame, p: float) -> str:
     return say("sensitivity.permutation_refitted", p=numbers.p_value(p), correlation=agreement)
 
 
-def permutation_draws(bundle: Bundle) -> pd.DataFrame:
+def permutation_draws(bundle: ReleasedBundle) -> pd.DataFrame:
     """Return the primary outcome's draws with `is_observed` and each scheme's smallest p."""
     table = bundle.table("permutation")
     mine = results.permutation_of(protocol.PRIMARY_OUTCOME)
@@ -123,7 +123,7 @@ def _smallest(statistics: pd.Series) -> float:
     return float(np.isclose(size, size.max()).mean())
 
 
-def triangulation(bundle: Bundle) -> str:
+def triangulation(bundle: ReleasedBundle) -> str:
     """Tell what the sister evaluation's estimate adds, by the protocol's rule."""
     rows = bundle.estimates
     if not ((rows["analysis"] == "X12") & rows["estimate"].notna()).any():
@@ -141,7 +141,7 @@ def triangulation(bundle: Bundle) -> str:
     return say("sensitivity.triangulation", "ratio", **told)
 
 
-def readiness(bundle: Bundle) -> str:
+def readiness(bundle: ReleasedBundle) -> str:
     """Tell the effect in both readiness strata (X13), and give no verdict."""
     told: dict[str, str] = {}
     terms = {"high": "treatment_high", "low": "treatment_low", "ratio": "interaction"}
@@ -153,7 +153,7 @@ def readiness(bundle: Bundle) -> str:
     return say("sensitivity.readiness", **told)
 
 
-def savings(bundle: Bundle) -> str:
+def savings(bundle: ReleasedBundle) -> str:
     """Tell the implied savings; nothing is printed without a cost."""
     rows = bundle.estimates
     rows = rows[(rows["analysis"] == "X14") & (rows["scale"] == "pounds")]
@@ -173,7 +173,7 @@ def savings(bundle: Bundle) -> str:
     return say("sensitivity.savings", state, level=numbers.confidence_level(), **told)
 
 
-def tipping(bundle: Bundle) -> str:
+def tipping(bundle: ReleasedBundle) -> str:
     """Tell how far the effect moves when covariates are missing not at random, and if it tips."""
     lowest, highest = (bundle.ratio("tipping-point", term) for term in ("lowest", "highest"))
     main = bundle.effect(protocol.PRIMARY_OUTCOME, "log_odds")
@@ -206,7 +206,7 @@ def _ends(column: pd.Series) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def observed(bundle: Bundle) -> str:
+def observed(bundle: ReleasedBundle) -> str:
     """Say which outcomes are not yet observed for all, and of which condition more is seen."""
     table = bundle.table("calendar")
     if table.empty:
@@ -236,7 +236,7 @@ def observed(bundle: Bundle) -> str:
     return " ".join(parts)
 
 
-def chains(bundle: Bundle) -> str:
+def chains(bundle: ReleasedBundle) -> str:
     """Say whether the chains of each imputed covariate agree."""
     table = bundle.table("imputation")
     if table.empty:
