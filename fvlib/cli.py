@@ -380,3 +380,7 @@ def _no_access(error: OSError) -> str:
         "Expected: a disk with space, and files and folders that you may read and write. "
         "--debug before the command shows where."
     )
+
+
+if __name__ == "__main__":  # python -m fvlib.cli
+    main()

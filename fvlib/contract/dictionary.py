@@ -13,7 +13,7 @@ from fvlib.contract.files import EARLIEST_START, FILES, Column, FileSpec
 from fvlib.contract.rules import RULES
 
 _KINDS: Final = {
-    "identifier": "identifier without a meaning outside the authority",
+    "identifier": "identifier without a meaning outside the authority, with a digit in it",
     "label": "label of the list, or of params' labels",
     "text": "text",
     "code": "code",

@@ -90,6 +90,11 @@ class FileSpec:
         """All columns, in the file's order."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def sent(self) -> tuple[Column, ...]:
+        """The columns that a sender fills: all but what only the import writes."""
+        return tuple(column for column in self.columns if column.name != UNKNOWN_AFTER)
+
     def column(self, name: str) -> Column:
         """Return the column of that name."""
         return next(column for column in self.columns if column.name == name)

@@ -89,7 +89,8 @@ def _write(path: Path, text: str) -> None:
 def _blank_files() -> Iterator[tuple[Path, str]]:
     for folder, names in (*((la, LA_FILES) for la in protocol.LA_KEYS), ("", TRIAL_FILES)):
         for name in names:
-            yield Path(folder) / f"{name}.csv", ",".join(FILES[name].column_names)
+            header = ",".join(column.name for column in FILES[name].sent)
+            yield Path(folder) / f"{name}.csv", header
 
 
 def _workbook() -> Workbook:
@@ -98,7 +99,7 @@ def _workbook() -> Workbook:
     places: dict[str, str] = {}
     for spec in FILES.values():
         sheet = book.create_sheet(spec.name)
-        for at, column in enumerate(spec.columns, 1):
+        for at, column in enumerate(spec.sent, 1):
             _head(sheet, at, column)
             rule = _cell_rule(column, places)
             if rule is not None:

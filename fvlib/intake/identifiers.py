@@ -96,6 +96,13 @@ def identifier_in_name(header: str) -> str | None:
     return next((what for what, pattern in _SQUASHED if re.search(pattern, squashed)), None)
 
 
+def named_after(header: str) -> str | None:
+    """Say what identifier a column's name is itself, if any, as where a row of values is on top."""
+    if re.search(dict(WITHIN)[BIRTH], header):
+        return BIRTH
+    return identifier_in_values(pa.array([header]), "extra") if header else None
+
+
 # A column is judged on this many of its distinct values, evenly spread: shares need no more.
 _SAMPLE: Final = 2000
 # Most of a column's values have to look alike. Chance alone makes 1 in 11 ten-digit numbers pass

@@ -31,7 +31,7 @@ from fvlib.refresh import Refresh
 
 # The SSDA903 columns that the trial uses.
 FAR: Final = "2199-12-31"  # the last day of a row that is still open
-LOST_COLUMNS: Final = ("child", "file", "kind", "first", "last")
+LOST_COLUMNS: Final = ("child", "file", "rule", "kind", "first", "last")
 _EPISODE_COLUMNS: Final = ("DECOM", "RNE", "LS", "PLACE", "DEC", "REC", UNKNOWN_AFTER)
 
 
@@ -44,9 +44,10 @@ class Extracts:
     files that name none of them.
 
     `lost` has the rows set aside of children who are kept, where they could change an outcome:
-    child, file (`plans`, `care_episodes`), kind (the plan's type), first, last (NaT where the row's
-    dates can't be trusted). `unknown` has the children whom a later return no longer has: child,
-    after (the last day on which something is known).
+    child, file (`plans`, `care_episodes`, `attendance`), rule, kind (the plan's type), first, last
+    (NaT where the row's dates can't be trusted; of attendance both are the term's first day).
+    `unknown` has the children whom a later return no longer has: child, after (the last day on
+    which something is known).
 
     Dates are `datetime64[s]`, NaT is missing or open; codes are categoricals. For every file and
     LA: rows_read = rows_kept + rows set aside + identical and blank rows.
@@ -161,7 +162,9 @@ def extracts_of(intake: Intake, screened: list[Screened]) -> Extracts:
     frames["la_context"]["other_programme"] = frames["la_context"]["other_programme"].astype(bool)
     unknown = _unknown([frames[spec.name] for spec in (REFERRALS, PLANS, CARE_EPISODES)])
     lost = [
-        _lost(part, rosters, offsets) for spec in (PLANS, CARE_EPISODES) for part in of[spec.name]
+        _lost(part, rosters, offsets)
+        for spec in (PLANS, CARE_EPISODES, ATTENDANCE)
+        for part in of[spec.name]
     ]
     set_aside, resolved = counts_of(intake, screened)
     return Extracts(
@@ -193,24 +196,24 @@ def _lost(
     Dates count as unknown where they can't be read, or the fault lies in them.
     """
     spec, la = part.spec, part.raw.source.la
-    starts, ends = str(spec.starts), str(spec.ends)
     _, position = rosters[la].find(part.columns[str(spec.child)])
     rows = (part.rule > 0) & (position >= 0)
-    at_fault = np.isin(part.column_names[rows], [starts, ends])
+    names = [str(spec.starts), spec.ends] if spec.ends else list(spec.key[1:])
+    at_fault = np.isin(part.column_names[rows], names)
     unsure = at_fault & (part.rule_names[rows] != "duplicate key")
+    first = last = pd.Series(part.starts)[rows].reset_index(drop=True)
+    if spec.ends is not None:
+        end = part.columns[spec.ends]
+        last = pd.Series(end.typed[rows]).mask(end.empty[rows], pd.Timestamp(FAR))
     kind = part.columns["plan_type"].typed[rows] if spec is PLANS else ""
-    first, last = (
-        pd.Series(part.columns[name].typed[rows]).mask(unsure) for name in (starts, ends)
-    )
-    unended = part.columns[ends].empty[rows] & ~unsure
-    beyond = pd.Timestamp(FAR)
     return pd.DataFrame(
         {
             "child": position[rows] + offsets[la],
             "file": spec.name,
+            "rule": part.rule_names[rows],
             "kind": pd.Series(kind, index=first.index, dtype=object),
-            "first": first.astype("datetime64[s]"),
-            "last": last.mask(unended, beyond).astype("datetime64[s]"),
+            "first": first.mask(unsure).astype("datetime64[s]"),
+            "last": last.mask(unsure).astype("datetime64[s]"),
         }
     )
 

@@ -22,6 +22,7 @@ from fvlib.contract.codes import LA
 from fvlib.contract.files import CHILDREN, LA_CONTEXT, WITHDRAWALS
 from fvlib.contract.spreadsheet import is_null_word
 from fvlib.errors import Refusal
+from fvlib.identifying import NAME
 from fvlib.intake import identifiers, values
 from fvlib.intake.reading import RawFile, read_rows
 from fvlib.intake.source import Header, find_sources, read_header
@@ -185,6 +186,12 @@ def _counted(numbers: dict[str, int]) -> pd.DataFrame:
     return frame.sort_values("la", ignore_index=True)
 
 
+# Random letters and names can't be told apart safely: a column of the one is refused as the other.
+_LETTERS_ALONE: Final = (
+    " (ids made of letters alone are read as names: if these are none, put a digit into each)"
+)
+
+
 def _column_faults(raw: RawFile, refresh: Refresh) -> list[str]:
     """Look for identifiers by content, and mixed date forms, in every column of a file."""
     if raw.table.num_rows == 0:
@@ -203,6 +210,7 @@ def _column_faults(raw: RawFile, refresh: Refresh) -> list[str]:
                 f"{shown}: column {column.name} {where} what looks like {what}, which must not be "
                 f"sent; expected {column.meaning}"
                 + (", written YYYY-MM" if column.kind == "month" else "")
+                + (_LETTERS_ALONE if what == NAME and column.kind == "identifier" else "")
             )
         elif column.kind == "date":
             faults += [f"{shown}: column {column.name} {told}" for told in _date_form_faults(text)]

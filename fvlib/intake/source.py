@@ -186,12 +186,13 @@ def _positions(spec: FileSpec, names: tuple[str, ...], further: Iterable[str]) -
 
 
 def _named_identifiers(header: Header, is_header: bool) -> list[str]:
-    """Columns whose name says that they identify; echoed only where the row is a header."""
+    """Columns whose name identifies, or says that they do; echoed only where it is a header's."""
     found = []
     for at, name in header.extra.items():
-        what = identifiers.identifier_in_name(name)
+        itself = identifiers.named_after(name)
+        what = itself or identifiers.identifier_in_name(name)
         if what is not None:
-            called = f"column {name}" if is_header else f"column {at + 1}"
+            called = f"column {name}" if is_header and not itself else f"column {at + 1}"
             found.append(
                 f"{header.source.shown}: {called} looks like {what}, which must not be sent: "
                 "take the column out (statutory returns: `fv import` does)"
@@ -205,7 +206,8 @@ def _repeated(header: Header, is_header: bool) -> list[str]:
     known = sorted(name for name in header.positions if name.casefold() in twice)
     others = sorted(twice - {name.casefold() for name in known})
     if others:
-        known += others if is_header else [f"{len(others)} that the contract doesn't know"]
+        sayable = is_header and not any(map(identifiers.named_after, header.extra.values()))
+        known += others if sayable else [f"{len(others)} that the contract doesn't know"]
     return [f"{header.source.shown}: repeated column: {', '.join(known)}"] if known else []
 
 

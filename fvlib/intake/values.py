@@ -87,7 +87,8 @@ def parse(column: Column, raw: pa.StringArray) -> Parsed:
     trimmed = pc.utf8_trim_whitespace(encoded.dictionary)
     spaced = np.array(pc.not_equal(trimmed, encoded.dictionary), bool)
     texts = trimmed.to_numpy(zero_copy_only=False).astype(object)
-    nulls = np.array([is_null_word(text) for text in texts], bool)
+    codes = column.codes.spellings if column.codes is not None else ()
+    nulls = np.array([is_null_word(text, codes) for text in texts], bool)
     texts[nulls] = ""
     rows = encoded.indices.to_numpy().astype(np.int64)
     read = _READERS[column.kind if column.checked else "unchecked"](texts, column)

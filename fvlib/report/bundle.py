@@ -49,6 +49,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "withdrawn": ("children",),
     "changes": ("subject", "la", "item", "rule", "direction", "n"),
     "missingness": ("covariate", "la", "condition", "n", "missing", "share"),
+    "missing_outcomes": ("outcome", "reason", "condition", "n"),
     "la_intercepts": ("analysis", "la", "estimate", "std_error"),
     "exposure_weights": ("exposure_time", "weight"),
     "control_window": ("outcome", "share"),

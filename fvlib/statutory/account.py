@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# What becomes of children whom another kind of file doesn't have, or has under another id.
+_UNLINKED: Final = {
+    "CIN census": "count as never looked after",
+    "attendance": "have no attendance",
+    "free school meals": "have no school meals",
+}
+
 
 def printable_name(name: str) -> str:
     """Return a file's name as a terminal can show it."""
@@ -141,14 +148,14 @@ class ImportReport:
     def warnings(self) -> tuple[str, ...]:
         """What would make the analysis wrong if it were overlooked."""
         few = (
-            f"of {link.children:,} children in the SSDA903 only {link.linked:,} are in the "
+            f"of {link.children:,} children in the {link.of} only {link.linked:,} are in the "
             f"{link.other} too. Their ids are written otherwise in one of the two, or a file or a "
-            "year is missing: children who are not linked count as never looked after. Compare "
-            "the ids (LAchildID and CHILD) and import again."
+            f"year is missing: children who are not linked {_UNLINKED[link.other]}. Compare "
+            "the ids (LAchildID, CHILD and child_id) and import again."
             for link in self.links
             if link.few
         )
-        return (*few, *self.alarms)
+        return (*few, *(f"{printable_name(alarm)}." for alarm in self.alarms))
 
     def _parts(self) -> Iterator[Table | Text]:
         yield _table(
@@ -183,7 +190,7 @@ class ImportReport:
         yield f"Written to {printable_name(str(self.folder))}."
         for link in self.links:
             yield (
-                f"Children of the SSDA903 that are in the {link.other} too: {link.linked:,} of "
+                f"Children of the {link.of} that are in the {link.other} too: {link.linked:,} of "
                 f"{link.children:,}."
             )
         for name, why in (*self.header_only, *self.empty_columns):

@@ -6,6 +6,7 @@ collection of 2022 there are CIN plan dates, from 2025 `Sex` stands in place of 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from datetime import UTC, date, datetime
@@ -13,9 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from fvlib.contract.codes import DISABILITY
 from fvlib.contract.files import CHILDREN, PLANS, REFERRALS
 from fvlib.contract.spreadsheet import is_null_word, undo_number
 from fvlib.errors import Refusal
+from fvlib.statutory.collections import refuse_unread, warn_of_readings
 from fvlib.statutory.pseudonym import Pseudonyms
 from fvlib.statutory.returns import CHILD_COLUMNS, PLAN_COLUMNS, REFERRAL_COLUMNS, Return, RowBuffer
 from fvlib.statutory.values import (
@@ -94,7 +97,40 @@ CENSUS_ELEMENTS: Final = (
     *("ChildCharacteristics", "Ethnicity", "Disabilities", "CINdetails", *sorted(_HELD)),
 )
 CENSUS_CODES: Final = ("GenderCurrent", "Sex", "ExpectedPersonBirthDate")
+# What the schema has in each group that is read, and no other group: elsewhere it is not found.
+_WITHIN: Final = MappingProxyType(
+    {
+        "Child": frozenset({"ChildIdentifiers", "ChildCharacteristics", "CINdetails"}),
+        "ChildIdentifiers": frozenset(
+            {"LAchildID", "UPN", "FormerUPN", "UPNunknown", "PersonBirthDate", "PersonDeathDate"}
+        ).union(CENSUS_CODES),
+        "ChildCharacteristics": frozenset({"Ethnicity", "Disabilities"}),
+        "CINdetails": frozenset(
+            {"CINreferralDate", "CINclosureDate", "PrimaryNeedCode", "ReferralNFA"}
+            | {"CINPlanDates", "ChildProtectionPlans", "ReferralSource", "ReasonForClosure"}
+            | {"DateOfInitialCPC", "Assessments", "Section47", "PreProceedingsandFGDM"}
+        ),
+        "CINPlanDates": frozenset({"CINPlanStartDate", "CINPlanEndDate"}),
+        "ChildProtectionPlans": frozenset(
+            {"CPPstartDate", "CPPendDate", "NumberOfPreviousCPP", "Reviews"}
+            | {"InitialCategoryOfAbuse", "LatestCategoryOfAbuse"}
+        ),
+    }
+)
+# The element that a column of the contract is read from.
+_ELEMENTS: Final = MappingProxyType(
+    {
+        "sex": "Sex or GenderCurrent",
+        "ethnicity": "Ethnicity",
+        "disability": "Disabilities",
+        "referral_nfa": "ReferralNFA",
+        "primary_need": "PrimaryNeedCode",
+        "n_previous_cpp": "NumberOfPreviousCPP",
+    }
+)
+_DISABILITIES: Final = DISABILITY.spellings.keys()
 _COLLECTION_DAY: Final = (3, 31)
+_DAY_FIRST: Final = re.compile(r"\A(\d{2})/(\d{2})/(\d{4})")
 
 
 def is_cin_census(opening: Opening) -> bool:
@@ -174,8 +210,10 @@ class _CensusReader:
         self._need = CodeReader("referrals", REFERRALS.column("primary_need"), unfit)
         self._birth = MonthReader("PersonBirthDate", unfit)
         self._expected = self._unknown = 0  # children without a birth date, with and without a due
-        self.spelling = Spelling((*CENSUS_ELEMENTS, *CENSUS_CODES))
+        others = frozenset({"Disability", "CPPreviewDate", "PPStartDate"}).union(*_WITHIN.values())
+        self.spelling = Spelling((*CENSUS_ELEMENTS, *CENSUS_CODES), others)
         self._undated: Counter[str] = Counter()  # groups of plans in which no date was found
+        self._strange = 0  # elements where the schema has none of their name
         self._further = 0  # referrals of a day on which the child has another
         self._kinds: set[str] = set()
         self._dates = {
@@ -193,8 +231,12 @@ class _CensusReader:
     def child(self, element: Any) -> None:
         """Add a child, its referrals and its plans."""
         leaves, groups = leaves_and_groups(element)
-        self.spelling.look((*leaves, *groups))
-        who = self._texts(groups["ChildIdentifiers"][0]) if "ChildIdentifiers" in groups else {}
+        self._look("Child", (*leaves, *groups))
+        who = (
+            self._texts(groups["ChildIdentifiers"][0], "ChildIdentifiers")
+            if "ChildIdentifiers" in groups
+            else {}
+        )
         identifier = who.get("LAchildID", "")
         child = self._child_id(identifier)
         birth = self._birth(who.get("PersonBirthDate", ""))
@@ -204,10 +246,10 @@ class _CensusReader:
         ethnicity, disabilities = "", []
         for group in groups.get("ChildCharacteristics", ()):
             texts, lists = leaves_and_groups(group)
-            self.spelling.look((*texts, *lists))
+            self._look("ChildCharacteristics", (*texts, *lists))
             ethnicity = self._cleared(texts).get("Ethnicity", "")
             listed = [text_of(one) for all in lists.get("Disabilities", ()) for one in all]
-            disabilities = [text for text in listed if not is_null_word(text)]
+            disabilities = [text for text in listed if not is_null_word(text, _DISABILITIES)]
         self._children.append(
             (
                 child,
@@ -233,15 +275,24 @@ class _CensusReader:
         read.referrals = self._referrals.frame()
         read.plans = self._plans.frame()
         self.spelling.refuse(read.file)
-        self._child_id.refuse_exponents(read.file)
+        self._child_id.refuse_cut(read.file)
         self._birth.dates.refuse_unclear(read.file, len(read.children))
         for element, reader in self._dates.items():
             of_plan = "Plan" in element or "CPP" in element
             reader.refuse_unclear(read.file, len(read.plans if of_plan else read.referrals))
+        refuse_unread(read, _ELEMENTS)
+        read.due = self._expected
+        warn_of_readings(read, [self._birth.dates, *self._dates.values()])
         self._note()
 
     def _note(self) -> None:
         notes = self._read.notes
+        if self._strange:
+            self._read.alarms.append(
+                f"elements that the census's schema doesn't have, or not in their place: "
+                f"{self._strange:,}. What they hold is not read. Compare the names with the "
+                "Department's schema and export the return again"
+            )
         if not len(self._read.children):
             notes.append("has no Child element with anything in it")
         if self._further:
@@ -266,7 +317,7 @@ class _CensusReader:
     def _details(self, child: str, element: Any) -> tuple[str, str, str, str]:
         """Add a case's plans; return its referral: day, no further action, closure, need."""
         texts, groups = leaves_and_groups(element)
-        self.spelling.look((*texts, *groups))
+        self._look("CINdetails", (*texts, *groups))
         self._cleared(texts)
         self._count_not_held(texts, groups)
         referral = (
@@ -276,19 +327,30 @@ class _CensusReader:
             self._need(texts.get("PrimaryNeedCode", "")),
         )
         for group in groups.get("CINPlanDates", ()):
-            self._plan(child, "CIN", self._texts(group), "CINPlanStartDate", "CINPlanEndDate")
+            self._plan(
+                child,
+                "CIN",
+                self._texts(group, "CINPlanDates"),
+                "CINPlanStartDate",
+                "CINPlanEndDate",
+            )
         for group in groups.get("ChildProtectionPlans", ()):
             plan, reviews = leaves_and_groups(group)
-            self.spelling.look(plan)
+            self._look("ChildProtectionPlans", (*plan, *reviews))
             self._cleared(plan)
             self._count_not_held(plan, reviews)
             self._plan(child, "CPP", plan, "CPPstartDate", "CPPendDate")
         return referral
 
-    def _texts(self, group: Any) -> dict[str, str]:
-        texts = leaves_and_groups(group)[0]
-        self.spelling.look(texts)
+    def _texts(self, group: Any, name: str) -> dict[str, str]:
+        texts, groups = leaves_and_groups(group)
+        self._look(name, (*texts, *groups))
         return self._cleared(texts)
+
+    def _look(self, group: str, names: Collection[str]) -> None:
+        """Watch for elements that the schema doesn't have in this group: they are not read."""
+        self.spelling.look(names)
+        self._strange += sum(name not in _WITHIN[group] for name in names)
 
     def _cleared(self, texts: dict[str, str]) -> dict[str, str]:
         return clear_null_words(texts, self._read.null_words)
@@ -354,7 +416,7 @@ def _date(read: Return, header: dict[str, str]) -> None:
 def _exported(text: str) -> int:
     """Return a time as seconds, 0 for what is none; without a zone it is taken as Greenwich's."""
     try:
-        written = datetime.fromisoformat(text)
+        written = datetime.fromisoformat(_DAY_FIRST.sub(r"\3-\2-\1", text.strip()))
     except ValueError:
         return 0
     return int((written if written.tzinfo else written.replace(tzinfo=UTC)).timestamp())
@@ -365,9 +427,11 @@ def _is_year(text: str) -> bool:
 
 
 def _refuse_other_authority(read: Return, header: dict[str, str], la: str) -> None:
-    number = header.get("LEA", "")
-    if number.isascii() and number.isdigit() and len(number) == 3 and number != LEA_NUMBERS[la]:
+    written = header.get("LEA") or header.get("LA", "")
+    if not is_authority(la, written):
+        number = undo_number(written)
+        named = number if number.isdigit() and len(number) == len(LEA_NUMBERS[la]) else "another"
         raise Refusal(
-            f"{read.file}: names authority {number} as LEA, but {la} is {LEA_NUMBERS[la]}. "
+            f"{read.file}: names authority {named} as LEA, but {la} is {LEA_NUMBERS[la]}. "
             f"Expected: returns of {la} alone. Take the file away, or say --la rightly."
         )

@@ -66,11 +66,17 @@ def rows(
                 raise Refusal(f"{name}: more than {_MOST_COLUMNS} columns; this is no return.")
             yield columns
             continue
+        if row[: len(columns)] == columns:
+            raise Refusal(
+                f"{name}: line {reader.line_num} is the header again: two files in one. Expected: "
+                "one header, in the first line. Put each file by itself."
+            )
         missing = columns[len(row) :]
         if len(row) > len(columns):
             raise Refusal(
                 f"{name}: line {reader.line_num} has {len(row)} values, the header "
-                f"{len(columns)}: a comma in a value that is not quoted. Export it again."
+                f"{len(columns)}: a comma in a value that is not quoted, or empty columns beyond "
+                "the header's last one. Take those out, or export it again."
             )
         if any(column.strip().upper() in filled for column in missing):
             raise Refusal(

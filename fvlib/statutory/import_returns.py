@@ -28,7 +28,7 @@ from fvlib.statutory.cin_census import (
 )
 from fvlib.statutory.collections import replaced_drafts
 from fvlib.statutory.folder import refuse_foreign_files, write_folder
-from fvlib.statutory.links import count_links, restore_zeros
+from fvlib.statutory.links import alike_ids, count_links, missing_years, restore_zeros
 from fvlib.statutory.merge import MergedReturns, merge
 from fvlib.statutory.pseudonym import Pseudonyms, default_key_file, open_key, refuse_key_place
 from fvlib.statutory.returns import EPISODE_COLUMNS, Return
@@ -42,6 +42,7 @@ from fvlib.statutory.schools import (
 )
 from fvlib.statutory.ssda903 import (
     HEADER_COLUMNS,
+    NOT_NEEDED,
     date_headers,
     is_ssda903,
     open_csv,
@@ -122,7 +123,11 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
         _refuse(faults)
     restored = restore_zeros(everything, ids.zeros)
     date_headers(returns)
+    alarms = alike_ids(everything, ids.bare)
+    alarms += [f"{one.file}: {alarm}" for one in returns for alarm in one.alarms]
+    alarms += [f"{name}: not used ({why})" for name, why in unused if NOT_NEEDED not in why]
     returns, drafts, warnings = replaced_drafts(returns)
+    alarms += warnings + missing_years(returns)
     links = count_links(everything)
     read = tuple(_summary(one) for one in everything)
     merged = merge(returns)
@@ -152,7 +157,7 @@ def import_returns(source: Path, la: str, to: Path, *, key_file: Path | None) ->
         header_only=_header_only(files, returns, school),
         empty_columns=_empty_columns(files, returns),
         links=links,
-        alarms=tuple(warnings),
+        alarms=tuple(alarms + merged.alarms),
         notes=tuple(notes),
         key_file=key_file,
         key_made=key_made,

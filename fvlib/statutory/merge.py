@@ -59,6 +59,8 @@ class MergedReturns:
         Rows that merging took away or changed: (file, rule).
     passed_on
         Rows that are written for the loader to set aside: (file, what).
+    alarms
+        What must not be overlooked.
     """
 
     children: pd.DataFrame
@@ -67,6 +69,7 @@ class MergedReturns:
     episodes: pd.DataFrame
     resolved: Counts = field(default_factory=Counter)
     passed_on: Counts = field(default_factory=Counter)
+    alarms: list[str] = field(default_factory=list)
 
 
 def merge(returns: Sequence[Return]) -> MergedReturns:
@@ -87,6 +90,7 @@ def merge(returns: Sequence[Return]) -> MergedReturns:
     children = _merged_children(returns, resolved, passed_on)
     of_census = sorted({read.collected for read in returns if not read.in_care} - {UNDATED})
     kept: dict[str, pd.DataFrame] = {}
+    alarms: list[str] = []
     stacks: tuple[tuple[FileSpec, Rows, tuple[str, ...]], ...] = (
         (REFERRALS, "referrals", _REFERRAL_KEY),
         (PLANS, "plans", PLANS.key),
@@ -96,14 +100,14 @@ def merge(returns: Sequence[Return]) -> MergedReturns:
         rows = _stacked(returns, name)
         of_care = sorted(set(rows["collected"].unique()) - {UNDATED})
         days = of_care if file is CARE_EPISODES else of_census
-        rows = end_gone_rows(file, rows, key, days, resolved)
+        rows = end_gone_rows(file, rows, key, days, resolved, alarms=alarms)
         kept[name] = _latest(file, rows, key, resolved, passed_on)
     referrals, plans, episodes = kept["referrals"], kept["plans"], kept["episodes"]
     referrals[_PREVIOUS] = _previous_plans(referrals, plans)
     if len(episodes):
         known = episodes["CHILD"].isin(children["child_id"]) | (episodes["CHILD"] == "")
         passed_on["care_episodes", ORPHAN] += int((~known).sum())
-    return MergedReturns(children, referrals, plans, episodes, +resolved, +passed_on)
+    return MergedReturns(children, referrals, plans, episodes, +resolved, +passed_on, alarms)
 
 
 def _stacked(returns: Sequence[Return], rows: Rows) -> pd.DataFrame:
@@ -149,7 +153,7 @@ def _latest(
         rank = rows["age"].where(usable(file, rows), rows["age"] - rows["age"].max() - 1)
         groups = rows.assign(rank=rank).groupby(list(key), sort=False)
         newest = groups["rank"].transform("max")
-        older = _keyed(rows, key) & (rank < newest)
+        older = _keyed(rows, key) & (rank < newest) & ~_ended_at_once(file, rows, rank, newest)
         worse = older & (rows["age"] > groups["age"].transform("min")) & (rank < 0) & (newest >= 0)
         resolved[name, WORSE] += int(worse.sum())
         dropped, rows = rows[older & ~worse], rows[~older]
@@ -169,6 +173,22 @@ def _latest(
     distinct = distinct.drop_duplicates([column for column in columns if column != _PREVIOUS])
     passed_on[name, DIFFERS] += int(distinct.duplicated(list(key), keep=False).sum())
     return _in_order(kept, key)
+
+
+def _ended_at_once(
+    file: FileSpec, rows: pd.DataFrame, rank: pd.Series[int], newest: pd.Series[int]
+) -> pd.Series[bool]:
+    """Tell which episodes ended on the day they began, another following them on that day.
+
+    The next collection has the following one alone, as it asks for those open at the year's start.
+    """
+    if file is not CARE_EPISODES:
+        return pd.Series(False, index=rows.index)
+    at_once = rows["DEC"].astype("str") == rows["DECOM"].astype("str")
+    key = [rows[name] for name in CARE_EPISODES.key]
+    followed = (~at_once).groupby([*key, rows["age"]], observed=True).transform("any")
+    corrected = (at_once & (rank == newest)).groupby(key, observed=True).transform("any")
+    return at_once & followed & ~corrected
 
 
 def _in_order(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
@@ -318,11 +338,12 @@ def _would_be_listed(
 ) -> pd.Index[str]:
     """Children whom a list of asylum seekers would hold if they were any: those of its years."""
     census = np.array([not read.in_care for read in returns])[rows["file"].to_numpy()]
-    if any(read.collected == UNDATED for read in listing):
+    # A list of no year that has a child covers every year; an empty one covers none.
+    if any(read.collected == UNDATED and len(read.children) for read in listing):
         days = sorted({read.collected for read in returns if read.in_care} - {UNDATED})
         listed = ~census
     else:
-        days = sorted({read.collected for read in listing})
+        days = sorted({read.collected for read in listing} - {UNDATED})
         listed = ~census & rows["collected"].isin(days).to_numpy()
     children = [rows.loc[listed, "child_id"]]
     seen = rows[census]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from fvlib.contract.spreadsheet import undo_number
+from fvlib.contract.spreadsheet import is_null_word, undo_number
 from fvlib.errors import Refusal
 
 KEY_BYTES: Final = 32  # as long as the hash's output, RFC 2104 section 3
@@ -45,6 +45,8 @@ class Pseudonyms:
     secret: bytes = field(repr=False)
     # id -> the id without its leading zeros, of the ids that have any
     zeros: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    # id -> the id of its letters and figures alone, of the ids that have other signs or zeros
+    bare: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def child(self, identifier: str) -> str:
         """Return the child's id: `c` and 20 hexadecimal digits; empty for an empty identifier."""
@@ -54,6 +56,9 @@ class Pseudonyms:
         child = "c" + self._digest("child", identifier)
         if identifier[0] == "0" and identifier.isdigit() and child not in self.zeros:
             self.zeros[child] = "c" + self._digest("child", identifier.lstrip("0"))
+        if (identifier[0] == "0" or not identifier.isalnum()) and child not in self.bare:
+            letters = "".join(filter(str.isalnum, identifier)).lstrip("0")
+            self.bare[child] = "c" + self._digest("child", letters)
         return child
 
     def referral(self, identifier: str, referral_date: str, nth: int = 0) -> str:
@@ -82,12 +87,13 @@ def same_identifier(identifier: str) -> str:
     """Return the identifier without what tells two writings of it apart.
 
     What a spreadsheet adds, spaces within, letter case. Leading zeros stay: whether one return has
-    lost them is told by all of its ids together.
+    lost them is told by all of its ids together. Zeros alone are no identifier, nor is NULL.
 
-    >>> same_identifier("zk 205 "), same_identifier("12,041.0")
-    ('ZK205', '12041')
+    >>> same_identifier("zk 205 "), same_identifier("12,041.0"), same_identifier("unknown")
+    ('ZK205', '12041', '')
     """
-    return "".join(undo_number(identifier).split()).upper()
+    written = "".join(undo_number(identifier).split()).upper()
+    return "" if is_null_word(written) or not written.strip("0") else written
 
 
 def default_key_file(la: str) -> Path:

@@ -136,6 +136,10 @@ class Return:
         Values read as empty, since NULL or the like stands there, by column.
     notes
         What else a reader must know.
+    alarms
+        What must not be overlooked.
+    due
+        Children who were expected, but not born at the collection.
     """
 
     file: str
@@ -152,6 +156,8 @@ class Return:
     not_held: Counter[str] = field(default_factory=Counter)
     null_words: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+    due: int = 0
 
     @property
     def in_care(self) -> bool:

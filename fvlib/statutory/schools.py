@@ -17,8 +17,9 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from fvlib.contract.files import ATTENDANCE
+from fvlib.contract.files import ATTENDANCE, CHILDREN
 from fvlib.errors import Refusal
+from fvlib.statutory.collections import refuse_unread_values
 from fvlib.statutory.csv_rows import AS_UTF8, START_BYTES, first_line, rows, told_as_refusal
 from fvlib.statutory.pseudonym import Pseudonyms
 from fvlib.statutory.returns import RowBuffer
@@ -118,9 +119,11 @@ def read_school(path: Path, name: str, kind: SchoolKind, ids: Pseudonyms) -> Sch
             else:
                 flags = (read_flag("children", at, row.get(at, ""), read.unfit) for at in MEALS)
                 buffer.append((child, *flags))
-    child_id.refuse_exponents(name)
+    child_id.refuse_cut(name)
     read.rows = buffer.frame().astype("str")
     read.not_held = +read.not_held
+    of = (ATTENDANCE if kind == "attendance" else CHILDREN).column
+    refuse_unread_values(name, ((at, of(at), read.rows[at]) for at in columns[1:]))
     return read
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 from fvlib.contract.files import CARE_EPISODES, CHILDREN, EARLIEST_START
 from fvlib.errors import Refusal
 from fvlib.statutory.cin_census import is_authority
+from fvlib.statutory.collections import refuse_unread, warn_of_readings
 from fvlib.statutory.csv_rows import (
     AS_UTF8,
     START_BYTES,
@@ -31,6 +32,7 @@ from fvlib.statutory.csv_rows import (
 from fvlib.statutory.pseudonym import Pseudonyms
 from fvlib.statutory.returns import CHILD_COLUMNS, EPISODE_COLUMNS, Kind, Return, RowBuffer, days_of
 from fvlib.statutory.values import (
+    UNREADABLE,
     CodeReader,
     DateReader,
     IdReader,
@@ -77,8 +79,19 @@ _UNUSED_MODULES: Final = MappingProxyType(
         "PREV_PERM": "Previous permanence",
     }
 )
+NOT_NEEDED: Final = "of which nothing is needed"
 XML_ELEMENTS: Final = ("CHILD", "HEADER", "EPISODE")  # of the XML form, the groups that are read
 _HELD: Final = frozenset({*EPISODE_COLUMNS, "SEX", "DOB", "ETHNIC", "UASC"})
+# What systems call the column that names the authority.
+_AUTHORITY: Final = frozenset(
+    {"LA", "LEA", "LA_CODE", "LA CODE", "LACODE", "LA_NAME", "LA NAME", "LANAME", "LA_NUMBER"}
+    | {"LOCAL_AUTHORITY", "LOCAL AUTHORITY", "LOCALAUTHORITY", "AUTHORITY", "NEW_LA_CODE"}
+)
+# The column that a column of the contract is read from.
+_SOURCES: Final = MappingProxyType(
+    {"sex": "SEX", "ethnicity": "ETHNIC", "uasc": "UASC"}
+    | {column: column for column in ("RNE", "LS", "CIN", "PLACE", "REC")}
+)
 # The return's columns and groups that the contract has no place for.
 _NOT_HELD: Final = frozenset(
     {
@@ -121,7 +134,7 @@ def open_csv(path: Path, name: str) -> CsvOpening:
         if kind is None and module is None:
             continue
         if kind is None:
-            return CsvOpening(unused=f"the SSDA903's {module} file, of which nothing is needed")
+            return CsvOpening(unused=f"the SSDA903's {module} file, {NOT_NEEDED}")
         if not readable:
             raise Refusal(f"{name}: is not UTF-8 text. {AS_UTF8}.")
         if separator != ",":
@@ -175,7 +188,7 @@ def read_xml(path: Path, name: str, ids: Pseudonyms) -> Return:
     """
     read = Return(name, "SSDA903 XML")
     reader = _Reader(read, ids)
-    spelling = Spelling((*XML_ELEMENTS, *_HELD))
+    spelling = Spelling((*XML_ELEMENTS, *_HELD), {"EPISODES", *_NOT_HELD})
     for element in records(path, name, "CHILD"):
         episodes: list[dict[str, str]] = []
         texts, groups = leaves_and_groups(element)
@@ -208,7 +221,9 @@ class _Reader:
     """Turns the return's rows into rows of the contract."""
 
     def __init__(self, read: Return, ids: Pseudonyms) -> None:
-        self._read, self._la, self._others = read, ids.la, 0
+        self._read, self._la = read, ids.la
+        self._others = Counter[str]()  # rows of another authority, by column
+        self._dated, self._strange = False, 0  # rows with a year; elements that aren't the return's
         unfit = read.unfit
         self._child_id = IdReader("CHILD", ids)
         self._children = RowBuffer(CHILD_COLUMNS)
@@ -252,6 +267,7 @@ class _Reader:
         values |= {name: read(row.get(name, "")) for name, read in self._dates.items()}
         values["CHILD"] = child
         self._episodes.append(tuple(values[name] for name in EPISODE_COLUMNS))
+        self._dated |= bool(row.get(_YEAR))
         self._years.append((read_collection_year(row.get(_YEAR, "")),))
 
     def modules(self, groups: dict[str, list[Any]]) -> None:
@@ -260,18 +276,32 @@ class _Reader:
             known = name if name in _NOT_HELD else "elements not of the return"
             unread = sum(next(group.iter("{*}EPISODE"), None) is None for group in groups[name])
             self._read.not_held[known] += unread
+            self._strange += unread and name not in _NOT_HELD
 
     def finish(self) -> None:
         """Hand over the rows."""
         self._read.children = self._children.frame()
         self._read.episodes = self._episodes.frame()
         self.refuse_other_authority()
-        self._child_id.refuse_exponents(self._read.file)
+        self._child_id.refuse_cut(self._read.file)
         self._birth.dates.refuse_unclear(self._read.file, len(self._read.children))
         for reader in self._dates.values():
             reader.refuse_unclear(self._read.file, len(self._read.episodes))
+        refuse_unread(self._read, _SOURCES)
+        warn_of_readings(self._read, [self._birth.dates, *self._dates.values()])
+        if self._strange and self._read.kind == "SSDA903 XML":
+            self._read.alarms.append(
+                f"elements that the return doesn't have: {self._strange:,}. What they hold is not "
+                "read. Compare the names with the Department's schema and export it again"
+            )
         years = self._years.frame()[_YEAR]
-        if len(years) and bool((years != "").all()):
+        if self._dated and not bool((years != "").all()):
+            raise Refusal(
+                f"{self._read.file}: {_YEAR} says no year in {int((years == '').sum()):,} rows, "
+                "empty or in a form that is not read. Expected: 2020 or 2019/20 in every row, or "
+                "no such column. Correct it and import again."
+            )
+        if self._dated:
             ends = {year: _year_end(int(year)) for year in years.unique()}
             self._read.episodes["collected"] = years.map(ends).astype(np.int64)
 
@@ -284,26 +314,33 @@ class _Reader:
             Naming the column and how many rows; the authority's name is no child's value, but it
             may be anything, so it isn't told.
         """
-        if self._others:
+        for column, others in sorted((+self._others).items()):
             raise Refusal(
-                f"{self._read.file}: the column LA names another authority than {self._la} in "
-                f"{self._others:,} rows. Expected: rows of {self._la} alone. Take the others out "
+                f"{self._read.file}: the column {column} names another authority than {self._la} "
+                f"in {others:,} rows. Expected: rows of {self._la} alone. Take the others out "
                 "and import again."
             )
 
     def _count_not_held(self, row: dict[str, str]) -> None:
-        self._others += not is_authority(self._la, row.get("LA", ""))
+        for column in _AUTHORITY & row.keys():
+            self._others[column] += not is_authority(self._la, row[column])
         # A name that is not the return's may be anything, so it isn't told.
         for column, value in row.items():
             if value and column not in _HELD:
                 known = column if column in _NOT_HELD else _UNUSED_MODULES.get(column)
                 self._read.not_held[known or "columns not of the return"] += 1
+                self._strange += known is None
 
     def _uasc(self, row: dict[str, str]) -> str:
         if self._read.kind == "SSDA903 UASC":
             return "1"
         flag = read_flag("children", "uasc", row.get("UASC", ""), self._read.unfit)
-        return flag or ("1" if row.get("DUC", "").strip() else "")
+        due = row.get("DUC", "").strip()
+        if flag or not due:
+            return flag
+        # The day on which it ceases is written only of those who are; a word there says nothing.
+        has_day = any(map(str.isdigit, due))
+        return "1" if has_day else self._read.unfit.count("children", "uasc", UNREADABLE)
 
 
 def _known(name: str) -> str:
@@ -407,7 +444,7 @@ def date_headers(returns: list[Return]) -> None:
 def _date_list(listed: Return, dated: list[tuple[set[str], int, str]]) -> None:
     """Date a list of asylum seekers: by its folder, or by the one year that has its children.
 
-    A list of which nothing tells the year covers every year.
+    A list of which nothing tells the year covers every year, if it has a child.
     """
     children = set(listed.children["child_id"])
     beside = {day for _, day, folder in dated if folder == _folder(listed)}

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from fvlib.contract import Column
-from fvlib.contract.spreadsheet import is_exponent, is_null_word, undo_number
+from fvlib.contract.spreadsheet import is_exponent, is_hidden, is_null_word, plain, undo_number
 from fvlib.errors import Refusal
 from fvlib.statutory.pseudonym import Pseudonyms
 
@@ -31,11 +31,14 @@ _ISO: Final = re.compile(
     re.ASCII,
 )
 _DMY: Final = re.compile(
-    r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (?:0?0:00(?::00)?|12:00(?::00)? ?AM))?\Z",
+    r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (?:0?0:00(?::00)?(?:\.0+)?|12:00(?::00)? ?AM))?\Z",
     re.ASCII | re.IGNORECASE,
 )
-# 20-Jun-2022, 20 June 2022: nothing else can be meant.
-_NAMED: Final = re.compile(r"(\d{1,2})[- ]([a-z]{3,9})[- ,]+(\d{4})\Z", re.ASCII | re.IGNORECASE)
+# 20-Jun-2022, 20/Jun/2022, 20 June 2022: nothing else can be meant.
+_NAMED: Final = re.compile(
+    r"(\d{1,2})[-/ ]([a-z]{3,9})[-/ ,]+(\d{4})(?: 0?0:00(?::00)?(?:\.0+)?)?\Z",
+    re.ASCII | re.IGNORECASE,
+)
 _MONTH_NAMES: Final = MappingProxyType(
     {
         spelling: number
@@ -59,9 +62,11 @@ _FOREIGN: Final = MappingProxyType(
         "YYYYMMDD": r"\d{8}",
         "dates with a time of day": r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}[T ]\d{1,2}:.*",
         "months before days": r"[a-z]{3,9}[- ]\d{1,2}[-, ]+\d{2,4}",
+        "#### in place of dates, a column too narrow when it was saved": r"#+",
     }
 )
 _OTHER_FORM: Final = "another form"
+_NUMBERED: Final = "Excel's number of a day"
 _FOLDED: Final = re.ASCII | re.IGNORECASE
 _LATE_DAY: Final = "a day after the 12th"
 # Shapes in which no identifier fits: a letter or two with a number, a single sign.
@@ -69,8 +74,7 @@ _CODE_SHAPE: Final = re.compile(r"(?:[A-Z]{1,2}\d{1,2}[A-Z]?|[A-Z]|\d)\Z", re.AS
 # Words, such as an ethnic group's code: never written unknown, named only when many rows have it.
 _WORD_SHAPE: Final = re.compile(r"[A-Z]{2,5}\Z")
 _WHOLE: Final = re.compile(r"-?\d{1,3}\Z", re.ASCII)
-_ACADEMIC_YEAR: Final = re.compile(r"\d{4}/\d{2}\Z", re.ASCII)
-_COLLECTION_YEAR: Final = re.compile(r"((?:19|20)\d{2})(?:[/-](\d{2}|\d{4}))?\Z", re.ASCII)
+_TWO_YEARS: Final = re.compile(r"((?:19|20)\d{2})(?: ?[/-]? ?(\d{2}|\d{4}))?\Z", re.ASCII)
 _FLAGS: Final = {"0": "0", "1": "1", "false": "0", "true": "1"}
 
 
@@ -91,21 +95,28 @@ class IdReader:
 
     def __init__(self, source: str, ids: Pseudonyms) -> None:
         self._source, self._ids = source, ids
-        self._exponents = 0
+        self._exponents = self._hidden = 0
 
     def __call__(self, raw: str) -> str:
         """Return the child's pseudonym; empty for an empty id."""
-        self._exponents += ("+" in raw or "-" in raw) and is_exponent(raw)
+        self._exponents += ("e" in raw or "E" in raw) and is_exponent(raw)
+        self._hidden += is_hidden(raw)
         return self._ids.child(raw)
 
-    def refuse_exponents(self, return_name: str) -> None:
-        """Refuse a column of ids of which a spreadsheet kept the first digits alone.
+    def refuse_cut(self, return_name: str) -> None:
+        """Refuse a column of ids of which a spreadsheet kept the first digits alone, or none.
 
         Raises
         ------
         Refusal
             Naming the column and how many rows.
         """
+        if self._hidden:
+            raise Refusal(
+                f"{return_name}: {self._source} shows #### in place of the id in "
+                f"{self._hidden:,} rows: the column was too narrow when it was saved. Expected: "
+                "the ids as the system has them. Export the return again."
+            )
         if self._exponents:
             raise Refusal(
                 f"{return_name}: {self._source} is written with an exponent (such as 1.20E+08) in "
@@ -181,7 +192,7 @@ class DateReader:
         known = self._seen.get(raw)
         if known is not None:
             return known
-        text = raw.strip()
+        text = plain(raw)
         written = self._written(text) if text else ""
         if text and not written:
             self._foreign[_foreign_form(text)] += 1
@@ -219,9 +230,18 @@ class DateReader:
                 "the return again."
             )
 
+    @property
+    def source(self) -> str:
+        """The column or element as the return names it."""
+        return self._source
+
+    @property
+    def by_number(self) -> bool:
+        """Whether the dates are Excel's numbers of days."""
+        return _NUMBERED in self._forms
+
     def _refuse_foreign(self, return_name: str, rows: int) -> None:
-        told = [form for form in self._foreign if form != _OTHER_FORM]
-        several = sum(self._foreign[form] for form in told) > max(1, SLIPS * rows)
+        several = sum(self._foreign.values()) > max(1, SLIPS * rows)
         if self._foreign and (several or not self._forms):
             raise Refusal(
                 f"{return_name}: {self._source} has dates in a form that is not read "
@@ -246,7 +266,7 @@ class DateReader:
             self._forms.add("DD-Mon-YYYY")
             return f"{match[3]}-{_MONTH_NAMES[match[2].casefold()]:02}-{match[1]:>02}"
         if _SERIAL.match(text) and int(float(text)) in _SERIAL_DAYS:
-            self._forms.add("Excel's number of a day")
+            self._forms.add(_NUMBERED)
             return date.fromordinal(_SERIAL_ORIGIN + int(float(text))).isoformat()
         return ""
 
@@ -291,26 +311,35 @@ def read_count(file: str, column: str, raw: str, unfit: Unfit) -> str:
 
 def read_academic_year(file: str, column: str, raw: str, unfit: Unfit) -> str:
     """Return a school year as 2019/20; empty for empty."""
-    text = raw.strip()
-    if not text or _ACADEMIC_YEAR.match(text):
-        return text
+    text = plain(raw)
+    if not text:
+        return ""
+    first, last = _two_years(text)
+    if first and last:
+        return f"{first}/{last % 100:02}"
     return unfit.count(file, column, UNREADABLE)
 
 
 def read_collection_year(raw: str) -> str:
     """Return the year in which a collection ended, of `2020` or `2019/20`; empty for any other.
 
-    >>> read_collection_year("2019/20"), read_collection_year("2020.0")
-    ('2020', '2020')
+    >>> [read_collection_year(year) for year in ("2019/20", "2020.0", "201920", "2019/21")]
+    ['2020', '2020', '2020', '']
     """
-    match = _COLLECTION_YEAR.match(undo_number(raw))
+    first, last = _two_years(undo_number(raw))
+    return str(last or first or "")
+
+
+def _two_years(text: str) -> tuple[int, int]:
+    """Return both years of 2019/20, 2019-2020 or 201920; 0 for one that isn't there."""
+    match = _TWO_YEARS.match(text)
     if match is None:
-        return ""
-    year, second = match[1], match[2]
+        return 0, 0
+    first, second = int(match[1]), match[2]
     if second is None:
-        return year
-    ends = int(year) + 1
-    return str(ends) if second in (str(ends), f"{ends % 100:02}") else ""
+        return first, 0
+    last = first + 1
+    return (first, last) if second in (str(last), f"{last % 100:02}") else (0, 0)
 
 
 def is_date(text: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -19,6 +20,7 @@ from fvlib.errors import Refusal
 CHUNK_BYTES: Final = 64 * 1024
 MOST_RECORD_BYTES: Final = 2 * 1024**2
 MOST_BLANK_BYTES: Final = 4096
+LEAST_ALIKE: Final = 0.85  # of two names, by the letters that they share in order
 MOST_HEAD_BYTES: Final = 64 * 1024  # what may stand before the root element
 _TEXT_AFTER_THE_END: Final = 5  # libxml2's XML_ERR_DOCUMENT_END
 _BYTE_ORDER_MARKS: Final = (
@@ -116,7 +118,7 @@ def open_xml(path: Path, name: str, interest: frozenset[str]) -> Opening:
 
 
 class Spelling:
-    """Watches for elements that are the schema's but for capital and small letters.
+    """Watches for elements that are the schema's but for capital letters or a slip.
 
     XML tells them apart, so that what they hold would be passed over.
 
@@ -124,10 +126,13 @@ class Spelling:
     ----------
     elements
         The names that are read, as the schema spells them.
+    others
+        Names that the schema has too, and that are not read.
     """
 
-    def __init__(self, elements: Iterable[str]) -> None:
+    def __init__(self, elements: Iterable[str], others: Iterable[str] = ()) -> None:
         self._right = {element.casefold(): element for element in elements}
+        self._others = frozenset(others)
         self._seen: set[str] = set()
         self._wrong: dict[str, str] = {}
 
@@ -136,9 +141,15 @@ class Spelling:
         for name in names:
             if name not in self._seen:
                 self._seen.add(name)
-                right = self._right.get(name.casefold(), name)
+                right = self._meant(name)
                 if right != name:
                     self._wrong[name] = right
+
+    def _meant(self, name: str) -> str:
+        if name in self._others:
+            return name
+        near = get_close_matches(name.casefold(), self._right, 1, LEAST_ALIKE)
+        return self._right[near[0]] if near else name
 
     def refuse(self, file: str) -> None:
         """Refuse a file in which one was seen.
@@ -151,9 +162,10 @@ class Spelling:
         if self._wrong:
             told = ", ".join(f"{one} (right: {self._wrong[one]})" for one in sorted(self._wrong))
             raise Refusal(
-                f"{file}: elements written with other capital or small letters, which makes them "
-                f"other elements in XML: {told}. Expected: the names as in the Department's "
-                "schema. Export the return again."
+                f"{file}: elements written otherwise than in the schema, if only with other "
+                "capital or small letters, which makes them other elements in XML: "
+                f"{told}. Expected: the names as in the Department's schema. Export the return "
+                "again."
             )
 
 

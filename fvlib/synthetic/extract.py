@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fvlib.contract import FILES, codes
-from fvlib.contract.files import UNKNOWN_AFTER
 from fvlib.synthetic.calendar import FAR, TERM_NAMES, Bools, Ints, SchoolTerms, first_day
 from fvlib.synthetic.care import Episodes
 from fvlib.synthetic.children import DISABILITIES, NOT_SET, Covariates
@@ -200,9 +199,7 @@ def _file(
     name: str, register: Register, child: Ints, then_by: Ints, written: Mapping[str, pa.Array]
 ) -> FileRows:
     """Order by LA, child and date, and drop the children who aren't there."""
-    # What only the import writes is no column of a sender's.
-    columns = tuple(column for column in FILES[name].column_names if column != UNKNOWN_AFTER)
-    if tuple(written) != columns:
+    if tuple(written) != tuple(column.name for column in FILES[name].sent):
         raise AssertionError(f"{name}: the simulator writes other columns than the contract has")
     order = np.lexsort((then_by, register.number[child], register.la[child]))
     order = order[register.present[child[order]]]

@@ -275,6 +275,31 @@ def observed_so_far(trial: Trial) -> pd.DataFrame:
     return pd.DataFrame.from_records(rows)
 
 
+def missing_by_reason(trial: Trial) -> pd.DataFrame:
+    """Count why outcomes are missing: each child (S6: child-term) under its first reason.
+
+    Returns
+    -------
+    pandas.DataFrame
+        outcome, reason (the rule under which a row was set aside, or one of `outcomes.REASONS`),
+        condition, n, children (who stand behind n). A reason that an outcome has stands under both
+        conditions.
+    """
+    tables = []
+    for outcome in protocol.OUTCOMES:
+        frame = trial.outcomes[outcome]
+        rows = frame.loc[frame["state"] == "missing", ["child", "reason"]]
+        rows = rows.assign(condition=trial.cohort["treated"].loc[rows["child"]].to_numpy())
+        grid = pd.MultiIndex.from_product(
+            [sorted(set(rows["reason"])), range(len(CONDITIONS))], names=["reason", "condition"]
+        )
+        counted = rows.groupby(["reason", "condition"])["child"].agg(n="size", children="nunique")
+        tables.append(counted.reindex(grid, fill_value=0).reset_index().assign(outcome=outcome))
+    table = pd.concat(tables, ignore_index=True)
+    table["condition"] = coded(table["condition"], CONDITIONS)
+    return table[["outcome", "reason", "condition", "n", "children"]]
+
+
 def last_window(refresh: Refresh, outcome: str) -> date:
     """Return the last day of the window of a child referred on the trial's last day.
 

@@ -184,6 +184,8 @@ def _entries(cohort: pd.DataFrame, trial: Trial) -> System:
     rows = cohort[list(PLACE)].assign(
         state=_states(primary, protocol.PRIMARY_OUTCOME),
         placed=_states(placed, PLACEMENT).reindex(cohort.index, fill_value=NOT_IN_CARE),
+        reason=primary["reason"],
+        placed_reason=placed["reason"].reindex(cohort.index, fill_value=NOWHERE),
     )
     possible = [
         *((EVENT, state) for state in (EVENT, NO_EVENT, MISSING)),
@@ -191,12 +193,15 @@ def _entries(cohort: pd.DataFrame, trial: Trial) -> System:
         *((state, OPEN[0]) for state in OPEN),
     ]
     states = ["state", "placed"]
-    kinds = pd.concat([pd.DataFrame(possible, columns=states), rows[states]]).drop_duplicates()
+    every = pd.DataFrame(possible, columns=states)
+    for state, reason in (("state", "reason"), ("placed", "placed_reason")):
+        every = every.merge(_reasons(rows[reason], state, reason), how="left").fillna(NOWHERE)
+    kinds = pd.concat([every, rows[list(every)]]).drop_duplicates()
     return System(
         _in_places(rows, cohort, kinds),
         (
             *_outcome_sums(protocol.PRIMARY_OUTCOME, (), 1),
-            *_outcome_sums(PLACEMENT, (NOT_IN_CARE,), 1, "placed"),
+            *_outcome_sums(PLACEMENT, (NOT_IN_CARE,), 1, "placed", "placed_reason"),
             *_leave_one_out(),
             *_kinship_composite(),
             *_bounds(),
@@ -219,6 +224,12 @@ def _states(frame: pd.DataFrame, outcome: str) -> pd.Series:
     event &= outcome not in protocol.LINEAR_OUTCOMES
     state = np.select([event, analysed], [EVENT, NO_EVENT], texts(frame["state"]))
     return pd.Series(state, index=frame.index, dtype=object)
+
+
+def _reasons(reasons: pd.Series, state: str = "state", reason: str = "reason") -> pd.DataFrame:
+    """List the reasons for which children are missing: columns of their state and reason."""
+    met = sorted(set(reasons) - {NOWHERE})
+    return pd.DataFrame({state: MISSING, reason: met}, dtype=object)
 
 
 def _leave_one_out() -> tuple[Summed, ...]:
@@ -267,6 +278,7 @@ def _outcome(
     events = () if outcome in protocol.LINEAR_OUTCOMES else (EVENT,)
     rows = cohort.loc[frame["child"], list(PLACE)].reset_index(drop=True)
     rows["state"] = _states(frame, outcome).to_numpy()
+    rows["reason"] = frame["reason"].to_numpy()
     rows[list(labels)] = NOWHERE
     split = pd.DataFrame({"state": [NO_EVENT]})
     further: tuple[Summed, ...] = ()
@@ -277,11 +289,14 @@ def _outcome(
         further = (Summed(parts.name, "n", _by(*parts.by, *labels)),)
     times = protocol.SCHOOL_TERMS_FOLLOWED if outcome == "S6" else 1
     beyond, boxes = _not_sampled(cohort, frame, flow, outcome, times)
-    beyond[list(labels)] = NOWHERE
-    kinds = pd.DataFrame({"state": [*events, *OPEN, *boxes], **dict.fromkeys(labels, NOWHERE)})
+    beyond[["reason", *labels]] = NOWHERE
+    reasons = _reasons(rows["reason"])
+    states = [*events, OPEN[0], *boxes, *(() if len(reasons) else (MISSING,))]
+    kinds = pd.concat([pd.DataFrame({"state": states}), reasons, split])
+    kinds = kinds.reindex(columns=["state", "reason", *labels]).fillna(NOWHERE)
     apart = ((NO_EVENT,), *((state,) for state in OPEN), boxes)
     return System(
-        _in_places(pd.concat([rows, beyond]), cohort, pd.concat([kinds, split])),
+        _in_places(pd.concat([rows, beyond]), cohort, kinds),
         (*_outcome_sums(outcome, boxes, times), *further),
         tuple(Unshown(PLACE, {"state": states}) for states in apart),
         linked=PLACE,
@@ -317,9 +332,13 @@ def _not_sampled(
 
 
 def _outcome_sums(
-    outcome: str, boxes: tuple[str, ...], times: int, column: str = "state"
+    outcome: str,
+    boxes: tuple[str, ...],
+    times: int,
+    column: str = "state",
+    reason: str = "reason",
 ) -> tuple[Summed, ...]:
-    """Return an outcome's counts; `column` of the cells has its states."""
+    """Return an outcome's counts; the cells have its states and reasons in these columns."""
     where = {"outcome": outcome}
     analysed, events = {column: (EVENT, NO_EVENT)}, {column: (EVENT,)}
     observed, sampled = {column: (EVENT, NO_EVENT, MISSING)}, {column: (EVENT, NO_EVENT, *OPEN)}
@@ -331,6 +350,7 @@ def _outcome_sums(
     return (
         *(Summed("crude", count, cells, levels, where) for count, levels in counted),
         *(Summed("crude", state, cells, {column: (state,)}, where) for state in OPEN),
+        Summed("missing_outcomes", "n", _by("condition") | {reason: "reason"}, where=where),
         *(
             Summed(table, count, _by(*PLACE), levels, rows)
             for table, rows in by_period

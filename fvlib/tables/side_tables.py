@@ -104,6 +104,9 @@ def _outcomes(extracts: Extracts, trial: Trial) -> dict[str, CountTable]:
             rests={"observed": "open_children"},
             shares={"share": ("observed", "n")},
         ),
+        "missing_outcomes": CountTable(
+            outcomes.missing_by_reason(trial), counts=("n",), persons={"n": "children"}
+        ),
         "control_window": CountTable(
             control_windows(trial),
             counts=("n",),

@@ -16,6 +16,7 @@ Days = npt.NDArray[np.datetime64]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.str_]
 
 LA_DTYPE: Final = pd.CategoricalDtype(list(protocol.LA_KEYS))
 CONDITIONS: Final = ("control", "treatment")  # treated = 0, 1

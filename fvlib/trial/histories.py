@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from fvlib import protocol
+from fvlib.intake.load import LOST_COLUMNS
 from fvlib.refresh import Refresh
 from fvlib.trial.calendar import DAY, MONTHS_A_YEAR, months_later
-from fvlib.trial.frames import Bools, Days, Ints, day, days
+from fvlib.trial.frames import Bools, Days, Ints, Texts, day, days
 
 # Ours: from this many cohort children on, none with any row means that the rows were not sent. At
 # an entry rate of 1 %, five hundred children without a single entry have a chance below 1 %.
@@ -20,7 +21,7 @@ UNREPORTED_FROM: Final = 500
 
 
 def _nothing_lost() -> pd.DataFrame:
-    return pd.DataFrame(columns=["child", "file", "kind", "first", "last"])
+    return pd.DataFrame(columns=list(LOST_COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ class Histories:
         told: Bools = (some | few)[la]
         return told
 
-    def could_change(self, file: str, end: Days, kind: str | None = None) -> Bools:
-        """Tell for which children a row set aside could start or end a spell up to a day.
+    def lost_under(self, file: str, end: Days, kind: str | None = None) -> Texts:
+        """Name the rule under which a row that could start or end a spell by a day was set aside.
 
         Parameters
         ----------
@@ -95,6 +96,11 @@ class Histories:
             Last day of each cohort child's window, which begins with the referral.
         kind
             Only plans of this type, or of none that can be read, that could start in the window.
+
+        Returns
+        -------
+        Texts
+            One a cohort child, empty without such a row; of several rules the first by name.
         """
         rows, position = self.of_cohort(self.lost[self.lost["file"] == file])
         first, last = days(rows["first"]), days(rows["last"])
@@ -103,9 +109,7 @@ class Histories:
         touches = ~(first > end[position]) & ~(last < begins - DAY)
         if kind is not None:
             touches &= ~(first < begins) & (rows["kind"].isna() | (rows["kind"] == kind)).to_numpy()
-        found = np.zeros(len(self.cohort), dtype=bool)
-        found[position[touches]] = True
-        return found
+        return first_by_name(rows["rule"][touches], position[touches], len(self.cohort))
 
     def followed(self, end: Days) -> Bools:
         """Tell which children are known of up to a day."""
@@ -147,6 +151,15 @@ class Histories:
         start = days(self.first_care["start"])
         turns: Bools = birthday <= months_later(start, protocol.WINDOW_MONTHS["S5"])
         return turns
+
+
+def first_by_name(names: pd.Series[str], position: Ints, length: int) -> Texts:
+    """Return the first of the names at each position, empty where there is none."""
+    texts = names.to_numpy(np.str_)
+    first = np.zeros(length, dtype=texts.dtype if len(texts) else "U1")
+    last_to_first = np.argsort(texts, kind="stable")[::-1]
+    first[position[last_to_first]] = texts[last_to_first]
+    return first
 
 
 def any_starts(histories: Histories, spells: pd.DataFrame, first: Days, last: Days) -> Bools:

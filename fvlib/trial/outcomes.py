@@ -4,11 +4,12 @@ Every window is [index date, index date + N calendar months], both days included
 when it has closed: its last day is on or before the LA's `data_through`, whatever has been seen so
 far. An event seen in an open window does not count yet. Where an LA has not sent the rows that an
 outcome is read from (`Histories.reported`), it is missing; so it is where a row that was set aside
-could have changed it (`Histories.could_change`), or where a child is unknown before the window's
+could have changed it (`Histories.lost_under`), or where a child is unknown before the window's
 end (`Histories.followed`) and nothing was seen until then that decides it.
 
 Each function returns one row a sample member (S6: a child-term): child, index_date, value (NaN
-unless analysed), state (`analysed`, `not_observable`, `missing`). A child outside an outcome's
+unless analysed), state (`analysed`, `not_observable`, `missing`), reason (why it is missing: the
+rule under which a row was set aside, or one of `REASONS`; else empty). A child outside an outcome's
 sample has no row.
 
 Source: protocol, RCT Design Table (it takes precedence over the prose) and Outcome measures.
@@ -26,12 +27,17 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.refresh import Refresh
 from fvlib.trial.calendar import DAY, DAYS_A_YEAR, MONTHS_A_YEAR, age_in_months, months_later
-from fvlib.trial.frames import Bools, Days, Floats, Ints, coded, days, stamps
-from fvlib.trial.histories import Histories, any_starts, first_ended_spell
+from fvlib.trial.frames import Bools, Days, Floats, Ints, Texts, coded, days, stamps
+from fvlib.trial.histories import Histories, any_starts, first_by_name, first_ended_spell
 from fvlib.trial.spells import merge
 from fvlib.trial.terms import deciding_terms, term_dates, term_names, term_number, term_year
 
 STATES: Final = ("analysed", "not_observable", "missing")
+# Why an outcome is missing, beside the rules under which rows are set aside.
+NOT_SENT, UNKNOWN_AFTER = "not sent", "unknown after"
+NO_PLACEMENT, NO_END_REASON = "no placement", "no end reason"
+NO_TERM, NO_SESSIONS = "no row for the term", "no sessions"
+REASONS: Final = (NOT_SENT, UNKNOWN_AFTER, NO_PLACEMENT, NO_END_REASON, NO_TERM, NO_SESSIONS)
 KINSHIP_PLACEMENTS: Final = ("U1", "U2", "U3")  # RCT Design Table, secondary outcome 4
 
 
@@ -47,21 +53,41 @@ def became_looked_after(histories: Histories, refresh: Refresh) -> pd.DataFrame:
         histories.referral,
         entered,
         histories.window_end("P1") <= histories.data_through,
-        known=care_known(histories, "P1")
-        & (entered | histories.followed(histories.window_end("P1"))),
+        why=first_of(
+            why_no_care(histories, "P1"),
+            unless(entered | histories.followed(histories.window_end("P1")), UNKNOWN_AFTER),
+        ),
     )
 
 
-def care_known(histories: Histories, outcome: str) -> Bools:
-    """Tell for whom all episodes of care up to the window's end are there and can be used."""
-    lost = histories.could_change("care_episodes", histories.window_end(outcome))
-    return histories.reported(histories.periods_of_care) & ~lost
+def unless(told: Bools, reason: str) -> Texts:
+    """Give the reason where it isn't told, else an empty text."""
+    reasons: Texts = np.where(told, "", reason)
+    return reasons
 
 
-def plans_known(histories: Histories, outcome: str, kind: str | None = None) -> Bools:
-    """Tell for whom all plans up to the window's end are there and can be used."""
-    lost = histories.could_change("plans", histories.window_end(outcome), kind)
-    return histories.reported(histories.plans) & ~lost
+def first_of(*reasons: Texts) -> Texts:
+    """Give each child's first reason of several."""
+    first, *later = reasons
+    for reason in later:
+        first = np.where(first != "", first, reason)
+    return first
+
+
+def why_no_care(histories: Histories, outcome: str) -> Texts:
+    """Say why episodes of care up to the window's end are not there or can't be used."""
+    return first_of(
+        unless(histories.reported(histories.periods_of_care), NOT_SENT),
+        histories.lost_under("care_episodes", histories.window_end(outcome)),
+    )
+
+
+def why_no_plans(histories: Histories, outcome: str, kind: str | None = None) -> Texts:
+    """Say why plans up to the window's end are not there or can't be used."""
+    return first_of(
+        unless(histories.reported(histories.plans), NOT_SENT),
+        histories.lost_under("plans", histories.window_end(outcome), kind),
+    )
 
 
 def returned_to_services(histories: Histories, refresh: Refresh) -> pd.DataFrame:
@@ -80,9 +106,11 @@ def returned_to_services(histories: Histories, refresh: Refresh) -> pd.DataFrame
         histories.referral,
         returned,
         end <= histories.data_through,
-        known=plans_known(histories, "S1")
-        & histories.reported(histories.periods_of_care)
-        & (returned | histories.followed(end)),
+        why=first_of(
+            why_no_plans(histories, "S1"),
+            unless(histories.reported(histories.periods_of_care), NOT_SENT),
+            unless(returned | histories.followed(end), UNKNOWN_AFTER),
+        ),
     )
 
 
@@ -109,7 +137,10 @@ def started_cpp(histories: Histories, refresh: Refresh) -> pd.DataFrame:
         histories.referral,
         begun,
         end <= histories.data_through,
-        known=plans_known(histories, "S2", kind="CPP") & (begun | histories.followed(end)),
+        why=first_of(
+            why_no_plans(histories, "S2", kind="CPP"),
+            unless(begun | histories.followed(end), UNKNOWN_AFTER),
+        ),
     )
 
 
@@ -139,7 +170,7 @@ def days_on_plans(histories: Histories, refresh: Refresh) -> pd.DataFrame:
         histories.referral,
         count,
         end <= histories.data_through,
-        known=plans_known(histories, "S3") & histories.followed(end),
+        why=first_of(why_no_plans(histories, "S3"), unless(histories.followed(end), UNKNOWN_AFTER)),
         censored=censored,
     )
 
@@ -160,8 +191,10 @@ def kinship_care(histories: Histories, refresh: Refresh) -> pd.DataFrame:
         histories.referral,
         care["first_place"].isin(KINSHIP_PLACEMENTS).to_numpy(),
         end <= histories.data_through,
-        known=care["first_place"].notna().to_numpy()
-        & ~histories.could_change("care_episodes", end),
+        why=first_of(
+            histories.lost_under("care_episodes", end),
+            unless(care["first_place"].notna().to_numpy(), NO_PLACEMENT),
+        ),
         care_start=care["start"].to_numpy(),
     )
     return frame[histories.entered_in_window()].reset_index(drop=True)
@@ -178,34 +211,38 @@ def reunified(histories: Histories, refresh: Refresh) -> pd.DataFrame:
     reason is missing. The window runs from `care_start`, which is the `index_date`.
     """
     start = days(histories.first_care["start"])
-    home, known = went_home(histories, refresh)
+    home, why = went_home(histories, refresh)
     frame = rows_of(
         histories.cohort.index,
         start,
         home,
         months_later(start, protocol.WINDOW_MONTHS["S5"]) <= histories.data_through,
-        known=known,
+        why=why,
         care_start=stamps(start),
     )
     sample = histories.entered_in_trial_period(refresh) & ~histories.turns_adult()
     return frame[sample].reset_index(drop=True)
 
 
-def went_home(histories: Histories, refresh: Refresh) -> tuple[Bools, Bools]:
+def went_home(histories: Histories, refresh: Refresh) -> tuple[Bools, Texts]:
     """Tell whose first period of care ended by a return code within S5's window.
 
     Returns
     -------
-    home, known
-        For each cohort child; not known where the period ended in the window without a reason.
+    home, why
+        For each cohort child, and why it can't be told: among others where the period ended in the
+        window without a reason.
     """
     care = histories.first_care
     end = months_later(days(care["start"]), protocol.WINDOW_MONTHS["S5"])
     left = days(care["end"]) <= end
     home = left & care["end_reason"].isin(refresh.reunification_codes).to_numpy()
     told = ~left | care["end_reason"].notna().to_numpy()
-    known = told & ~histories.could_change("care_episodes", end)
-    return home, known & (home | histories.followed(end))
+    return home, first_of(
+        histories.lost_under("care_episodes", end),
+        unless(told, NO_END_REASON),
+        unless(home | histories.followed(end), UNKNOWN_AFTER),
+    )
 
 
 def rows_of(
@@ -213,17 +250,18 @@ def rows_of(
     index_date: Days,
     value: npt.NDArray[Any],
     observable: Bools,
-    known: Bools,
+    why: Texts,
     **more: npt.NDArray[Any] | pd.Categorical[Any],
 ) -> pd.DataFrame:
     """Put values and states together; a value stands only where it is analysed."""
-    codes = np.select([~observable, ~known], [1, 2], default=0)
+    codes = np.select([~observable, why != ""], [1, 2], default=0)
     return pd.DataFrame(
         {
             "child": child.to_numpy(),
             "index_date": stamps(index_date),
             "value": np.where(codes == 0, value.astype(np.float64), np.nan),
             "state": coded(codes, STATES),
+            "reason": np.where(codes == 2, why, "").astype(object),
             **more,
         }
     )
@@ -261,8 +299,9 @@ def unauthorised_absence(histories: Histories, attendance: pd.DataFrame) -> pd.D
     first_day, last_day = first_day[of_school_age], last_day[of_school_age]
 
     child = cohort.index.to_numpy()[position]
-    possible, unauthorised = _sessions(attendance, child, number)
+    sent, possible, unauthorised = _sessions(attendance, child, number)
     known = (possible > 0) & ~np.isnan(unauthorised)
+    lost = _rows_lost(histories, child, first_day, last_day)
     rate = np.divide(100 * unauthorised, possible, out=np.zeros(len(known)), where=known)
     referral = histories.referral[position]
     return rows_of(
@@ -270,15 +309,15 @@ def unauthorised_absence(histories: Histories, attendance: pd.DataFrame) -> pd.D
         referral,
         rate,
         last_day <= histories.data_through[position],
-        known=known,
+        why=np.where(known, "", first_of(lost, np.where(sent, NO_SESSIONS, NO_TERM))),
         term=term_names(number),
         term_year=term_year(number),
         time_since_referral=(first_day - referral).astype(np.int64) / DAYS_A_YEAR,
     )
 
 
-def _sessions(attendance: pd.DataFrame, child: Ints, number: Ints) -> tuple[Floats, Floats]:
-    """Possible and unauthorised sessions of each child-term; NaN without a row or a number."""
+def _sessions(attendance: pd.DataFrame, child: Ints, number: Ints) -> tuple[Bools, Floats, Floats]:
+    """Whether each child-term has a row; its possible and unauthorised sessions, or NaN."""
     rows = pd.MultiIndex.from_arrays([attendance["child"], term_number(attendance)])
     found = rows.get_indexer(pd.MultiIndex.from_arrays([child, number]))
     columns = ("sessions_possible", "sessions_unauthorised")
@@ -286,7 +325,17 @@ def _sessions(attendance: pd.DataFrame, child: Ints, number: Ints) -> tuple[Floa
         np.append(attendance[column].to_numpy(np.float64, na_value=np.nan), np.nan)[found]
         for column in columns
     )
-    return possible, unauthorised
+    return found >= 0, possible, unauthorised
+
+
+def _rows_lost(histories: Histories, child: Ints, first_day: Days, last_day: Days) -> Texts:
+    """Name the rule under which a row that could be the child-term's was set aside, or none."""
+    lost = histories.lost[histories.lost["file"] == "attendance"]
+    terms = pd.DataFrame({"child": child, "position": np.arange(len(child))})
+    rows = lost.merge(terms, on="child")
+    position, begins = rows["position"].to_numpy(np.int64), days(rows["first"])
+    same = ~(begins < first_day[position]) & ~(begins > last_day[position])
+    return first_by_name(rows["rule"][same], position[same], len(child))
 
 
 _OF_SPELLS: Final[dict[str, Callable[[Histories, Refresh], pd.DataFrame]]] = {

@@ -19,12 +19,17 @@ from fvlib.trial.frames import days, stamps
 from fvlib.trial.histories import Histories, any_starts
 from fvlib.trial.outcomes import (
     KINSHIP_PLACEMENTS,
+    NO_PLACEMENT,
+    NOT_SENT,
+    UNKNOWN_AFTER,
     became_looked_after,
-    care_known,
-    plans_known,
+    first_of,
     returned_after_plan,
     rows_of,
+    unless,
     went_home,
+    why_no_care,
+    why_no_plans,
 )
 
 EARLY_ENTRY_MONTHS: Final = 6
@@ -49,9 +54,11 @@ def returned_or_entered_care(histories: Histories, refresh: Refresh) -> pd.DataF
         histories.referral,
         returned_after_plan(histories) | entered,
         end <= histories.data_through,
-        known=plans_known(histories, "S1")
-        & histories.reported(histories.periods_of_care)
-        & histories.followed(end),
+        why=first_of(
+            why_no_plans(histories, "S1"),
+            unless(histories.reported(histories.periods_of_care), NOT_SENT),
+            unless(histories.followed(end), UNKNOWN_AFTER),
+        ),
     )
 
 
@@ -69,9 +76,11 @@ def entered_kinship_care(histories: Histories, refresh: Refresh) -> pd.DataFrame
         histories.referral,
         entered & place.isin(KINSHIP_PLACEMENTS).to_numpy(),
         end <= histories.data_through,
-        known=(~entered | place.notna().to_numpy())
-        & care_known(histories, "S4")
-        & (entered | histories.followed(end)),
+        why=first_of(
+            why_no_care(histories, "S4"),
+            unless(~entered | place.notna().to_numpy(), NO_PLACEMENT),
+            unless(entered | histories.followed(end), UNKNOWN_AFTER),
+        ),
     )
 
 
@@ -83,7 +92,7 @@ def entered_care_and_stayed(histories: Histories, refresh: Refresh) -> pd.DataFr
     have closed for the latest possible entry: referral + 36 months on or before `data_through`.
     """
     entered = histories.entered_in_window()
-    home, known = went_home(histories, refresh)
+    home, why = went_home(histories, refresh)
     last = months_later(
         histories.referral, protocol.WINDOW_MONTHS["P1"] + protocol.WINDOW_MONTHS["S5"]
     )
@@ -92,9 +101,11 @@ def entered_care_and_stayed(histories: Histories, refresh: Refresh) -> pd.DataFr
         histories.referral,
         entered & ~home,
         last <= histories.data_through,
-        known=(~entered | known)
-        & care_known(histories, "P1")
-        & (entered | histories.followed(histories.window_end("P1"))),
+        why=first_of(
+            why_no_care(histories, "P1"),
+            np.where(entered, why, ""),
+            unless(entered | histories.followed(histories.window_end("P1")), UNKNOWN_AFTER),
+        ),
     )
 
 
@@ -116,6 +127,7 @@ def _entered_with(histories: Histories, refresh: Refresh, unknown: float) -> pd.
     return frame.assign(
         value=frame["value"].mask(filled, unknown),
         state=frame["state"].mask(filled, "analysed"),
+        reason=frame["reason"].mask(filled, ""),
     )
 
 

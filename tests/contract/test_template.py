@@ -12,6 +12,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from fvlib.contract import FILES, LA_FILES
+from fvlib.contract.files import UNKNOWN_AFTER
 from fvlib.contract.template import write_template
 from fvlib.errors import Refusal
 from fvlib.intake import load_extracts
@@ -42,6 +43,20 @@ def test_each_la_has_its_files(template: Path) -> None:
     assert header == ("child_id,birth_month,sex,ethnicity,disability,fsm_ever,pupil_premium,uasc\n")
 
 
+def test_what_only_the_import_writes_is_in_the_dictionary_and_not_to_be_filled(
+    template: Path,
+) -> None:
+    book = openpyxl.load_workbook(template / "workbook.xlsx")
+    told = (template / "data-dictionary.md").read_text(encoding="utf-8")
+    for name in ("referrals", "plans", "care_episodes"):
+        assert UNKNOWN_AFTER in FILES[name].column_names
+        header = (template / "sefton" / f"{name}.csv").read_text(encoding="utf-8-sig")
+        assert UNKNOWN_AFTER not in header
+        assert UNKNOWN_AFTER not in [cell.value for cell in book[name][1]]
+    assert told.count(f"`{UNKNOWN_AFTER}`") == 3
+    assert told.count("written by the import") == 3
+
+
 def rule_of(sheet: Worksheet, letter: str) -> DataValidation:
     (rule,) = [r for r in sheet.data_validations.dataValidation if f"{letter}2" in str(r.sqref)]
     return rule
@@ -53,8 +68,8 @@ def test_the_workbook_offers_the_code_lists(template: Path) -> None:
     offered = 0
     for spec in FILES.values():
         sheet = book[spec.name]
-        assert [cell.value for cell in sheet[1]] == list(spec.column_names)
-        for cell, column in zip(sheet[1], spec.columns, strict=True):
+        assert [cell.value for cell in sheet[1]] == [column.name for column in spec.sent]
+        for cell, column in zip(sheet[1], spec.sent, strict=True):
             if column.codes is None:
                 continue
             rule = rule_of(sheet, cell.column_letter)

@@ -281,3 +281,18 @@ def test_the_episodes_file_may_keep_its_further_columns(sender: Sender) -> None:
     extracts = sender.load()
     ignored = extracts.arrivals.set_index(["la", "file"])["ignored_columns"]
     assert ignored["coventry", "care_episodes"] == "URN, LA"
+
+
+def test_ids_of_letters_alone_are_refused_with_what_to_do(sender: Sender) -> None:
+    """Letters drawn at random can't be told from names; neither gets through."""
+    ids = ("ABCDEF", "QWERTZ", "PLMOKN", "XCVBNM")
+    lines = sender.files["sefton/children.csv"].splitlines()
+    rows = [
+        f"{letters},{line.split(',', 1)[1]}" for letters, line in zip(ids, lines[1:], strict=False)
+    ]
+    sender.files["sefton/children.csv"] = "\n".join([lines[0], *rows]) + "\n"
+    with pytest.raises(Refusal, match=r"column child_id holds .* put a digit into each") as told:
+        sender.load()
+    assert not any(letters in str(told.value) for letters in ids)
+    numbered = tuple(f"{letters}{n}" for n, letters in enumerate(ids))
+    assert identifiers.identifier_in_values(column(*numbered), "identifier") is None

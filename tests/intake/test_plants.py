@@ -54,6 +54,20 @@ def test_an_identifier_in_place_of_a_code_refuses_the_refresh(
     assert f"{file.split('/')[1]}: column {column} holds in 1 row what looks like" in message
 
 
+@pytest.mark.parametrize("kind", [*PLANTS, "birth"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_identifier_as_a_column_s_name_refuses_the_refresh(
+    sender: Sender, kind: str, times: int
+) -> None:
+    value = (PLANTS | {"birth": "14/03/2009"})[kind]
+    head, *rows = sender.files["sefton/plans.csv"].splitlines()
+    heads = ",".join([head, *[f'"{value}"'] * times])
+    sender.files["sefton/plans.csv"] = "\n".join([heads, *(f"{row}{',x' * times}" for row in rows)])
+    message = refused(sender, value)
+    assert value.casefold() not in message
+    assert "plans.csv: column 5 looks like" in message
+
+
 @pytest.mark.parametrize("text", ["unknwon", "N77", "M/F", "2021", "not recorded"])
 def test_what_merely_is_no_code_is_set_aside(sender: Sender, text: str) -> None:
     sender.set_cell("sefton/referrals.csv", 1, "primary_need", text)

@@ -129,11 +129,14 @@ def test_rows_gone_from_the_next_year_are_ended_and_told(desk: Desk) -> None:
     assert decided["referrals", GONE] == 1
 
 
-def test_nothing_is_said_to_be_gone_where_the_next_year_is_missing(desk: Desk) -> None:
+def test_where_a_year_is_missing_what_was_open_is_unknown_after_and_the_year_is_named(
+    desk: Desk,
+) -> None:
     desk.put("2020.xml", census(child("P1", referral("2019-06-01")), "2020-03-31", "2020"))
     desk.put("2022.xml", census(child("P2", referral("2021-06-01")), "2022-03-31", "2022"))
-    desk.run()
-    assert all(row["unknown_after"] == "" for row in desk.rows("referrals"))
+    assert "no CIN census of the collections of 2021" in desk.run().warnings[0]
+    unknown = {row["child_id"]: row["unknown_after"] for row in desk.rows("referrals")}
+    assert unknown == {child_id("P1"): "2020-03-31", child_id("P2"): ""}
 
 
 def drafted(children: str, time: str) -> str:
@@ -341,3 +344,268 @@ def test_a_plan_of_which_neither_date_was_found_is_counted(desk: Desk) -> None:
     plan = f"<ChildProtectionPlans>{group}</ChildProtectionPlans>"
     desk.put("cin.xml", census(child("K1", referral("2021-06-01", plan))))
     assert "CPP plans with neither a start nor an end, left out: 1" in desk.run().returns[0].notes
+
+
+@pytest.mark.parametrize(
+    ("in_care", "in_census"),
+    [
+        ("\u201912041", "12041"),
+        ("12041'", "12041"),
+        ("12041\u200b", "12041"),
+        ("=12041", "12041"),
+        ("12041,0", "12041"),
+        ("+12041", "12041"),
+        ("\uff11\uff12\uff10\uff14\uff11", "12041"),
+        ("QF\u2013101", "QF-101"),
+        ("QF\u2011101", "QF-101"),
+    ],
+)
+def test_signs_that_look_alike_or_cannot_be_seen_tell_no_two_ids_apart(
+    desk: Desk, in_care: str, in_census: str
+) -> None:
+    desk.put("cin.xml", census(child(in_census, referral("2021-12-01"))))
+    desk.put("episodes.csv", EPISODES + episode(in_care))
+    assert [(link.children, link.linked) for link in desk.run().links] == [(1, 1)]
+
+
+@pytest.mark.parametrize("written", ["1.20E+8", "1.20E4", "1,20E+04", "########"])
+def test_an_id_that_was_cut_is_refused_however_the_program_shows_it(
+    desk: Desk, written: str
+) -> None:
+    desk.put("episodes.csv", EPISODES + episode(written))
+    with pytest.raises(Refusal, match=r"episodes\.csv: CHILD .* 1 rows"):
+        desk.run()
+
+
+@pytest.mark.parametrize("word", ["unknown", "TBC", "-", "0000"])
+def test_a_word_in_place_of_an_id_makes_no_two_children_one(desk: Desk, word: str) -> None:
+    desk.put("episodes.csv", EPISODES + episode(word) + episode(word, "01/03/2022"))
+    desk.run()
+    assert {row["CHILD"] for row in desk.rows("care_episodes")} == {""}
+
+
+@pytest.mark.parametrize(("one", "other"), [("00029", "29"), ("QF-29", "QF29")])
+def test_an_id_alike_but_for_zeros_or_signs_is_a_warning_though_all_others_are_linked(
+    desk: Desk, one: str, other: str
+) -> None:
+    others = [f"{n:05}" for n in range(100, 120)]
+    desk.put("cin.xml", census("".join(child(n, referral("2021-12-01")) for n in (*others, one))))
+    desk.put("episodes.csv", EPISODES + "".join(map(episode, (*others, other))))
+    assert "1 pairs, taken as different children" in desk.run().warnings[0]
+
+
+@pytest.mark.parametrize("column", ["fsm_ever", "attendance"])
+def test_school_files_of_other_ids_are_a_warning_without_an_ssda903_too(
+    desk: Desk, column: str
+) -> None:
+    desk.put("cin.xml", census(child("QF-1", referral("2021-12-01"))))
+    desk.put(
+        "a.csv",
+        "child_id,fsm_ever,pupil_premium\nQ:1,1,0\n"
+        if column == "fsm_ever"
+        else "child_id,academic_year,term,sessions_possible,sessions_unauthorised\n"
+        "Q:1,2020/21,autumn,120,3\n",
+    )
+    assert "of 1 children in the CIN census only 0" in desk.run().warnings[0]
+
+
+@pytest.mark.parametrize("years", [("2019-2020", "2019/20"), ("201920", "2019/20")])
+def test_school_years_are_read_as_collection_years_are(desk: Desk, years: tuple[str, str]) -> None:
+    desk.put("cin.xml", census(child("K1", referral("2021-12-01"))))
+    desk.put(
+        "a.csv",
+        "child_id,academic_year,term,sessions_possible,sessions_unauthorised\n"
+        f"K1,{years[0]},autumn,120,3\n",
+    )
+    desk.run()
+    assert [row["academic_year"] for row in desk.rows("attendance")] == [years[1]]
+
+
+@pytest.mark.parametrize("time", ["", "<DateTime>2022-05-01T10:00:00</DateTime>"])
+def test_two_files_of_one_collection_in_no_order_are_a_warning(desk: Desk, time: str) -> None:
+    desk.put("a.xml", census(child("P1", referral("2021-06-01")), extra=time))
+    desk.put("b.xml", census(child("P1", referral("2021-06-11")), extra=time))
+    assert "a.xml and b.xml are of one collection" in desk.run().warnings[0]
+    desk.put("b.xml", census(child("P2", referral("2021-06-11")), extra=time))
+    assert not desk.run().warnings  # parts of it
+
+
+def test_a_draft_is_known_by_a_time_written_day_first(desk: Desk) -> None:
+    for name, day, month in (("a", "01", "05"), ("b", "11", "07")):
+        stamp = f"<DateTime>{day}/{month}/2022 10:00</DateTime>"
+        desk.put(f"{name}.xml", census(child("P1", referral(f"2021-06-{day}")), extra=stamp))
+    assert "a.xml: replaced by b.xml" in desk.run().notes[0]
+
+
+def test_a_collection_of_which_many_rows_are_gone_is_a_warning(desk: Desk) -> None:
+    for year, prefix in ((2021, "A"), (2022, "B")):
+        cases = (child(f"{prefix}{n}", referral("2020-06-01")) for n in range(MOST_LOST + 1))
+        desk.put(f"{year}.xml", census("".join(cases), f"{year}-03-31", str(year)))
+    assert (
+        "of 11 rows open at 2021-03-31 the collection of 2022-03-31 has 0"
+        in (desk.run().warnings[0])
+    )
+
+
+def test_an_ssda903_without_the_censuses_years_is_a_warning(desk: Desk) -> None:
+    desk.put("cin.xml", census(child("K1", referral("2020-06-01")), "2021-03-31", "2021"))
+    desk.put("a.csv", EPISODES + episode("K1", "01/02/2022"))
+    told_years = [line for line in desk.run().warnings if "of the collections of" in line]
+    assert ["CIN census" in line for line in told_years] == [True, False]
+
+
+def test_a_plan_of_a_module_that_the_next_census_lacks_is_not_open_for_ever(desk: Desk) -> None:
+    plan = "<CINPlanDates><CINPlanStartDate>2021-07-01</CINPlanStartDate></CINPlanDates>"
+    desk.put("2022.xml", census(child("P1", referral("2021-06-01", plan))))
+    desk.put("2023.xml", census(child("P1", referral("2021-06-01")), "2023-03-31", "2023"))
+    desk.run()
+    assert [row["unknown_after"] for row in desk.rows("plans")] == ["2022-03-31"]
+
+
+def test_an_episode_that_ended_at_once_stays_when_the_next_return_has_the_following_one(
+    desk: Desk,
+) -> None:
+    first = "K1,31/03/2022,S,L1,N1,T4,PR1,31/03/2022,X1,\n"
+    desk.put("1/a.csv", EPISODES + first + "K1,31/03/2022,P,C1,N1,U3,PR1,,,\n")
+    desk.put("2/a.csv", EPISODES + "K1,31/03/2022,P,C1,N1,U3,PR1,20/06/2022,E4A,\n")
+    desk.run()
+    ends = {row["RNE"]: row["DEC"] for row in desk.rows("care_episodes")}
+    assert ends == {"S": "2022-03-31", "P": "2022-06-20"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("ChildProtectionPlan", "ChildProtectionPlans"),
+        ("CINPlanDate", "CINPlanDates"),
+        ("CINcloseDate", "CINclosureDate"),
+        ("CINrefferalDate", "CINreferralDate"),
+    ],
+)
+def test_an_element_written_with_a_slip_is_refused_by_name(
+    desk: Desk, wrong: str, right: str
+) -> None:
+    inside = (
+        "<CINclosureDate>2021-12-01</CINclosureDate><CINPlanDates><CINPlanStartDate>2021-07-01"
+        "</CINPlanStartDate></CINPlanDates><ChildProtectionPlans><CPPstartDate>2021-09-01"
+        "</CPPstartDate></ChildProtectionPlans>"
+    )
+    faulty = child("K1", referral("2021-06-01", inside)).replace(f"{right}>", f"{wrong}>")
+    desk.put("cin.xml", census(faulty))
+    with pytest.raises(Refusal, match=rf"{wrong} \(right: {right}\)"):
+        desk.run()
+
+
+@pytest.mark.parametrize("element", ["CINclosureDate", "PersonBirthDate", "CINdetails"])
+def test_an_element_in_another_place_is_a_warning(desk: Desk, element: str) -> None:
+    case = child("K1", referral("2021-06-01", "<CINclosureDate>2021-12-01</CINclosureDate>"))
+    case = case.replace(f"<{element}>", f"<Group><{element}>")
+    desk.put("cin.xml", census(case.replace(f"</{element}>", f"</{element}></Group>")))
+    assert any("or not in their place: 1" in warning for warning in desk.run().warnings)
+
+
+def test_a_return_without_any_birth_date_is_a_warning(desk: Desk) -> None:
+    desk.put("header.csv", HEADER + "K1,1,,WBRI\nK2,1,,WBRI\n")
+    assert "none of its 2 children has a birth date" in desk.run().warnings[0]
+
+
+def test_spreadsheets_numbers_of_days_are_read_and_their_origin_is_asked_for(desk: Desk) -> None:
+    desk.put("a.csv", EPISODES + episode("K1", "44732"))
+    assert "DECOM: dates written as a spreadsheet's numbers of days" in desk.run().warnings[0]
+
+
+def test_words_that_are_no_dates_refuse_a_column_where_they_are_many(desk: Desk) -> None:
+    ended = "".join(episode(f"K{n}", "01/02/2022", "20/06/2022", "E8") for n in range(9))
+    going_on = "".join(episode(f"L{n}", "01/02/2022", "ongoing") for n in range(3))
+    desk.put("a.csv", EPISODES + ended + going_on)
+    with pytest.raises(Refusal, match=r"DEC has dates in a form .* 3 rows"):
+        desk.run()
+
+
+@pytest.mark.parametrize(
+    "word", ["-", ".", "None", "unknown", "Not known", "99/99/9999", "01/01/1900", "31/12/9999"]
+)
+def test_what_stands_for_no_day_is_empty_and_told(desk: Desk, word: str) -> None:
+    desk.put("a.csv", EPISODES + episode("K1", dec=word) + episode("K2", dec="01/03/2022"))
+    report = desk.run()
+    assert sorted(row["DEC"] for row in desk.rows("care_episodes")) == ["", "2022-03-01"]
+    assert "read as empty: DEC (1)" in report.returns[0].notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("column", "word"), [("sex", "Male"), ("ethnicity", "White British"), ("place", "Foster")]
+)
+def test_a_column_of_labels_in_place_of_codes_is_refused(
+    desk: Desk, column: str, word: str
+) -> None:
+    values = {"sex": "1", "ethnicity": "WBRI", "place": "U1"} | {column: word}
+    kids = [f"K{n}" for n in range(3)]
+    desk.put("a.csv", EPISODES + "".join(map(episode, kids)).replace("U1", values["place"]))
+    rows = (f"{kid},{values['sex']},17/05/2012,{values['ethnicity']}\n" for kid in kids)
+    desk.put("header.csv", HEADER + "".join(rows))
+    with pytest.raises(Refusal, match=r"no value can be read in (SEX|ETHNIC|PLACE) \(3 rows\)"):
+        desk.run()
+
+
+@pytest.mark.parametrize("years", ["20/21", "", "2020/22"])
+def test_a_year_column_that_says_no_year_is_refused(desk: Desk, years: str) -> None:
+    header = EPISODES.replace("\n", ",YEAR\n")
+    rows = episode("K1").replace("\n", ",2021\n") + episode("K2").replace("\n", f",{years}\n")
+    desk.put("a.csv", header + rows)
+    with pytest.raises(Refusal, match=r"a\.csv: YEAR says no year in 1 rows"):
+        desk.run()
+
+
+def test_a_list_of_asylum_seekers_without_a_child_or_a_year_covers_no_year(desk: Desk) -> None:
+    for year, name in ((2020, "A1"), (2021, "B1")):
+        desk.put(f"{year}.csv", EPISODES + episode(name, f"01/02/{year}"))
+        desk.put(f"header_{year}.csv", HEADER + f"{name},1,17/05/2008,OOTH\n")
+    desk.put("uasc.csv", "CHILD,SEX,DOB,DUC\n")
+    desk.run()
+    assert {row["uasc"] for row in desk.rows("children")} == {""}
+
+
+@pytest.mark.parametrize("column", ["LEA", "LA_CODE", "Local Authority"])
+def test_another_authority_is_found_by_whatever_its_column_is_called(
+    desk: Desk, column: str
+) -> None:
+    row = episode("K1").replace("\n", ",886\n")
+    desk.put("a.csv", EPISODES.replace("\n", f",{column}\n") + row)
+    with pytest.raises(Refusal, match=rf"the column {column.upper()} names another authority"):
+        desk.run()
+
+
+@pytest.mark.parametrize("named", ["Liverpool", "E08000012", "0341", "341.0"])
+def test_the_census_of_another_authority_is_refused_however_it_is_named(
+    desk: Desk, named: str
+) -> None:
+    case = census(child("K1", referral("2021-06-01")))
+    desk.put("cin.xml", case.replace("<LEA>343<", f"<LEA>{named}<"))
+    with pytest.raises(Refusal, match=r"names authority (another|341) as LEA"):
+        desk.run()
+
+
+def test_a_header_in_the_middle_is_refused(desk: Desk) -> None:
+    desk.put("a.csv", EPISODES + episode("K1") + EPISODES + episode("K2"))
+    with pytest.raises(Refusal, match="line 3 is the header again"):
+        desk.run()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("episodes.csv", "Episodes of 2022\n" + EPISODES + episode("K1")),
+        ("episodes.csv.gz", b"\x1f\x8b\x08\x00rest"),
+        ("episodes.xlsx", b"PK\x03\x04rest"),
+    ],
+)
+def test_a_file_that_is_not_used_is_a_warning(desk: Desk, name: str, content: str | bytes) -> None:
+    desk.put("cin.xml", census(child("K1", referral("2021-06-01"))))
+    desk.put(name, content)
+    assert f"{name}: not used" in desk.run().warnings[0]
+
+
+def test_a_word_in_place_of_the_day_that_a_seeker_ceases_makes_no_child_one(desk: Desk) -> None:
+    desk.put("header.csv", "CHILD,SEX,DOB,ETHNIC,DUC\nK1,1,17/05/2012,WBRI,No\n")
+    desk.run()
+    assert [row["uasc"] for row in desk.rows("children")] == ["unreadable"]

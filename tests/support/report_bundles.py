@@ -233,6 +233,20 @@ def tables(what: Contents) -> dict[str, pd.DataFrame]:
         ),
         "arrivals": _arrivals(),
         "missingness": _missingness(),
+        "missing_outcomes": _twins(
+            pd.DataFrame(
+                [
+                    ("P1", "unknown after", "control", 25),
+                    ("P1", "unknown after", "treatment", None),
+                    ("P1", "end before start", "control", 30),
+                    ("P1", "end before start", "treatment", 0),
+                    ("S6", "no row for the term", "control", 900),
+                    ("S6", "no row for the term", "treatment", 640),
+                ],
+                columns=["outcome", "reason", "condition", "n"],
+            ),
+            "n",
+        ),
         "la_intercepts": pd.DataFrame(
             [
                 ("P1", la, value, 0.09)
@@ -415,7 +429,8 @@ CASES = {
     "no side tables": Contents(
         without_tables=(
             "periods", "crude", "flow", "set_aside", "resolved", "decisions", "arrivals",
-            "missingness", "la_intercepts", "exposure_weights", "control_window",
+            "missingness", "missing_outcomes", "la_intercepts", "exposure_weights",
+            "control_window",
             *described(pd.DataFrame({"n": [], "events": []})),
         )
     ),

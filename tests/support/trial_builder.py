@@ -52,7 +52,14 @@ SESSIONS = {
     "sessions_possible": 100,
     "sessions_unauthorised": 0,
 }
-LOST = {"child": 0, "file": "care_episodes", "kind": None, "first": None, "last": None}
+LOST = {
+    "child": 0,
+    "file": "care_episodes",
+    "rule": "unknown code",
+    "kind": None,
+    "first": None,
+    "last": None,
+}
 UNKNOWN = {"child": 0, "after": None}
 CONTEXT = {"la": "newcastle", "from_date": "2015-01-01", "other_programme": False}
 

@@ -33,6 +33,7 @@ STATES = ("n", "not_observable", "missing")
 KEYS = {
     "flow": ["la", "step"],
     "crude": ["outcome", "la", "condition"],
+    "missing_outcomes": ["outcome", "reason", "condition"],
     "periods": ["la", "period", "condition"],
     "outcome_periods": ["outcome", "la", "period", "condition"],
     "calendar": ["outcome", "condition"],
@@ -56,6 +57,7 @@ def exact_tables(seed: int, children: int) -> tuple[dict[str, CountTable], Any]:
     extracts = random_extracts(children, seed=seed)
     for name, columns in SENT.items():
         setattr(extracts, name, pd.DataFrame(columns=columns))
+    lose_rows(extracts, children, seed)
     trial = build_trial(extracts, refresh_of(imputations=2))
     tables = {
         **side_tables._arrived(extracts, trial),
@@ -66,6 +68,19 @@ def exact_tables(seed: int, children: int) -> tuple[dict[str, CountTable], Any]:
         "estimates": side_tables.estimate_table(estimates_of(trial)),
     }
     return tables, find_shared_margins(tables, trial)
+
+
+def lose_rows(extracts: Any, children: int, seed: int) -> None:
+    """Set rows aside of some children, under three rules, and lose sight of others."""
+    draw = np.random.default_rng(seed)
+    child = draw.permutation(children)[: children // 4]
+    file = draw.choice(["plans", "care_episodes", "attendance"], len(child))
+    rule = draw.choice(["end before start", "unknown code", "missing value"], len(child))
+    extracts.lost = pd.DataFrame({"child": child, "file": file, "rule": rule}).assign(
+        kind=None, first=pd.NaT, last=pd.NaT
+    )
+    gone = draw.permutation(children)[: children // 20]
+    extracts.unknown = pd.DataFrame({"child": gone, "after": pd.Timestamp("2021-03-31")})
 
 
 def estimates_of(trial: Trial) -> pd.DataFrame:
@@ -129,6 +144,8 @@ def adding_up(facts: Counts) -> Iterator[Sum]:
         for column in (*STATES, "events"):
             every = [("crude", outcome, "all", condition, column)]
             yield from equal(every, like("crude", outcome, None, condition, column))
+        reasons = like("missing_outcomes", outcome, None, condition, "n")
+        yield from equal([("crude", outcome, "all", condition, "missing")], reasons)
         observed = [("crude", outcome, "all", condition, state) for state in ("n", "missing")]
         open_still = [("crude", outcome, "all", condition, "not_observable")]
         calendar = ("calendar", outcome, condition)

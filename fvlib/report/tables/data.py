@@ -169,6 +169,32 @@ def missingness(bundle: ReleasedBundle, register: Register) -> gt.GT:
     )  # fmt: skip
 
 
+def missing_outcomes(bundle: ReleasedBundle, register: Register) -> gt.GT:
+    """Set why outcomes are missing, by outcome and condition."""
+    table = bundle.table("missing_outcomes").reset_index(drop=True)
+    texts = write_cells(table, "n")
+    rows: Rows = []
+    for outcome in words.in_order(table["outcome"].astype(str), words.OUTCOMES):
+        of_outcome = table[table["outcome"] == outcome]
+        known = (*RULES, *words.MISSING_REASONS)
+        for reason in words.in_order(of_outcome["reason"].astype(str), known):
+            part = of_outcome.index[of_outcome["reason"] == reason]
+            line = dict(zip(table["condition"][part], texts[part], strict=True))
+            group = f"{outcome} {words.OUTCOMES[outcome].label}"
+            rows.append({"outcome": group, "reason": _reason(reason), **line})
+    return set_table(
+        rows, "missing-outcomes", labels={"reason": "", **words.CONDITIONS}, group="outcome",
+        numbers=list(words.CONDITIONS),
+        notes=[say("tables.missing_outcomes"), *count_notes(bundle, texts)],
+    )  # fmt: skip
+
+
+def _reason(reason: str) -> str:
+    if reason in RULES:
+        return say("tables.row_set_aside", rule=words.in_sentence(words.rule_label(reason)))
+    return words.label(words.MISSING_REASONS, reason)
+
+
 def rules(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set what the rules ask that rows of this refresh met, why, and what a sender can do."""
     rows: Rows = []
@@ -274,6 +300,7 @@ TABLES: Final[dict[str, Any]] = {
     "resolved": resolved,
     "arrivals": arrivals,
     "missingness": missingness,
+    "missing_outcomes": missing_outcomes,
     "rules": rules,
     "decisions": decisions,
     "changes": changes,

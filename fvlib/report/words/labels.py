@@ -249,6 +249,16 @@ STEPS: Final = {
     },
 }
 
+# Why an outcome is missing (`fvlib/trial/outcomes.py`), beside rules of the data contract.
+MISSING_REASONS: Final = {
+    "not sent": "File not sent",
+    "unknown after": "Gone from a later return while still open",
+    "no placement": "No placement recorded",
+    "no end reason": "Care ended without a recorded reason",
+    "no row for the term": "No attendance row for the term",
+    "no sessions": "No possible sessions, or a number left empty",
+}
+
 ABBREVIATIONS: Final = {
     "CI": "confidence interval",
     "CIN": "child in need",

@@ -186,6 +186,8 @@ _GROUPS: Final[dict[str, dict[str, dict[str, str]]]] = {
         "crude": {"": ""},
         "missingness": {"": "limit"},
         "changes": {"": ""},
+        "missing_outcomes": {"": ""},
+        "row_set_aside": {"": "rule"},
         "changes_rounded": {"": "step"},
         "balance": {"": ""},
         "missing_patterns": {"": "level"},
