@@ -72,7 +72,9 @@ def test_the_command_exits_as_the_outcome_is(
     (sender.root / "_quarto.yml").write_text("project:\n  type: book\n", encoding="utf-8")
     (sender.root / "params").mkdir()
     (sender.root / "params" / "small.yml").write_text(
-        "refresh: small\ndata: data/small\ndata_through: 2024-03-31\n", encoding="utf-8"
+        "refresh: small\ndata: data/small\ndata_through: 2024-03-31\n"
+        "retention: {published: 2020-01-31}\n",
+        encoding="utf-8",
     )
     monkeypatch.chdir(sender.root)
     monkeypatch.setattr("sys.argv", ["fv", "check", "small"])
@@ -81,6 +83,7 @@ def test_the_command_exits_as_the_outcome_is(
     assert ended.value.code == code
     told = capsys.readouterr()
     assert "Traceback" not in told.err
+    assert "due for deletion since 2022-01-31" in told.err
     assert ("coventry/plans.csv: missing file" in told.err) == (code == 2)
     assert ("unknown code" in told.out) == (code == 1)
     page = sender.root / "_report" / "small" / "check.html"
