@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -133,6 +133,7 @@ def check(name: Name) -> None:
 
     root = _root()
     refresh = load_refresh(name, root)
+    _warn_of_retention(name, root)
     with _working("checking"):
         outcome = check_refresh(refresh, root)
     to = root / "_report" / refresh.refresh / "check.html"
@@ -180,6 +181,7 @@ def run(
     from fvlib.pipeline.run import why_stale  # noqa: PLC0415
 
     root = _root()
+    _warn_of_retention(name, root)
     if why:
         for line in why_stale(name, root) or ["fresh: nothing to run"]:
             _say(line)
@@ -255,7 +257,7 @@ def purge(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Really delete.")] = False,
 ) -> None:
-    """Delete the cache of a refresh: hashes, and any rows that params allowed to be kept."""
+    """Delete the cache of a refresh: hashes, and unmasked aggregates."""
     from fvlib.pipeline.freshness import purge_cache  # noqa: PLC0415
     from fvlib.refresh import load_refresh  # noqa: PLC0415
 
@@ -329,6 +331,14 @@ def _workers_of(scheduler: str | None) -> Iterator[None]:
         raise Refusal(f"--scheduler {scheduler}: no Dask scheduler answers there") from error
     with client, parallel_config(backend="dask"):
         yield
+
+
+def _warn_of_retention(name: str, root: Path) -> None:
+    from fvlib.refresh import load_refresh  # noqa: PLC0415
+
+    overdue = load_refresh(name, root).due_for_deletion(date.today())
+    if overdue:
+        typer.echo(overdue, err=True)
 
 
 def _shown(path: Path, root: Path) -> str:

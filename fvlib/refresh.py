@@ -217,7 +217,7 @@ class Refresh(_Block):
     missing_because: dict[ColumnName, Text] = Field(default_factory=dict)
     labels: Labels = Labels()
     reunification_codes: tuple[Literal["E4A", "E4B"], ...] = ("E4A",)
-    cache_rows: Flag = False
+    cache_rows: Flag = False  # the contract has it; true is refused, as nothing is written
     trial_period: TrialPeriod | None = None
     retention: Retention = Retention()
     context_columns: tuple[ColumnName, ...] = ()
@@ -226,6 +226,13 @@ class Refresh(_Block):
     @classmethod
     def _bare_numbers_are_names(cls, value: object) -> object:
         return name_of(value) if value is not None else None
+
+    @field_validator("cache_rows")
+    @classmethod
+    def _rows_stay_in_memory(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("imputed rows are never kept on disk; expected false, or no such line")
+        return value
 
     @field_validator("did", "cost", "trial_period", mode="before")
     @classmethod
@@ -313,6 +320,18 @@ class Refresh(_Block):
     def p1_closes(self) -> date:
         """The day on which the last child's P1 window closes."""
         return add_months(self.trial_dates[1], protocol.WINDOW_MONTHS[protocol.PRIMARY_OUTCOME])
+
+    def due_for_deletion(self, today: date) -> str | None:
+        """Say that individual-level data have been kept for as long as was promised, if so."""
+        published = self.retention.published
+        due = add_months(published, protocol.RETENTION_MONTHS) if published else None
+        if due is None or today < due:
+            return None
+        return (
+            f"params/{self.refresh}.yml: the findings were published on {published}: individual-"
+            f"level data have been due for deletion since {due}. Archive what is to be archived, "
+            f"then delete {self.data.as_posix()}"
+        )
 
     def live_date(self, la: str) -> date:
         """Operationally Live date of an LA: the params' date, else the protocol's."""

@@ -127,6 +127,21 @@ def test_blocks_left_empty_are_absent() -> None:
     assert refresh.retention.published is None
 
 
+def test_rows_kept_on_disk_may_be_denied() -> None:
+    assert parse(GOOD + "cache_rows: false").cache_rows is False
+
+
+def test_data_are_due_for_deletion_24_months_after_publication() -> None:
+    refresh = parse(GOOD + "retention: {published: 2024-02-29}")
+    assert refresh.due_for_deletion(date(2026, 2, 27)) is None
+    told = refresh.due_for_deletion(date(2026, 2, 28))
+    assert told is not None
+    assert "published on 2024-02-29" in told
+    assert "since 2026-02-28" in told
+    assert told.endswith(f"delete {refresh.data.as_posix()}")
+    assert parse(GOOD).due_for_deletion(date(2099, 1, 1)) is None
+
+
 def test_a_missing_file_names_the_refreshes_there_are(tmp_path: Path) -> None:
     (tmp_path / "params").mkdir()
     (tmp_path / "params" / "2024-04.yml").write_text(GOOD, encoding="utf-8")
@@ -183,6 +198,7 @@ def test_months_agree_with_dateutil(start: date, months: int) -> None:
         (GOOD.replace("2024-03-31", "9999-12-31"), ["data_through", "after today"]),
         (GOOD + "context_columns: ['x; y']", ["context_columns"]),
         (GOOD + "cache_rows: 1", ["cache_rows", "true or false"]),
+        (GOOD + "cache_rows: true", ["cache_rows", "never kept on disk", "expected false"]),
     ],
 )
 def test_what_a_report_would_print_or_hide_by_is_bounded(text: str, words: list[str]) -> None:

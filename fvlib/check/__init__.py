@@ -1,8 +1,7 @@
 """`fv check`: what a sender has to know before anything is computed.
 
 In: a refresh's folder, through the same intake as a run. Out: counts on the terminal and a page
-beside the data (`page`), both without a child's value; `second_reading` reads what was kept once
-more with another library's rules.
+beside the data (`page`), both without a child's value.
 """
 
 from fvlib.check.check import CheckOutcome, check_refresh, summary_table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,6 @@ from rich.table import Table
 
 from fvlib import protocol
 from fvlib.check.page import LAS, OUTCOMES, Findings, findings_page, refusal_page
-from fvlib.check.second_reading import FileValidation, read_again
 from fvlib.contract import FILES, RULES
 from fvlib.contract.files import BANNER_SHARE, SET_ASIDE_FOLDER
 from fvlib.errors import Refusal
@@ -37,7 +36,7 @@ class CheckOutcome:
     `exit_code`: 0 clean (rows resolved or decided upon included), 1 rows set aside, 2 refused.
     `counts`: outcome (`set aside`, `resolved`, `decided`), la, file, rule, rows. `arrivals`: as in
     `Extracts`. `html`: one self-contained page without any child's value. `message`: why it was
-    refused, else empty. `validations`: pointblank's own counts by file.
+    refused, else empty.
     """
 
     exit_code: int
@@ -45,7 +44,6 @@ class CheckOutcome:
     arrivals: pd.DataFrame
     html: str
     message: str = ""
-    validations: tuple[FileValidation, ...] = field(default=(), repr=False)
 
 
 def check_refresh(refresh: Refresh, root: Path) -> CheckOutcome:
@@ -66,22 +64,25 @@ def check_refresh(refresh: Refresh, root: Path) -> CheckOutcome:
         return CheckOutcome(REFUSED, nothing, pd.DataFrame(), page, str(refusal))
     extracts = extracts_of(intake, screened)
     counts = _counts(extracts)
-    validations = tuple(
-        read_again(parts, refresh)
-        for name in FILES
-        if (parts := [part for part in screened if part.spec.name == name])
-    )
     exit_code = ROWS_SET_ASIDE if len(extracts.set_aside) else CLEAN
     found = Findings(
         _headline(counts),
         over_limit(extracts.arrivals, counts),
         _by_la(counts),
         columns_at_fault(screened),
-        extracts.arrivals,
-        validations,
+        _with_outcomes(extracts.arrivals, counts),
     )
-    html = findings_page(refresh, found)
-    return CheckOutcome(exit_code, counts, extracts.arrivals, html, "", validations)
+    return CheckOutcome(exit_code, counts, extracts.arrivals, findings_page(refresh, found))
+
+
+def _with_outcomes(arrivals: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """Add to each LA's file how many of its rows were set aside and resolved."""
+    wide = counts.pivot_table(
+        index=["la", "file"], columns="outcome", values="rows", aggfunc="sum", observed=True
+    )
+    wide = wide.reindex(columns=["set aside", "resolved"])
+    told = arrivals.join(wide, on=["la", "file"])
+    return told.fillna({"set aside": 0, "resolved": 0}).astype(dict.fromkeys(wide, "int64"))
 
 
 def _counts(extracts: Extracts) -> pd.DataFrame:

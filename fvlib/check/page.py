@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from string import Template
 from typing import Final
 
+import great_tables as gt
 import pandas as pd
 
 from fvlib import protocol
-from fvlib.check.second_reading import FileValidation
 from fvlib.contract import RULES, Rule
 from fvlib.contract.files import BANNER_SHARE, UNKNOWN_LA
 from fvlib.refresh import Refresh
@@ -25,6 +26,14 @@ OUTCOMES: Final = {
 }
 
 
+_FOUND: Final = "What was found"
+_IDS: Final = re.compile(' (?:id|headers)="[^"]*"')
+_ARRIVED: Final = (
+    "Rows read are those kept, those set aside, and the identical and blank rows among those "
+    "resolved."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What the page of a refresh that was loaded tells.
@@ -32,7 +41,7 @@ class Findings:
     `headline`: the outcome in a line. `over`: files of which too many rows were set aside, in
     words. `counts`: rows by outcome, file and rule (the index), one column an LA. `columns`: by
     file and rule, the columns in which the rows set aside are at fault. `arrivals`: as in
-    `Extracts`. `validations`: pointblank's reports, one a file.
+    `Extracts`, and how many rows were set aside and resolved of each LA's file.
     """
 
     headline: str
@@ -40,7 +49,6 @@ class Findings:
     counts: pd.DataFrame
     columns: Mapping[tuple[str, str], str]
     arrivals: pd.DataFrame
-    validations: Sequence[FileValidation]
 
 
 def refusal_page(refresh: Refresh, message: str) -> str:
@@ -59,88 +67,79 @@ def findings_page(refresh: Refresh, found: Findings) -> str:
     for outcome, told in OUTCOMES.items():
         parts.append(f"<h2>Rows {outcome}</h2><p>{told}</p>")
         mine = found.counts[found.counts.index.get_level_values("outcome") == outcome]
-        counted = _counts(mine.droplevel("outcome"), found.columns) if len(mine) else "<p>None.</p>"
-        parts.append(counted)
-    parts.append(f"<h2>What arrived</h2>{_arrivals(found.arrivals)}")
-    parts.append(
-        "<h2>Column and row rules, file by file</h2><p>Made by pointblank over all authorities "
-        "together. A row that breaks several rules counts under each of them here, and under the "
-        "first of them above. Rules across files stand above only.</p>"
-    )
-    parts += [
-        f"<details><summary>{escape(each.file)}: {int((each.failed['rows'] > 0).sum())} of "
-        f"{len(each.failed)} checks found rows</summary>{each.html}</details>"
-        for each in found.validations
-    ]
+        parts.append(_counts(mine.droplevel("outcome"), outcome, found.columns))
+    parts.append(f"<h2>What arrived</h2><p>{_ARRIVED}</p>{_arrivals(found.arrivals)}")
     return _page(refresh, found.headline, "\n".join(parts))
 
 
-def _counts(wide: pd.DataFrame, columns: Mapping[tuple[str, str], str]) -> str:
+def _counts(wide: pd.DataFrame, outcome: str, columns: Mapping[tuple[str, str], str]) -> str:
     """Tell one outcome's rows, rule by rule: what was found, where, how often, what to do."""
-    las = [LAS[str(la)] for la in wide.columns]
-    rows = []
-    for (file, name), numbers in zip(wide.index, wide.to_numpy(), strict=True):
-        rule = RULES[name]
-        told: list[object] = [file, _Told(rule), *numbers.tolist(), int(numbers.sum())]
-        if rule.remedy:
-            told += [columns.get((file, name), ""), _sentence(rule.remedy)]
-        rows.append(told)
-    headings = ["File", "What was found", *las, "All", "Column", "What to correct"]
-    return _table(headings[: len(rows[0])], rows)
+    if wide.empty:
+        return "<p>None.</p>"
+    told = wide.assign(all=wide.sum(axis=1)).rename(columns=LAS | {"all": "All"}).map(_number)
+    figures = list(told.columns)
+    rules = [RULES[rule] for rule in told.index.get_level_values("rule")]
+    told.insert(0, _FOUND, [_what_was_found(rule) for rule in rules])
+    if outcome == "set aside":
+        told["Column"] = [columns.get(key, "") for key in told.index]
+        told["What to correct"] = [_sentence(rule.remedy) for rule in rules]
+    name = outcome.replace(" ", "-")
+    return _table(told.droplevel("rule").reset_index(), name, "file", figures)
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A rule in a cell: what was found, under which name, and what holds."""
-
-    rule: Rule
-
-    @property
-    def html(self) -> str:
-        what, holds, why = (
-            escape(_sentence(text)) for text in (self.rule.label, self.rule.checks, self.rule.why)
-        )
-        return f"{what} <code>{escape(self.rule.id)}</code><small>{holds} {why}</small>"
+def _what_was_found(rule: Rule) -> str:
+    what, holds, why = (escape(_sentence(text)) for text in (rule.label, rule.checks, rule.why))
+    return f"{what} <code>{escape(rule.id)}</code><small>{holds} {why}</small>"
 
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def _number(number: int) -> str:
+    return f"{number:,}" if number else ""  # nought is left blank
+
+
 def _arrivals(arrivals: pd.DataFrame) -> str:
-    told = arrivals.assign(
-        la=arrivals["la"].astype("str").map(LAS),
-        arrived=arrivals["arrived"].map({True: "yes", False: "no rows"}),
-        first_date=arrivals["first_date"].dt.strftime("%Y-%m-%d").fillna(""),
-        last_date=arrivals["last_date"].dt.strftime("%Y-%m-%d").fillna(""),
+    figures = ["Rows read", "Kept", "Set aside", "Resolved"]
+    counted = arrivals[["rows_read", "rows_kept", "set aside", "resolved"]].set_axis(
+        figures, axis=1
     )
-    rows = told.astype(object).to_numpy().tolist()
-    headings = ["Authority", "File", "Arrived", "Rows read", "Rows kept", "First date", "Last date"]
-    return _table([*headings, "Columns not asked for"], rows)
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Write a table; whole numbers stand to the right, and nought is left blank."""
-    head = "".join(
-        f'<th scope="col"{_RIGHT if isinstance(value, int) else ""}>{escape(heading)}</th>'
-        for heading, value in zip(headings, rows[0], strict=True)
+    dates = arrivals[["first_date", "last_date"]].set_axis(["First date", "Last date"], axis=1)
+    told = pd.DataFrame(
+        {
+            "la": arrivals["la"].astype("str").map(LAS),
+            "File": arrivals["file"],
+            "Arrived": arrivals["arrived"].map({True: "yes", False: "no rows"}),
+            **counted.map(_number),
+            **dates.apply(lambda days: days.dt.strftime("%Y-%m-%d").fillna("")),
+            "Columns not asked for": arrivals["ignored_columns"],
+        }
     )
-    body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return (
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>'
-        "</div>"
+    return _table(told, "arrived", "la", figures)
+
+
+def _table(told: pd.DataFrame, name: str, group: str, figures: Sequence[str]) -> str:
+    """Set a table in groups of rows; figures stand to the right, what was found is HTML."""
+    table = (
+        gt.GT(told, groupname_col=group, id=name)
+        .fmt(str, columns=[name for name in told if name == _FOUND])
+        .cols_align("left")
+        .cols_align("right", columns=list(figures))
+        .tab_options(
+            table_font_names="system-ui",
+            table_font_size=".875rem",
+            table_margin_left="0",
+            column_labels_background_color="#f1f3f6",
+            column_labels_font_weight="600",
+            row_group_font_weight="600",
+            row_group_padding="8px",
+            data_row_padding="5px",
+        )
     )
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, _Told):
-        return f"<td>{value.html}</td>"
-    if isinstance(value, str):
-        return f"<td>{escape(value)}</td>"
-    return f"<td{_RIGHT}>{value:,}</td>" if value else f"<td{_RIGHT}></td>"
-
-
-_RIGHT: Final = ' class="number"'
+    # Each table names its headings and groups alike; their scope says what they head.
+    styles, tag, body = table.as_raw_html().partition("<table")
+    return f'<div class="wide">{styles}{tag}{_IDS.sub("", body)}</div>'
 
 
 def _page(refresh: Refresh, headline: str, body: str) -> str:
@@ -170,16 +169,11 @@ h1 { line-height: 1.2; margin-bottom: 0; } h2 { margin-top: 2.5rem; } p { max-wi
 .lead { font-size: 1.25rem; margin: .25rem 0 1rem; }
 .banner { background: #a11; color: #fff; padding: .75rem 1rem; font-weight: 600; }
 .wide { overflow-x: auto; }
-.wide table { border-collapse: collapse; font-size: .875rem; line-height: 1.4; }
-.wide th, .wide td { padding: .3rem .45rem; border-bottom: 1px solid #d5dae1; text-align: left;
-  vertical-align: top; font-variant-numeric: tabular-nums; }
-.wide th { background: #f1f3f6; vertical-align: bottom; }
-.wide .number { text-align: right; white-space: nowrap; }
-.wide td:last-child:not(.number) { min-width: 11rem; }
+.wide td { vertical-align: top !important; }
+.wide td.gt_left:last-child { min-width: 11rem; }
+.wide td.gt_right { white-space: nowrap; }
 .wide small { display: block; min-width: 14rem; color: #4a5565; font-size: .8125rem; }
 .wide code { color: #4a5565; font-size: .75rem; }
-details { margin: .5rem 0; overflow-x: auto; } summary { cursor: pointer; padding: .3rem 0; }
-details table * { font-family: system-ui, sans-serif !important; }
 pre { white-space: pre-wrap; background: #f1f3f6; padding: 1rem; }
 </style>
 </head>

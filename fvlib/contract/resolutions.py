@@ -8,6 +8,18 @@ from fvlib.contract.files import CARE_EPISODES, PLANS, WITHDRAWALS
 from fvlib.contract.rule import EVERY, JUDGED, WITH_KEY, WITH_SPAN, Rule, files_having
 
 IDENTICAL_ROW: Final = "identical row"  # the one resolution that drops rows
+LABEL_NOT_LISTED: Final = "label not listed"
+
+END_AFTER_THROUGH: Final = Rule(
+    "end after data_through",
+    "resolved",
+    WITH_SPAN,
+    "ends after the extract's last day",
+    "an end after the last day that the authority's extracts are complete for is taken as "
+    "still open",
+    "on that day the row was open",
+    of_rows=lambda rows: {rows.end: rows.dates(rows.end) > rows.through},
+)
 
 RESOLUTIONS: Final = (
     Rule(
@@ -51,7 +63,7 @@ RESOLUTIONS: Final = (
         "databases and spreadsheets write them into cells that have no value",
     ),
     Rule(
-        "label not listed",
+        LABEL_NOT_LISTED,
         "resolved",
         files_having("label"),
         "label of no list",
@@ -68,15 +80,7 @@ RESOLUTIONS: Final = (
         "a whole number, flag or code written 1.0 is read as 1",
         "some programs write whole numbers so when a column has gaps",
     ),
-    Rule(
-        "end after data_through",
-        "resolved",
-        WITH_SPAN,
-        "ends after the extract's last day",
-        "an end after the last day that the authority's extracts are complete for is taken as "
-        "still open",
-        "on that day the row was open",
-    ),
+    END_AFTER_THROUGH,
     Rule(
         "withdrawal not found",
         "resolved",

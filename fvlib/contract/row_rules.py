@@ -1,134 +1,28 @@
-"""The rules of the data contract that set a row aside: single values, then whole rows."""
+"""The rules of the data contract on whole rows, which set a row aside.
+
+The first that a row breaks counts, and values come before: a row's own dates and numbers, then its
+key, then its child.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
+from fvlib.contract import codes
 from fvlib.contract.files import (
     ATTENDANCE,
     CHILDREN,
+    EARLIEST_START,
     FILES,
     IPE_ADMIN,
     IPE_FGC,
     IPE_SURVEY,
     IPE_TRAINING,
-    LONGEST_IDENTIFIER,
-    LONGEST_TEXT,
-    SESSIONS_IN_A_YEAR,
 )
-from fvlib.contract.rule import OF_CHILDREN, WITH_KEY, WITH_SPAN, Rule, files_having, part_rule
-
-VALUE_RULES: Final = (
-    Rule(
-        "missing value",
-        "set aside",
-        files_having(may_be_empty=False),
-        "a value that the row needs is empty",
-        "keys, starts, whether a case stayed open, and the codes that a row needs are filled in",
-        "without it the row can't be placed",
-        "fill in the column that is named",
-    ),
-    Rule(
-        "not an identifier",
-        "set aside",
-        files_having("identifier"),
-        "identifier too long, or unprintable",
-        f"an identifier has at most {LONGEST_IDENTIFIER} characters, all of them printable",
-        "longer ones are values that ran together",
-        "see where the value was joined with another when the file was made",
-    ),
-    Rule(
-        "text too long",
-        "set aside",
-        files_having("text", "label"),
-        "text too long",
-        f"a text has at most {LONGEST_TEXT} characters",
-        "longer ones are values that ran together",
-        "shorten the text",
-    ),
-    Rule(
-        "unknown code",
-        "set aside",
-        files_having("code", "code list", checked=True),
-        "code that is not in its list",
-        "a code stands in its list; stray spaces and letter case don't matter",
-        "a code that isn't in the list can't be read as another",
-        "put one of the codes of the data dictionary, or leave the value empty where it may be",
-    ),
-    Rule(
-        "none beside another code",
-        "set aside",
-        files_having("code list"),
-        "both a disability and none",
-        "the code NONE stands alone",
-        "no disability and a disability exclude each other",
-        "take out NONE, or the other codes",
-    ),
-    Rule(
-        "not 0 or 1",
-        "set aside",
-        files_having("flag"),
-        "yes or no not written as 1 or 0",
-        "a yes-or-no column holds 0 or 1",
-        "other spellings of yes differ between systems",
-        "write 1 for yes, 0 for no",
-    ),
-    Rule(
-        "not a date",
-        "set aside",
-        files_having("date"),
-        "date that can't be read",
-        "a date is in the calendar, written YYYY-MM-DD or DD/MM/YYYY",
-        "31 February has no nearest day",
-        "correct the date, in the form of the column's other dates",
-    ),
-    Rule(
-        "not a month",
-        "set aside",
-        files_having("month"),
-        "month of birth that can't be read",
-        "a month of birth is written YYYY-MM",
-        "ages are taken from it",
-        "write the year and the month, such as 2015-09; empty where the child was not born yet",
-    ),
-    Rule(
-        "not an academic year",
-        "set aside",
-        files_having("academic year"),
-        "school year that can't be read",
-        "a school year is written 2019/20, its second part the year after",
-        "a single year could be either",
-        "write both years, such as 2019/20",
-    ),
-    Rule(
-        "not a number",
-        "set aside",
-        files_having("count", "number"),
-        "number that can't be read",
-        "a number is written in digits, without a percent sign or thousands separator",
-        "anything else is a note, not a number",
-        "write the number in digits, or leave it empty where it may be",
-    ),
-    Rule(
-        "not a whole number",
-        "set aside",
-        (*files_having("count"), IPE_ADMIN.name),
-        "fraction where a count belongs",
-        "counts, scores and people are whole numbers",
-        "a fraction is a percentage or a mean where a count belongs",
-        "give the count itself",
-    ),
-    Rule(
-        "out of range",
-        "set aside",
-        files_having("count", "number"),
-        "number too small or too large",
-        "a number is not negative, a survey item 1 to 5, sessions at most "
-        f"{SESSIONS_IN_A_YEAR} a term",
-        "outside that it can't be what the column says",
-        "correct the number",
-    ),
-)
+from fvlib.contract.rule import OF_CHILDREN, WITH_KEY, WITH_SPAN, Rule, part_rule
+from fvlib.contract.value_rules import NOT_A_WHOLE_NUMBER
 
 # Where a part is more than the whole: what was found, what holds, what the sender does.
 _PARTS: Final = {
@@ -157,8 +51,16 @@ _PARTS: Final = {
 
 def _part_rule(file: str, part: str, whole: str) -> Rule:
     label, checks, remedy = _PARTS[part, whole]
-    why = "a part can't be more than the whole"
-    return Rule(part_rule(part, whole), "set aside", (file,), label, checks, why, remedy)
+    return Rule(
+        part_rule(part, whole),
+        "set aside",
+        (file,),
+        label,
+        checks,
+        "a part can't be more than the whole",
+        remedy,
+        of_rows=lambda rows: {part: rows.numbers(part) > rows.numbers(whole)},
+    )
 
 
 ROW_RULES: Final = (
@@ -170,6 +72,7 @@ ROW_RULES: Final = (
         "a row doesn't end before it starts",
         "nothing says which of the two dates is wrong",
         "correct whichever of the two dates is wrong",
+        of_rows=lambda rows: {rows.end: rows.dates(rows.end) < rows.started},
     ),
     Rule(
         "start before 1990",
@@ -179,6 +82,7 @@ ROW_RULES: Final = (
         "a row doesn't start before 1 January 1990",
         "no child of the trial was born then; 1900 is a spreadsheet's zero",
         "correct the date",
+        of_rows=lambda rows: {rows.start: rows.started < np.datetime64(EARLIEST_START, "s")},
     ),
     Rule(
         "start after data_through",
@@ -189,6 +93,7 @@ ROW_RULES: Final = (
         "extracts are complete for",
         "the extract isn't complete for that time, so one of the two dates is wrong",
         "correct the date, or say until when the extracts are complete",
+        of_rows=lambda rows: {rows.start: rows.started > rows.through},
     ),
     Rule(
         "birth month after data_through",
@@ -198,44 +103,9 @@ ROW_RULES: Final = (
         "a month of birth isn't after the last day that the authority's extracts are complete for",
         "an expected birth is left empty",
         "correct the month, or leave it empty where the child is not born yet",
+        of_rows=lambda rows: {"birth_month": rows.dates("birth_month") > rows.through},
     ),
     *(_part_rule(spec.name, part, whole) for spec in FILES.values() for part, whole in spec.parts),
-    Rule(
-        part_rule("numerator", "denominator"),
-        "set aside",
-        (IPE_ADMIN.name,),
-        "count larger than its total",
-        "a count is not more than its total; the caseload is a mean and may be",
-        "a part can't be more than the whole",
-        "correct the count, or how many there are in all",
-    ),
-    Rule(
-        "denominator missing",
-        "set aside",
-        (IPE_ADMIN.name,),
-        "count without its total",
-        "trained staff and vacancies come with how many there are in all",
-        "without it a share can't be told, and a percentage isn't a count",
-        "add how many there are in all",
-    ),
-    Rule(
-        "denominator zero",
-        "set aside",
-        (IPE_ADMIN.name,),
-        "total of nought",
-        "a total is more than nought",
-        "there is no share of nothing",
-        "add how many there are in all, or leave the row out",
-    ),
-    Rule(
-        "level missing",
-        "set aside",
-        (IPE_FGC.name,),
-        "group of families not named",
-        "a row that splits families says which group it counts",
-        "without it the row can't be placed",
-        "name the group",
-    ),
     Rule(
         "time point before live date",
         "set aside",
@@ -245,6 +115,58 @@ ROW_RULES: Final = (
         "the live date",
         "6 months after a day that hasn't come can't have been seen",
         "correct the time point",
+        of_rows=lambda rows: {
+            "time_point": rows.not_live
+            & ~rows.is_empty("time_point")
+            & ~rows.has("time_point", "pre")
+        },
+    ),
+    Rule(
+        "level missing",
+        "set aside",
+        (IPE_FGC.name,),
+        "group of families not named",
+        "a row that splits families says which group it counts",
+        "without it the row can't be placed",
+        "name the group",
+        of_rows=lambda rows: {"level": rows.is_empty("level") & ~rows.has("characteristic", "all")},
+    ),
+    NOT_A_WHOLE_NUMBER,
+    Rule(
+        "denominator missing",
+        "set aside",
+        (IPE_ADMIN.name,),
+        "count without its total",
+        "trained staff and vacancies come with how many there are in all",
+        "without it a share can't be told, and a percentage isn't a count",
+        "add how many there are in all",
+        of_rows=lambda rows: {
+            "denominator": rows.is_empty("denominator")
+            & rows.has("indicator", *codes.SHARE_INDICATORS)
+        },
+    ),
+    Rule(
+        "denominator zero",
+        "set aside",
+        (IPE_ADMIN.name,),
+        "total of nought",
+        "a total is more than nought",
+        "there is no share of nothing",
+        "add how many there are in all, or leave the row out",
+        of_rows=lambda rows: {"denominator": rows.numbers("denominator") == 0},
+    ),
+    Rule(
+        part_rule("numerator", "denominator"),
+        "set aside",
+        (IPE_ADMIN.name,),
+        "count larger than its total",
+        "a count is not more than its total; the caseload is a mean and may be",
+        "a part can't be more than the whole",
+        "correct the count, or how many there are in all",
+        of_rows=lambda rows: {
+            "numerator": (rows.numbers("numerator") > rows.numbers("denominator"))
+            & ~rows.has("indicator", *codes.MEAN_INDICATORS)
+        },
     ),
     Rule(
         "duplicate key",
@@ -254,6 +176,7 @@ ROW_RULES: Final = (
         "rows that share a key are identical",
         "nothing says which of them is right: all are set aside",
         "send the right one alone, or give each its own key",
+        of_rows=lambda rows: {rows.spec.key[-1]: rows.differing},
     ),
     Rule(
         "orphan child_id",
@@ -263,6 +186,7 @@ ROW_RULES: Final = (
         "every child stands in the authority's children file",
         "a row without a child has no age, sex or place in the trial",
         "add the child to the children file, or correct the id",
+        of_rows=lambda rows: {rows.child: ~rows.known},
     ),
     Rule(
         "child set aside",
@@ -272,5 +196,6 @@ ROW_RULES: Final = (
         "the child's row in the children file is not set aside",
         "a child comes into the trial whole or not at all",
         "correct the child's row in the children file: this row comes back with it",
+        of_rows=lambda rows: {rows.child: ~rows.kept},
     ),
 )

@@ -1,7 +1,7 @@
 """All rules of the data contract by id: what is checked, why, and what a breach leads to.
 
-The rows say what every part of the package calls a rule, and tell it to people; `intake/` carries
-them out, reading limits and columns from `files.py`, and `trial/spells.py` those by which a child's
+A rule is its words, what its sender does about a breach, and what finds one. `intake/` goes through
+those that set a row aside, in this order; `trial/spells.py` carries out those by which a child's
 rows are read together.
 """
 
@@ -12,10 +12,11 @@ from typing import Final
 
 from fvlib.contract.refusals import REFUSALS
 from fvlib.contract.resolutions import DECIDED, IDENTICAL_ROW, RESOLUTIONS
-from fvlib.contract.row_rules import ROW_RULES, VALUE_RULES
-from fvlib.contract.rule import Rule, part_rule
+from fvlib.contract.row_rules import ROW_RULES
+from fvlib.contract.rule import Rule
+from fvlib.contract.value_rules import VALUE_RULES
 
-__all__ = ["DECISIONS", "IDENTICAL_ROW", "RULES", "Rule", "part_rule"]
+__all__ = ["DECISIONS", "IDENTICAL_ROW", "ROW_RULES", "RULES", "VALUE_RULES", "Rule"]
 
 _ALL: Final = (*REFUSALS, *VALUE_RULES, *ROW_RULES, *RESOLUTIONS, *DECIDED)
 RULES: Final = MappingProxyType({rule.id: rule for rule in _ALL})

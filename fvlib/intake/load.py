@@ -369,7 +369,5 @@ def _arrival(spec: FileSpec, la: str, part: Screened | None) -> dict[str, Any]:
             name or "(without a name)" for name in part.raw.header.extra.values()
         ),
     }
-    if part.starts is not None:
-        dates = pd.Series(part.starts[part.kept & of_la])
-        row |= {"first_date": dates.min(), "last_date": dates.max()}
-    return row
+    dates = pd.Series(part.starts[part.kept & of_la])
+    return row | {"first_date": dates.min(), "last_date": dates.max()}

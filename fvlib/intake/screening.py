@@ -1,8 +1,8 @@
 """Row by row: which rows are kept, which are set aside under which rule, what was put right.
 
 A row is counted under the first rule that it breaks: values in the order of the columns, then the
-row's own dates and numbers, then its key, then its child. Rows are never changed, but for the
-resolutions that the contract states, and those are counted.
+row's own, in the contract's order. Rows are never changed, but for the resolutions that the
+contract states, and those are counted.
 """
 
 from __future__ import annotations
@@ -15,23 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fvlib import protocol
-from fvlib.contract import RULES, FileSpec, codes
-from fvlib.contract.files import (
-    ATTENDANCE,
-    CARE_EPISODES,
-    CHILDREN,
-    EARLIEST_START,
-    IPE_ADMIN,
-    IPE_FGC,
-    UNKNOWN_LA,
-)
-from fvlib.contract.rules import IDENTICAL_ROW, part_rule
+from fvlib.contract import RULES, FileSpec
+from fvlib.contract.files import ATTENDANCE, CARE_EPISODES, CHILDREN, UNKNOWN_LA
+from fvlib.contract.resolutions import END_AFTER_THROUGH, IDENTICAL_ROW
+from fvlib.contract.rule import Bools, Dates, Rows
+from fvlib.contract.rules import ROW_RULES
 from fvlib.intake.reading import RawFile
 from fvlib.intake.receive import columns_of
-from fvlib.intake.values import Bools, Parsed, only_listed, parse
+from fvlib.intake.values import Parsed, only_listed, parse
 from fvlib.refresh import Refresh
-
-Dates = NDArray[np.datetime64]
 
 LAS: Final = (*protocol.LA_KEYS, UNKNOWN_LA)
 _RULE_IDS: Final = ("", *RULES)
@@ -61,7 +53,7 @@ class Screened:
     `rule` and `column` are positions in `rule_ids()` and in the file's columns: the rule that a
     row is set aside under, 0 for none. `la` is a position in `LAS`. `kept` rows go on; a row that
     is neither kept nor set aside is an identical copy of a kept or set-aside one. `starts`: the day
-    on which each row starts, where the file's rows have one.
+    on which each row starts, NaT where it has none.
     """
 
     raw: RawFile
@@ -72,7 +64,7 @@ class Screened:
     kept: Bools
     resolved: dict[str, Bools]
     blank_rows: int
-    starts: Dates | None
+    starts: Dates
 
     @property
     def spec(self) -> FileSpec:
@@ -127,30 +119,34 @@ def judge_rows(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> 
     for name, parsed in columns.items():
         if parsed.column.kind == "label":
             columns[name] = only_listed(parsed, getattr(refresh.labels, name))
-    rows = raw.table.num_rows
     la = _la_positions(raw, columns)
-    copies, sharing = _duplicates(spec, columns)
-    verdicts = _Verdicts(columns, rows)
+    copies, differing = _duplicates(spec, columns)
+    known, kept_child = _children_of(spec, columns, roster)
+    rows = Rows(
+        spec,
+        {name: parsed.typed for name, parsed in columns.items()},
+        lambda name: columns[name].empty,
+        _starts(spec, columns),
+        _through(refresh)[la],
+        _not_live(refresh)[la],
+        differing,
+        known,
+        kept_child,
+    )
+    verdicts = _Verdicts(columns, raw.table.num_rows)
     for name, parsed in columns.items():
         for rule in parsed.faults:
             verdicts.set_aside(parsed.breaks(rule), rule, name)
-    through = _through(refresh)[la]
-    _judge_dates(spec, columns, through, verdicts)
-    _judge_numbers(spec, columns, verdicts)
-    if spec.scope == "trial":
-        _judge_returns(spec, columns, _not_live(refresh)[la], verdicts)
-    if spec.key:
-        verdicts.set_aside(sharing, "duplicate key", spec.key[-1])
-    if roster is not None and spec.child is not None:
-        known, position = roster.find(columns[spec.child])
-        verdicts.set_aside(~known, "orphan child_id", spec.child)
-        verdicts.set_aside(position < 0, "child set aside", spec.child)
+    for row_rule in ROW_RULES:
+        if spec.name in row_rule.files and row_rule.of_rows is not None:
+            for name, breaks in row_rule.of_rows(rows).items():
+                verdicts.set_aside(breaks, row_rule.id, name)
     verdicts.rule[copies] = 0
     kept = (verdicts.rule == 0) & ~copies
     resolved = {IDENTICAL_ROW: copies} | _resolutions(columns, kept)
-    resolved |= _open_ends(spec, columns, through, kept)
-    if raw.unfinished and rows:
-        resolved["unfinished last row"] = np.arange(rows) == rows - 1
+    resolved |= _open_ends(columns, rows, kept)
+    if raw.unfinished and len(la):
+        resolved["unfinished last row"] = np.arange(len(la)) == len(la) - 1
     return Screened(
         raw,
         columns,
@@ -160,7 +156,7 @@ def judge_rows(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> 
         kept,
         resolved,
         raw.blank_rows,
-        _starts(spec, columns),
+        rows.started,
     )
 
 
@@ -214,9 +210,9 @@ def _duplicates(spec: FileSpec, columns: dict[str, Parsed]) -> tuple[Bools, Bool
 
 def _in_sequence(columns: dict[str, Parsed], sharing: Bools) -> Bools:
     """Tell the episodes of one child and day of which one ends on that day and one goes on."""
-    start, end = _dates(columns["DECOM"]), _dates(columns["DEC"])
+    start, end = (columns[name].typed for name in ("DECOM", "DEC"))
     keys = pd.DataFrame({name: columns[name].key for name in CARE_EPISODES.key})[sharing]
-    ends_at_once = pd.Series(end == start)[sharing]
+    ends_at_once = pd.Series(np.asarray(end == start, bool))[sharing]
     groups = ends_at_once.groupby([keys[name] for name in keys])
     pair = (groups.transform("size") == 2) & (groups.transform("sum") == 1)
     found = np.zeros(len(sharing), bool)
@@ -224,63 +220,23 @@ def _in_sequence(columns: dict[str, Parsed], sharing: Bools) -> Bools:
     return found
 
 
-def _starts(spec: FileSpec, columns: dict[str, Parsed]) -> Dates | None:
+def _children_of(
+    spec: FileSpec, columns: dict[str, Parsed], roster: Roster | None
+) -> tuple[Bools, Bools]:
+    """Tell of each row whether its child is in the children file, and whether it was kept."""
+    if roster is None or spec.child is None:
+        every = np.ones(len(next(iter(columns.values())).text), bool)
+        return every, every
+    known, position = roster.find(columns[spec.child])
+    return known, position >= 0
+
+
+def _starts(spec: FileSpec, columns: dict[str, Parsed]) -> Dates:
     if spec is ATTENDANCE:
         return _term_starts(columns)
-    return _dates(columns[spec.starts]) if spec.starts is not None else None
-
-
-def _judge_dates(
-    spec: FileSpec, columns: dict[str, Parsed], through: Dates, verdicts: _Verdicts
-) -> None:
-    earliest = np.datetime64(EARLIEST_START, "s")
-    if spec is CHILDREN:
-        born = _dates(columns["birth_month"])
-        verdicts.set_aside(born > through, "birth month after data_through", "birth_month")
-    if spec.scope == "trial":
-        return  # a context may be told for years to come
-    started = _starts(spec, columns)
-    if started is None:
-        return
-    start = spec.starts or ATTENDANCE.key[1]
-    if spec.ends is not None:
-        verdicts.set_aside(_dates(columns[spec.ends]) < started, "end before start", spec.ends)
-    verdicts.set_aside(started < earliest, "start before 1990", start)
-    verdicts.set_aside(started > through, "start after data_through", start)
-
-
-def _judge_numbers(spec: FileSpec, columns: dict[str, Parsed], verdicts: _Verdicts) -> None:
-    for part, whole in spec.parts:
-        over = _floats(columns[part]) > _floats(columns[whole])
-        verdicts.set_aside(over, part_rule(part, whole), part)
-
-
-def _judge_returns(
-    spec: FileSpec, columns: dict[str, Parsed], not_live: Bools, verdicts: _Verdicts
-) -> None:
-    """Judge the implementation and process evaluation's returns."""
-    if "time_point" in columns:
-        after = np.asarray(columns["time_point"].typed != "pre") & ~columns["time_point"].empty
-        verdicts.set_aside(after & not_live, "time point before live date", "time_point")
-    if spec is IPE_FGC:
-        split = np.asarray(columns["characteristic"].typed != "all")
-        verdicts.set_aside(split & columns["level"].empty, "level missing", "level")
-    if spec is IPE_ADMIN:
-        indicator = pd.Series(columns["indicator"].typed)
-        count, out_of = _floats(columns["numerator"]), _floats(columns["denominator"])
-        people = indicator.isin(codes.PEOPLE_INDICATORS).to_numpy(bool)
-        for name, numbers in (("numerator", count), ("denominator", out_of)):
-            broken = people & (numbers != np.floor(numbers)) & ~np.isnan(numbers)
-            verdicts.set_aside(broken, "not a whole number", name)
-        share = indicator.isin(codes.SHARE_INDICATORS).to_numpy(bool)
-        verdicts.set_aside(
-            share & columns["denominator"].empty, "denominator missing", "denominator"
-        )
-        verdicts.set_aside(out_of == 0, "denominator zero", "denominator")
-        mean = indicator.isin(codes.MEAN_INDICATORS).to_numpy(bool)
-        verdicts.set_aside(
-            (count > out_of) & ~mean, part_rule("numerator", "denominator"), "numerator"
-        )
+    if spec.starts is None:
+        return np.full(len(next(iter(columns.values())).text), "NaT", "datetime64[s]")
+    return np.asarray(columns[spec.starts].typed, "datetime64[s]")
 
 
 def _resolutions(columns: dict[str, Parsed], kept: Bools) -> dict[str, Bools]:
@@ -293,23 +249,20 @@ def _resolutions(columns: dict[str, Parsed], kept: Bools) -> dict[str, Bools]:
     return put_right
 
 
-def _open_ends(
-    spec: FileSpec, columns: dict[str, Parsed], through: Dates, kept: Bools
-) -> dict[str, Bools]:
+def _open_ends(columns: dict[str, Parsed], rows: Rows, kept: Bools) -> dict[str, Bools]:
     """Take ends after `data_through` as still open: at that day they were."""
-    if spec.ends is None:
+    if rows.spec.name not in END_AFTER_THROUGH.files or END_AFTER_THROUGH.of_rows is None:
         return {}
-    end = columns[spec.ends]
-    late = np.asarray(_dates(end) > through)
-    still_open = end.typed.copy()
+    ((name, late),) = END_AFTER_THROUGH.of_rows(rows).items()
+    still_open = columns[name].typed.copy()
     still_open[late] = pd.NaT
-    columns[spec.ends] = replace(end, typed=still_open)
-    return {"end after data_through": late & kept}
+    columns[name] = replace(columns[name], typed=still_open)
+    return {END_AFTER_THROUGH.id: late & kept}
 
 
 def _term_starts(columns: dict[str, Parsed]) -> Dates:
     """Return the nominal first day of each row's school term."""
-    year = _floats(columns["academic_year"])
+    year = columns["academic_year"].typed.to_numpy("float64", na_value=np.nan)
     months = np.full(len(year), np.nan)
     days = np.ones(len(year))
     for term, (month, day) in protocol.TERM_STARTS.items():
@@ -321,15 +274,6 @@ def _term_starts(columns: dict[str, Parsed]) -> Dates:
     start = np.where(known, months, 0).astype("datetime64[M]").astype("datetime64[D]")
     begins = start + (days - 1).astype("timedelta64[D]")
     return np.where(known, begins, np.datetime64("NaT")).astype("datetime64[s]")
-
-
-def _dates(parsed: Parsed) -> Dates:
-    return np.asarray(parsed.typed, dtype="datetime64[s]")
-
-
-def _floats(parsed: Parsed) -> NDArray[np.float64]:
-    numbers = pd.Series(parsed.typed).astype("Float64").to_numpy("float64", na_value=np.nan)
-    return np.asarray(numbers, np.float64)
 
 
 def count_verdicts(screened: Screened) -> list[tuple[str, str, str, str, int]]:

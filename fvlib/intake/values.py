@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from fvlib.contract import Column
 from fvlib.contract.codes import OTHER_LABEL
-from fvlib.contract.files import LONGEST_IDENTIFIER, LONGEST_TEXT
+from fvlib.contract.resolutions import LABEL_NOT_LISTED
+from fvlib.contract.rule import Bools, Values
+from fvlib.contract.rules import VALUE_RULES
 from fvlib.contract.spreadsheet import is_null_word, undo_number
 
-Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]
-
-LABEL_NOT_LISTED: Final = "label not listed"
 
 _ISO: Final = "(?P<a>[0-9]{4})-(?P<b>[0-9]{2})-(?P<c>[0-9]{2})"
 _SLASHED: Final = "(?P<a>[0-9]{1,2})/(?P<b>[0-9]{1,2})/(?P<c>[0-9]{4})"
@@ -59,18 +58,21 @@ class Parsed:
 
     @property
     def faults(self) -> list[str]:
-        """Rules that some value breaks, in order of the rules' names."""
-        return sorted(set(self.fault) - {""})
+        """Rules that some value breaks."""
+        return [rule.id for rule in VALUE_RULES if rule.id in self.fault]
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What a reader made of the distinct texts: values, and equal `canonical` = equal values."""
+    """What a reader made of the distinct texts: `read`, and equal `canonical` = equal values.
 
-    values: Any
+    `read` is missing where a text can't be read. `put_right` names the resolution for texts that
+    weren't written as they should be, or "".
+    """
+
+    read: Any
     canonical: Texts
-    fault: Texts
-    resolution: Texts
+    put_right: Texts
 
 
 def parse(column: Column, raw: pa.StringArray) -> Parsed:
@@ -91,24 +93,47 @@ def parse(column: Column, raw: pa.StringArray) -> Parsed:
     nulls = np.array([is_null_word(text, codes) for text in texts], bool)
     texts[nulls] = ""
     rows = encoded.indices.to_numpy().astype(np.int64)
-    read = _READERS[column.kind if column.checked else "unchecked"](texts, column)
-    filled = texts != ""
-    read.fault[~filled] = "" if column.may_be_empty else "missing value"
-    read.resolution[spaced & filled & (read.resolution == "")] = "spaces or case"
-    read.resolution[nulls & (read.fault == "")] = "null word"
+    made = _READERS[column.kind if column.checked else "unchecked"](texts, column)
+    fault = _find_faults(Values(column, texts, made.read))
+    good = fault == ""
+    resolution = np.where(good, made.put_right, "").astype(object)
+    resolution[spaced & (texts != "") & (resolution == "")] = "spaces or case"
+    resolution[nulls & good] = "null word"
     if not column.checked:
-        read.resolution[:] = ""
-    canonical = np.where(read.fault == "", read.canonical, "fault " + texts)
+        resolution[:] = ""
+    canonical = np.where(good, made.canonical, "fault " + texts)
     key = pd.factorize(canonical)[0].astype(np.int64)
+    typed = made.read.copy()
+    typed[~good] = None
     return Parsed(
         column,
-        _take(read.values, rows),
+        _take(_finished(typed, column), rows),
         rows,
         texts,
-        read.fault,
-        read.resolution,
+        fault,
+        resolution,
         key[rows] if len(key) else rows,
     )
+
+
+def _find_faults(values: Values) -> Texts:
+    """Name the first rule that each value breaks, or ""."""
+    fault = _blank(values.texts)
+    for rule in VALUE_RULES:
+        column = values.column
+        applies = (column.checked and column.kind in rule.kinds) or not rule.kinds
+        if applies and rule.of_values is not None:
+            # Whether a value may be missing is a rule of its own, and the first.
+            filled = ~values.empty if rule.kinds else True
+            fault[rule.of_values(values) & filled & (fault == "")] = rule.id
+    return fault
+
+
+def _finished(values: Any, column: Column) -> Any:
+    """Give values the type in which they go on, now that none is left that breaks a rule."""
+    if column.kind == "count":
+        return pd.Series(values).astype("Int64").array
+    return pd.Categorical(values) if column.kind == "code list" else values
 
 
 def unfit_texts(column: Column, distinct: pa.StringArray) -> pa.StringArray:
@@ -126,32 +151,18 @@ def _blank(texts: Texts) -> Texts:
     return np.full(len(texts), "", dtype=object)
 
 
-def _faults(texts: Texts, bad: Bools, rule: str) -> Texts:
-    return np.where(bad & (texts != ""), rule, "").astype(object)
-
-
 def _identifiers(texts: Texts, column: Column) -> _Reading:
-    limit, rule = (
-        (LONGEST_IDENTIFIER, "not an identifier")
-        if column.kind == "identifier"
-        else (LONGEST_TEXT, "text too long")
-    )
-    series = pd.Series(texts, dtype="str")
-    bad = (series.str.len() > limit).to_numpy(bool)
-    if column.kind == "identifier":
-        bad = bad | series.str.contains(r"[\x00-\x1f\x7f-\x9f]").to_numpy(bool)
-    values = series.where(~bad & (texts != "")).array
-    return _Reading(values, texts, _faults(texts, bad, rule), _blank(texts))
+    values = pd.Series(texts, dtype="str").where(texts != "").array
+    return _Reading(values, texts, _blank(texts))
 
 
 def _labels(texts: Texts, column: Column) -> _Reading:
     """Read labels: those of the contract's list as it spells them, others as they come."""
     spellings = column.codes.spellings if column.codes is not None else {}
-    read = _identifiers(texts, column)
     canonical = np.array([spellings.get(text.casefold(), text) for text in texts], dtype=object)
-    values = pd.Series(canonical, dtype="str").where((read.fault == "") & (texts != "")).array
-    resolution = np.where(canonical != texts, "spaces or case", "").astype(object)
-    return _Reading(values, canonical, read.fault, resolution)
+    put_right = np.where(canonical != texts, "spaces or case", "").astype(object)
+    values = pd.Series(canonical, dtype="str").where(texts != "").array
+    return _Reading(values, canonical, put_right)
 
 
 def only_listed(parsed: Parsed, further: Collection[str]) -> Parsed:
@@ -170,7 +181,7 @@ def only_listed(parsed: Parsed, further: Collection[str]) -> Parsed:
 def _unchecked(texts: Texts, column: Column) -> _Reading:
     values = pd.Series(texts, dtype="str").array
     folded = pd.Series(texts, dtype="str").str.casefold().to_numpy(object)
-    return _Reading(values, folded, _blank(texts), _blank(texts))
+    return _Reading(values, folded, _blank(texts))
 
 
 def _codes(texts: Texts, column: Column) -> _Reading:
@@ -185,7 +196,6 @@ def _codes(texts: Texts, column: Column) -> _Reading:
     return _Reading(
         pd.Categorical(values, categories=list(column.codes.values)),
         values.to_numpy(object),
-        _faults(texts, bad, "unknown code"),
         np.select(
             [~bad & (undone != texts), recased], ["written as decimal", "spaces or case"], ""
         ).astype(object),
@@ -195,23 +205,17 @@ def _codes(texts: Texts, column: Column) -> _Reading:
 def _code_lists(texts: Texts, column: Column) -> _Reading:
     if column.codes is None:
         raise TypeError(f"{column.name}: a column of codes without a code list")
-    spellings, alone = column.codes.spellings, column.codes.alone
+    spellings = column.codes.spellings
     order = column.codes.values  # noqa: PD011 (a code list is no frame)
-    canonical, fault, resolution = texts.copy(), _blank(texts), _blank(texts)
+    canonical, values, put_right = texts.copy(), np.full(len(texts), None), _blank(texts)
     for at, text in enumerate(texts):  # distinct combinations: a handful
         parts = [part.strip() for part in text.split(";")]
         known = [spellings.get(part.casefold()) for part in parts if part]
         named = [value for value in known if value is not None]
-        if len(named) < len(known) or not known:
-            fault[at] = "unknown code" if text else ""
-        elif alone in named and len(set(named)) > 1:
-            fault[at] = "none beside another code"
-        else:
-            canonical[at] = ";".join(value for value in order if value in named)
-            resolution[at] = "" if named == text.split(";") else "spaces or case"
-    good = (fault == "") & (texts != "")
-    values = pd.Categorical(pd.Series(canonical).where(good))
-    return _Reading(values, canonical, fault, resolution)
+        if named and len(named) == len(known):
+            canonical[at] = values[at] = ";".join(value for value in order if value in named)
+            put_right[at] = "" if named == text.split(";") else "spaces or case"
+    return _Reading(values, canonical, put_right)
 
 
 def _flags(texts: Texts, column: Column) -> _Reading:
@@ -219,39 +223,28 @@ def _flags(texts: Texts, column: Column) -> _Reading:
     known = np.isin(undone, ["0", "1"])
     values = pd.array(np.where(undone == "1", True, False), dtype="boolean")
     values[~known] = pd.NA
-    resolution = np.where(known & (undone != texts), "written as decimal", "").astype(object)
-    return _Reading(values, undone, _faults(texts, ~known, "not 0 or 1"), resolution)
+    put_right = np.where(known & (undone != texts), "written as decimal", "").astype(object)
+    return _Reading(values, undone, put_right)
 
 
 def _numbers(texts: Texts, column: Column) -> _Reading:
     series = pd.Series(texts, dtype="str")
     number = series.str.match(r"^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?$").to_numpy(bool)
     values = pd.to_numeric(series.where(number)).astype("float64").to_numpy()
-    fault = _faults(texts, ~number, "not a number")
-    resolution = _blank(texts)
-    if column.kind == "count":
-        whole = series.str.match(r"^[+-]?[0-9]+(\.0+)?$").to_numpy(bool)
-        decimal = whole & series.str.contains(".", regex=False).to_numpy(bool)
-        fault = np.where(number & ~whole, "not a whole number", fault).astype(object)
-        resolution[decimal] = "written as decimal"
-    with np.errstate(invalid="ignore"):
-        outside = (values < column.minimum) | (values > column.maximum)
-    fault[outside & (fault == "")] = "out of range"
-    resolution[fault != ""] = ""
-    values = np.where(fault == "", values, np.nan)
-    kept: Any = pd.Series(values).astype("Int64").array if column.kind == "count" else values
-    return _Reading(kept, _as_canonical(values), fault, resolution)
+    decimal = series.str.match(r"^[+-]?[0-9]+\.0+$").to_numpy(bool) & (column.kind == "count")
+    put_right = np.where(decimal, "written as decimal", "").astype(object)
+    return _Reading(values, _as_canonical(values), put_right)
 
 
 def _dates(texts: Texts, column: Column) -> _Reading:
     iso = _numbers_in(texts, f"^{_ISO}$")
     slashed = _numbers_in(texts, f"^{_SLASHED}$")[[2, 1, 0]]
-    return _days(texts, np.where(iso < 0, slashed, iso), "not a date")
+    return _days(texts, np.where(iso < 0, slashed, iso))
 
 
 def _months(texts: Texts, column: Column) -> _Reading:
     year, month = _numbers_in(texts, "^(?P<a>[0-9]{4})-(?P<b>[0-9]{2})$")
-    return _days(texts, np.stack([year, month, np.ones_like(year)]), "not a month")
+    return _days(texts, np.stack([year, month, np.ones_like(year)]))
 
 
 def _numbers_in(texts: Texts | pa.StringArray, pattern: str) -> NDArray[np.int64]:
@@ -263,7 +256,7 @@ def _numbers_in(texts: Texts | pa.StringArray, pattern: str) -> NDArray[np.int64
     return np.where(matched, np.array([np.array(group, np.int64) for group in digits]), -1)
 
 
-def _days(texts: Texts, parts: NDArray[np.int64], rule: str) -> _Reading:
+def _days(texts: Texts, parts: NDArray[np.int64]) -> _Reading:
     year, month, day = parts
     known = (year >= _FIRST_YEAR) & (year <= _LAST_YEAR) & (month >= 1) & (month <= 12) & (day >= 1)
     year, month, day = np.where(known, parts, [[1970], [1], [1]])
@@ -271,19 +264,14 @@ def _days(texts: Texts, parts: NDArray[np.int64], rule: str) -> _Reading:
     date = start.astype("datetime64[D]") + (day - 1)
     known &= date.astype("datetime64[M]") == start  # 31 February runs over into March
     days = np.where(known, date, np.datetime64("NaT")).astype("datetime64[s]")
-    return _Reading(
-        pd.array(days),
-        _as_canonical(date.astype(np.int64)),
-        _faults(texts, ~known, rule),
-        _blank(texts),
-    )
+    return _Reading(pd.array(days), _as_canonical(date.astype(np.int64)), _blank(texts))
 
 
 def _academic_years(texts: Texts, column: Column) -> _Reading:
     first, second = _numbers_in(texts, "^(?P<a>[0-9]{4})/(?P<b>[0-9]{2})$")
     good = (first >= _FIRST_YEAR) & (first <= _LAST_YEAR) & ((first + 1) % 100 == second)
     years = pd.Series(first).where(good).astype("Int64").array
-    return _Reading(years, texts, _faults(texts, ~good, "not an academic year"), _blank(texts))
+    return _Reading(years, texts, _blank(texts))
 
 
 def _as_canonical(numbers: NDArray[Any]) -> Texts:

@@ -71,7 +71,6 @@ missing_because:{because if dirt else " {}"}
 labels: {{role: [], team: [], level: []}}
 
 reunification_codes: [E4A]  # add E4B to count unplanned returns home
-cache_rows: false           # true keeps imputed rows in the data folder, for faster reruns
 trial_period: {{start: , end: , reason: }}    # when the protocol's dates are overridden
 retention: {{published: }}    # date of publication: warns 24 months later
 context_columns: [{CONTEXT_COLUMN if dirt else ""}]    # further columns of la_context.csv

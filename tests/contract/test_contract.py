@@ -100,6 +100,8 @@ def test_rules_say_what_and_why_and_of_which_files() -> None:
             assert len(words.split()) > 2, rule.id
             assert not words.endswith("."), rule.id
         assert bool(rule.remedy) == (rule.outcome == "set aside"), rule.id
+        finds = rule.of_values is not None or rule.of_rows is not None
+        assert finds or rule.outcome != "set aside", rule.id
         # Read by people who know neither params files nor this package.
         assert not re.search("[a-z]_[a-z]", rule.label + rule.remedy), rule.id
     assert len({rule.label for rule in RULES.values()}) == len(RULES)
