@@ -206,11 +206,13 @@ def render(
 ) -> None:
     """Run what is stale, render the chapters, and print the paths of the report."""
     from fvlib.pipeline import ensure_results  # noqa: PLC0415
+    from fvlib.render import checked_book, typed_numbers  # noqa: PLC0415
     from fvlib.render import render as render_book  # noqa: PLC0415
     from fvlib.report.words.ipe import empty_places  # noqa: PLC0415
 
     root = _root()
     refresh = _name(name)
+    book = checked_book(root)
     formats = tuple(entry.strip() for entry in to.split(",") if entry.strip())
     results, verified = ensure_results(refresh, root, jobs=jobs, stage=_timings(root, refresh))
     if not verified:
@@ -220,7 +222,10 @@ def render(
     outcome = render_book(root, refresh, formats=formats, engine=engine.value, chapter=chapter)
     for path in outcome.paths:
         _say(_shown(path, root))
-    for source in sorted((root / "chapters").glob("*.qmd")):
+    for part in book.parts:
+        for told in typed_numbers(part.chapter):
+            typer.echo(told, err=True)
+    for source in sorted((root / "chapters").glob("[!_]*.qmd")):
         for place in empty_places(source.read_text(encoding="utf-8")):
             typer.echo(f"{_shown(source, root)}: to be written: {place}", err=True)
 

@@ -15,8 +15,8 @@ from fvlib.errors import Refusal
 from fvlib.pipeline import ensure_results
 from fvlib.refresh import name_of, project_root
 from fvlib.report.bundle import ReleasedBundle, read_bundle
-from fvlib.report.companions import check_companions
-from fvlib.report.output import Notice, Passage, Picture, Table
+from fvlib.report.companions import check_companions, companions_lacking
+from fvlib.report.output import Notice, Passage, Picture, Table, rendering
 from fvlib.report.register import Register, read_register
 from fvlib.report.title_page import title_page
 from fvlib.report.words import data as accounts
@@ -222,12 +222,20 @@ def open_report(refresh: object) -> Report:
     Raises
     ------
     Refusal
-        The name isn't one, there is no project here, its data can't be used, `chapters/phrases.yml`
-        is not as it must be, or a chapter shows an interval without what must stand beside it.
+        The name isn't one, there is no project here, its data can't be used, or, in a render, a
+        chapter shows an interval without what must stand beside it; elsewhere that is a warning.
+
+    Examples
+    --------
+    >>> report = open_report("synthetic")
+    >>> report.q["P1.odds_ratio"], report.data("crude"), report.table("crude")
     """
     name = name_of(refresh)
     root = project_root(Path.cwd())
-    check_companions(root)
+    if rendering():
+        check_companions(root)
+    for told in companions_lacking(root):  # none in a render: it would have been refused
+        warnings.warn(told, stacklevel=2)
     folder, verified = ensure_results(name, root)
     if not verified:  # a render shows no warnings: the same results print the same report
         warnings.warn(f"results/{name}: not verified against data", stacklevel=2)
