@@ -231,6 +231,27 @@ def render(
 
 
 @app.command()
+def keys(
+    name: Name = "synthetic",
+    to: Annotated[Path | None, typer.Option(help="A file to write; without it, print.")] = None,
+    names: Annotated[
+        bool, typer.Option("--names", help="Only the names that every refresh has.")
+    ] = False,
+) -> None:
+    """List what a chapter can ask for: tables and columns, figures, and numbers as they are."""
+    from fvlib.report import open_report  # noqa: PLC0415
+    from fvlib.report.listing import list_names  # noqa: PLC0415
+
+    _root()
+    page = list_names(open_report(name), values=not names)
+    if to is None:
+        typer.echo(page, nl=False)
+        return
+    to.write_text(page, encoding="utf-8", newline="\n")
+    _say(str(to))
+
+
+@app.command()
 def export(
     name: Name,
     analysis: Annotated[str, typer.Option(help="Which row of the plan.")],
