@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from IPython.core.formatters import DisplayFormatter
 
 from fvlib.render.book import read_book
 from fvlib.render.qmd import Chapter, Text
@@ -17,7 +16,7 @@ from tests.support import report_bundles
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = {part.chapter.stem: part.chapter for part in read_book(ROOT).parts}
-SHOWN = {"text/html", "image/svg+xml", "text/markdown"}  # what JupyterLab shows of a display
+SHOWN = ("_repr_html_", "_repr_mimebundle_", "_repr_markdown_")  # what JupyterLab asks for
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +52,5 @@ def test_a_chapter_runs_cell_by_cell(
 ) -> None:
     monkeypatch.delenv("FVLIB_RENDER", raising=False)
     monkeypatch.chdir(root / folder)
-    show = DisplayFormatter()
-    for display in run(CHAPTERS[stem]):
-        if folder == ".":  # the same displays: drawn once
-            assert SHOWN & set(show.format(display)[0])
+    for display in run(CHAPTERS[stem]):  # other tests draw each of them
+        assert any(hasattr(display, name) for name in SHOWN)
