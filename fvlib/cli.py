@@ -208,11 +208,13 @@ def render(
 ) -> None:
     """Run what is stale, render the chapters, and print the paths of the report."""
     from fvlib.pipeline import ensure_results  # noqa: PLC0415
+    from fvlib.render import checked_book, typed_numbers  # noqa: PLC0415
     from fvlib.render import render as render_book  # noqa: PLC0415
     from fvlib.report.words.ipe import empty_places  # noqa: PLC0415
 
     root = _root()
     refresh = _name(name)
+    book = checked_book(root)
     formats = tuple(entry.strip() for entry in to.split(",") if entry.strip())
     results, verified = ensure_results(refresh, root, jobs=jobs, stage=_timings(root, refresh))
     if not verified:
@@ -222,9 +224,33 @@ def render(
     outcome = render_book(root, refresh, formats=formats, engine=engine.value, chapter=chapter)
     for path in outcome.paths:
         _say(_shown(path, root))
-    for source in sorted((root / "chapters").glob("*.qmd")):
+    for part in book.parts:
+        for told in typed_numbers(part.chapter):
+            typer.echo(told, err=True)
+    for source in sorted((root / "chapters").glob("[!_]*.qmd")):
         for place in empty_places(source.read_text(encoding="utf-8")):
             typer.echo(f"{_shown(source, root)}: to be written: {place}", err=True)
+
+
+@app.command()
+def keys(
+    name: Name = "synthetic",
+    to: Annotated[Path | None, typer.Option(help="A file to write; without it, print.")] = None,
+    names: Annotated[
+        bool, typer.Option("--names", help="Only the names that every refresh has.")
+    ] = False,
+) -> None:
+    """List what a chapter can ask for: tables and columns, figures, and numbers as they are."""
+    from fvlib.report import open_report  # noqa: PLC0415
+    from fvlib.report.listing import list_names  # noqa: PLC0415
+
+    _root()
+    page = list_names(open_report(name), values=not names)
+    if to is None:
+        typer.echo(page, nl=False)
+        return
+    to.write_text(page, encoding="utf-8", newline="\n")
+    _say(str(to))
 
 
 @app.command()

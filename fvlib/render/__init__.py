@@ -12,8 +12,17 @@ refuses the rest by name:
   mathematics, raw HTML tables, raw typst, ``.unnumbered`` and ``.unlisted``, ``pagebreak``
 """
 
-from fvlib.render.engine import RenderOutcome, render
+from fvlib.render.chapter_rules import typed_numbers
+from fvlib.render.engine import RenderOutcome, checked_book, render
 from fvlib.render.files import record_timing, timed
 from fvlib.report.title_page import TitlePage
 
-__all__ = ["RenderOutcome", "TitlePage", "record_timing", "render", "timed"]
+__all__ = [
+    "RenderOutcome",
+    "TitlePage",
+    "checked_book",
+    "record_timing",
+    "render",
+    "timed",
+    "typed_numbers",
+]

@@ -18,10 +18,12 @@ from fvlib.progress import show_count
 from fvlib.render import quarto
 from fvlib.render.assemble import merge, to_html, to_typst
 from fvlib.render.book import Book, Part, read_book
+from fvlib.render.chapter_rules import check_chapters
 from fvlib.render.edition import read_title_page, results_key
 from fvlib.render.execute import execute
 from fvlib.render.files import replace_folder, timed, write_atomically
 from fvlib.render.notebook import skeleton, to_markdown
+from fvlib.report.companions import check_companions
 from fvlib.report.title_page import TitlePage
 
 REPORTS: Final = "_report"
@@ -90,10 +92,10 @@ def render(
     ------
     Refusal
         Unknown format, engine or chapter; Quarto asked for and not there; a chapter that is not
-        valid; a cell that failed; a cross-reference that leads nowhere.
+        valid, or does what it can't; a cell that failed; a cross-reference that leads nowhere.
     """
     _check(formats, engine)
-    book = read_book(root)
+    book = checked_book(root)
     with_quarto = engine == "quarto" or (engine == "auto" and "pdf" in formats and quarto.found())
     if engine == "quarto":
         quarto.require()
@@ -136,6 +138,21 @@ def render(
         pdf = folder / "report.pdf"
         write_atomically(pdf, made.pdf.read_bytes())
     return RenderOutcome(outcome.html, pdf, outcome.notebooks, folder / QUARTO)
+
+
+def checked_book(root: Path) -> Book:
+    """Read the book, and look through its chapters before anything is computed for them.
+
+    Raises
+    ------
+    Refusal
+        A chapter is not valid, does what it can't (`chapter_rules`), or shows an interval without
+        what must stand beside it (`fvlib.report.companions`).
+    """
+    book = read_book(root)
+    check_chapters(part.chapter for part in book.parts)
+    check_companions(root)
+    return book
 
 
 def _check(formats: Sequence[str], engine: str) -> None:

@@ -265,8 +265,8 @@ class _Shown:
         if mime == "text/html":
             raise Refusal(
                 f"{self._where}: the cell prints HTML (a data frame or a bare great-tables table), "
-                "for which Quarto would load scripts from the network; print it as markdown, as "
-                "report.table() does"
+                "for which Quarto would load scripts from the network; show it with "
+                "report.show(...)"
             )
         if mime == "text/plain":
             return _fenced(content)

@@ -33,6 +33,16 @@ EFFECT: Final = "treatment"
 # The scale on which an analysis is judged, the first that it has.
 MAIN_SCALES: Final = ("log_odds", "mean_difference", "risk_difference", "pounds")
 
+# The released columns that hold dates, and those that hold texts.
+DATES: Final = frozenset({"first_date", "last_date", "due", "month", "all_observed_from"})
+TEXTS: Final = frozenset({
+    "analysis", "category", "characteristic", "condition", "covariate", "decision", "direction",
+    "event", "file", "indicator", "item", "la", "level", "met", "notes", "order", "outcome", "rule",
+    "scheme", "service", "share_of_window", "source", "split", "state", "step", "subject", "term",
+    "time_point", "variable",
+})  # fmt: skip
+TELLS_P: Final = ("permutation",)
+
 # The side tables that the report reads (`ARCHITECTURE.md`), masks apart.
 TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "flow": ("la", "step", "n"),
@@ -145,13 +155,35 @@ class ReleasedBundle:
         found = self.tables.get(name)
         if found is None:
             return pd.DataFrame(columns=list(TABLE_COLUMNS[name]))
-        lacking = [column for column in TABLE_COLUMNS[name] if column not in found]
+        lacking = [column for column in TABLE_COLUMNS.get(name, ()) if column not in found]
         if lacking:
             raise Refusal(
                 f"results/{self.folder.name}/tables/{name}.csv: missing column "
                 f"{', '.join(lacking)}; run `fv run {self.folder.name}` again"
             )
         return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All side tables that a report may ask for, whether or not this refresh holds them."""
+        return tuple(sorted({*TABLE_COLUMNS, *self.tables}))
+
+    def typed(self, name: str) -> pd.DataFrame:
+        """Return a side table to compute with: see `Report.data`."""
+        frame = self.table(name).copy()
+        if self.interim and name in TELLS_P:
+            frame = frame.iloc[:0]
+        for column in map(str, frame.columns):
+            values = frame[column]
+            if column in DATES:
+                frame[column] = pd.to_datetime(values).astype("datetime64[s]")
+            elif column in TEXTS and not pd.api.types.is_bool_dtype(values):
+                frame[column] = values.astype("str")
+            elif column.endswith(MASKED) or column in FLAGS:
+                frame[column] = values.astype(bool)
+            elif f"{column}{MASKED}" in frame or values.isna().all():
+                frame[column] = values.astype("float64")
+        return frame
 
     def label(self, analysis: str) -> str:
         """Return an analysis's display words; for one unknown to them, what the plan says."""

@@ -2,7 +2,8 @@
 
 With five LAs the protocol's interval never stands alone: the model with an LA x period intercept
 and the permutation test stand with it (analysis plan, "How a result is worded"). A chapter is free
-to say so in its own words; this looks for the numbers.
+to say so in its own words; this looks for the numbers, and a render names the section that lacks
+one. A notebook at work is only warned.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from fvlib.report.words.phrases import FILE as PHRASES
 from fvlib.report.words.phrases import names_in, read_phrases
 from fvlib.report.words.results import nested_of, permutation_of
 
-KEY: Final = re.compile(r"""report\.q\[["']([^"']+)["']\]""")
+KEY: Final = re.compile(r"""\bq\[["']([^"']+)["']\]""")  # report.q, or a shorter name for it
 HEADING: Final = re.compile(r"^##\s+(.+?)\s*(?:\{[^}]*\})?$", re.MULTILINE)
-FENCE: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+FENCE: Final = re.compile(r"^```(?!\{python).*?^```", re.MULTILINE | re.DOTALL)
 # Sentences that give an outcome's interval or p, and those that give what stands beside it.
 TELLING: Final = frozenset({"lead", "result", "plain", "p", "p_adjusted"})
 BESIDE: Final = frozenset({"beside", "result", "plain"})
@@ -36,15 +37,20 @@ def check_companions(root: Path) -> None:
     Refusal
         A section shows an outcome's interval or p, and not what must stand beside it.
     """
+    found = companions_lacking(root)
+    if found:
+        raise Refusal("\n".join(found))
+
+
+def companions_lacking(root: Path) -> list[str]:
+    """Say which section of which chapter shows an interval or p alone, and what it lacks."""
     found = [
         f"{path.relative_to(root).as_posix()}, section {section!r}: {told}"
         for path in (root / "index.qmd", *sorted((root / "chapters").glob("*.qmd")))
         if path.is_file()
         for section, told in lacking(path.read_text(encoding="utf-8"))
     ]
-    found += phrases_lacking(root / PHRASES)
-    if found:
-        raise Refusal("\n".join(found))
+    return found + (list(phrases_lacking(root / PHRASES)) if (root / PHRASES).is_file() else [])
 
 
 def lacking(source: str) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,8 @@ import io
 import json
 import os
 import re
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -39,9 +41,24 @@ def rendering() -> bool:
 
 @dataclass(frozen=True)
 class Table:
-    """A finished table. `gt` is the great-tables object, for an author who wants to change it."""
+    """A finished table. `gt` is the great-tables object, which `edit` changes."""
 
     gt: Any
+
+    def edit(self, change: Callable[[Any], Any]) -> Table:
+        """Return the table as changed by a function of its great-tables object.
+
+        Columns go by the names that `fv keys` lists. Figures are numbers, so that every `fmt_...`
+        works on them; the ends of a column's interval stand in `<column>_low` and `<column>_high`.
+
+        Examples
+        --------
+        >>> report.table("crude").edit(lambda gt: gt.cols_hide("missing"))
+        >>> report.table("crude").edit(
+        ...     lambda gt: gt.cols_label(n="Children").fmt_percent("mean", decimals=2)
+        ... )
+        """
+        return Table(change(self.gt))
 
     @cached_property
     def html(self) -> str:
@@ -91,9 +108,29 @@ class Passage:
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished figure. `plot` is the plotnine object (or composition) that it draws."""
+    """A finished figure. `plot` is the plotnine object or composition, or the matplotlib figure.
+
+    Examples
+    --------
+    >>> from plotnine import labs, scale_fill_manual
+    >>> (
+    ...     report.plot("crude_rate")
+    ...     + scale_fill_manual(values=["#ffffff", "#009e73"])
+    ...     + labs(title="Share looked after")
+    ... )
+    """
 
     plot: Any = field(repr=False)
+
+    def __add__(self, part: Any) -> Picture:
+        """Return the figure with a scale, a label or a theme of plotnine's in place of its own."""
+        with warnings.catch_warnings():  # that a scale takes another's place is what is wanted
+            warnings.filterwarnings("ignore", message="[\\s\\S]*already present")
+            return Picture(self.plot + part)
+
+    def __and__(self, part: Any) -> Picture:
+        """Return the figure with a part added to each of its panels, where it has several."""
+        return Picture(self.plot & part)
 
     @cached_property
     def svg(self) -> str:
@@ -115,7 +152,7 @@ class Picture:
 
         buffer = io.BytesIO()
         with mpl.rc_context({"svg.hashsalt": SVG_SALT}):
-            figure = self.plot.draw()
+            figure = self.plot if hasattr(self.plot, "savefig") else self.plot.draw()
             metadata = {"Date": None} if form == "svg" else None
             figure.savefig(buffer, format=form, dpi=PNG_DPI, metadata=metadata)
             plt.close(figure)

@@ -12,12 +12,22 @@ from datetime import date
 from math import log
 from typing import Any, Final
 
-from plotnine import element_blank, element_line, element_rect, element_text, theme, theme_minimal
+from plotnine import (
+    element_blank,
+    element_line,
+    element_rect,
+    element_text,
+    ggplot,
+    theme,
+    theme_get,
+    theme_minimal,
+)
 
 from fvlib.refresh import add_months
 from fvlib.report.words import numbers
 
 WIDTH: Final = 6.5  # inches: the text width of an A4 page
+HEIGHT: Final = 3.2  # inches: of a chapter's own figure that says nothing else
 FONT: Final = "DejaVu Sans"
 SIZE: Final = 8.5
 
@@ -56,6 +66,7 @@ def house_theme(height: float, width: float = WIDTH, **changes: Any) -> theme:
         axis_title=element_text(size=SIZE, color=MUTED),
         axis_text=element_text(size=SIZE - 0.5, color=INK),
         axis_ticks=element_blank(),
+        plot_title=element_text(size=SIZE + 1, weight="bold", ha="left"),
         strip_text=element_text(size=SIZE, weight="bold", ha="left"),
         legend_position="bottom",
         legend_title=element_blank(),
@@ -63,6 +74,29 @@ def house_theme(height: float, width: float = WIDTH, **changes: Any) -> theme:
         legend_key_size=10,
         **changes,
     )
+
+
+def dress_plot(plot: Any) -> Any:
+    """Give a chapter's own ggplot the house theme, unless it brings a theme of its own."""
+    plain = isinstance(plot, ggplot) and plot.theme == theme_get()
+    return plot + house_theme(HEIGHT) if plain else plot
+
+
+def dress_figure(figure: Any) -> Any:
+    """Give a chapter's own matplotlib figure the house's colours, sizes and frame."""
+    from matplotlib import pyplot  # noqa: PLC0415  (only a figure that is matplotlib's needs it)
+    from matplotlib.text import Text  # noqa: PLC0415
+
+    figure.set_facecolor(PAPER)
+    for text in figure.findobj(Text):
+        text.set(family=FONT, color=INK if text.get_color() == "black" else text.get_color())
+        text.set_fontsize(min(text.get_fontsize(), SIZE))
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(GRID)
+        axes.tick_params(color=GRID, labelsize=SIZE - 0.5, labelcolor=INK)
+    pyplot.close(figure)  # a notebook would show an open one a second time
+    return figure
 
 
 def months_since(start: date, day: date) -> float:

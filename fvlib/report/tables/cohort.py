@@ -8,7 +8,7 @@ import great_tables as gt
 import pandas as pd
 
 from fvlib.report.bundle import ReleasedBundle, la_order, masked
-from fvlib.report.cells import ABSENT, MASKED_TEXT, write_cells
+from fvlib.report.cells import ABSENT, MASKED_TEXT, Written, two_decimals, write_cells
 from fvlib.report.register import Register
 from fvlib.report.tables.style import YES_NO, Rows, count_notes, mask_notes, set_table
 from fvlib.report.words import labels as words
@@ -35,7 +35,7 @@ def profiles(bundle: ReleasedBundle, register: Register) -> gt.GT:
             line = dict.fromkeys(las, ABSENT)
             for place, la in zip(part.index, part["la"].astype(str), strict=True):
                 if pd.notna(share[place]):
-                    line[la] = numbers.percent(float(share[place]))
+                    line[la] = Written(share[place], numbers.percent)
                 elif hidden[place] or table["n"][place] > 0:  # the count, or the cohort's
                     line[la] = MASKED_TEXT
             label = "Not recorded" if level == "missing" else words.level(name, level)
@@ -61,7 +61,7 @@ def balance(bundle: ReleasedBundle, register: Register) -> gt.GT:
         for name in ("control", "treatment")
     }
     difference = {
-        name: write_cells(table, f"{name}_difference", lambda value: numbers.number(value, 2))
+        name: write_cells(table, f"{name}_difference", two_decimals)
         for name in ("adjusted", "crude")
     }
     rows: Rows = [
@@ -130,7 +130,7 @@ def imputation(bundle: ReleasedBundle, register: Register) -> gt.GT:
     table = bundle.table("imputation").reset_index(drop=True)
     counts = {name: write_cells(table, name) for name in ("observed", "missing")}
     fmi = write_cells(table, "fmi", numbers.percent)
-    r_hat = write_cells(table, "r_hat", lambda value: numbers.number(value, 2))
+    r_hat = write_cells(table, "r_hat", two_decimals)
     rows: Rows = []
     notes = []
     for place, name in enumerate(table["variable"].astype(str)):

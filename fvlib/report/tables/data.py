@@ -11,7 +11,7 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.contract import RULES
 from fvlib.report.bundle import ReleasedBundle, every_la, la_order, masked
-from fvlib.report.cells import ABSENT, write_cells
+from fvlib.report.cells import ABSENT, Written, write_cells
 from fvlib.report.register import Register
 from fvlib.report.tables.style import Rows, by_la, count_notes, mask_notes, set_table
 from fvlib.report.words import labels as words
@@ -115,7 +115,7 @@ def _rules(bundle: ReleasedBundle, name: str) -> gt.GT:
         file, rule = row.pop("key").split("\t")
         row |= {"file": words.file_label(file), "rule": words.rule_label(rule)}
         for la in las:  # no row of an LA under a rule is a true zero
-            row[la] = numbers.count(0) if row.get(la, ABSENT) == ABSENT else row[la]
+            row[la] = Written(0, numbers.count) if row.get(la, ABSENT) == ABSENT else row[la]
     headings = {"rule": "", **{la: words.LAS[la] for la in las}}
     return set_table(
         rows, name.replace("_", "-"), labels=headings, group="file", numbers=las,

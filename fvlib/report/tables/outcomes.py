@@ -12,10 +12,10 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.report.bundle import ESTIMATED, P_ONLY, ReleasedBundle
-from fvlib.report.cells import ABSENT, write_cells
+from fvlib.report.cells import ABSENT, Written, two_decimals, write_cells
 from fvlib.report.register import Register
 from fvlib.report.tables import data
-from fvlib.report.tables.results import lettered, with_interval
+from fvlib.report.tables.results import lettered, with_interval, write_p
 from fvlib.report.tables.style import YES_NO, Rows, count_notes, set_table
 from fvlib.report.words import labels as words
 from fvlib.report.words import numbers
@@ -48,8 +48,8 @@ def secondary(bundle: ReleasedBundle, register: Register) -> gt.GT:
         rows.append({"outcome": label} | _effect_row(bundle, outcome, outcome))
         if main is not None:
             rows[-1] |= {
-                "adjusted": _p(main["p_adjusted"]),
-                "permutation": _p(sentences.permutation_p(bundle, outcome)),
+                "adjusted": write_p(main["p_adjusted"]),
+                "permutation": write_p(sentences.permutation_p(bundle, outcome)),
             }
         beside = _effect_row(bundle, sentences.nested_of(outcome), outcome)
         rows.append({"outcome": BESIDE} | beside)
@@ -81,7 +81,7 @@ def secondary(bundle: ReleasedBundle, register: Register) -> gt.GT:
     ]
     return set_table(
         rows, "secondary", labels=labels, numbers=[n for n in labels if n != "outcome"],
-        notes=notes, spanners=spanners,
+        intervals=("effect", "points"), notes=notes, spanners=spanners,
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def _effect_row(bundle: ReleasedBundle, name: str, outcome: str) -> dict[str, st
         "n": write_cells(found.to_frame().T, "n").iloc[0],
         "effect": with_interval(bundle.effect(name, scale), scale, outcome),
         "points": with_interval(points, "risk_difference"),
-        "p": _p(found["p_value"]),
+        "p": write_p(found["p_value"]),
     }
 
 
@@ -107,12 +107,6 @@ def _scale(bundle: ReleasedBundle, analysis: str) -> str:
     """Return the scale on which an analysis's effect is shown, the first that it has."""
     known = (s for s in EFFECT_SCALES if bundle.effect(analysis, s) is not None)
     return next(known, "log_odds")
-
-
-def _p(value: float | None) -> str:
-    if value is None or pd.isna(value):
-        return ABSENT
-    return numbers.p_value(float(value)).removeprefix("p = ").removeprefix("p ")
 
 
 def specification(bundle: ReleasedBundle, register: Register) -> gt.GT:
@@ -227,7 +221,7 @@ def exposure_effects(bundle: ReleasedBundle, register: Register) -> gt.GT:
                 "points": with_interval(
                     bundle.estimate("X5", term, "risk_difference"), "risk_difference"
                 ),
-                "weight": numbers.number(weights[term], 2) if term in weights else ABSENT,
+                "weight": Written(weights[term], two_decimals) if term in weights else ABSENT,
             }
         )
     labels = {
@@ -243,7 +237,7 @@ def exposure_effects(bundle: ReleasedBundle, register: Register) -> gt.GT:
         del labels["points"]
     return set_table(
         rows, "exposure-effects", labels=labels, numbers=[n for n in labels if n != "term"],
-        notes=notes, narrow=True,
+        intervals=("ratio", "points"), notes=notes, narrow=True,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from string import ascii_lowercase
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import pandas as pd
 from fvlib import protocol
 from fvlib.report.arrangement import COMPARED, apart, arrange_analyses, comparable, label
 from fvlib.report.bundle import ESTIMATED, ReleasedBundle
-from fvlib.report.cells import ABSENT, write_cells
+from fvlib.report.cells import ABSENT, Written, two_decimals, write_cells
 from fvlib.report.register import Register
 from fvlib.report.tables.style import Rows, count_notes, set_table
 from fvlib.report.words import labels as words
@@ -46,12 +47,17 @@ def with_interval(row: pd.Series | None, scale: str, outcome: str = "P1") -> str
     """Write an estimate and its interval for a table cell, the unit being in the heading."""
     if row is None or pd.isna(row["estimate"]):
         return ABSENT
-    write = writer(scale, outcome)
-    if pd.isna(row["ci_low"]):
-        return write(row["estimate"])
-    return numbers.NO_BREAK.join(
-        [write(row["estimate"]), f"({write(row['ci_low'])}", "to", f"{write(row['ci_high'])})"]
-    )
+    ends = () if pd.isna(row["ci_low"]) else (row["ci_low"], row["ci_high"])
+    return Written(row["estimate"], writer(scale, outcome), ends)
+
+
+def write_p(value: float | None) -> str:
+    """Write a p-value for a table cell, the p being in the heading."""
+    return ABSENT if value is None or pd.isna(value) else Written(value, _bare)
+
+
+def _bare(p: float) -> str:
+    return numbers.p_value(p).removeprefix("p = ").removeprefix("p ")
 
 
 def primary(bundle: ReleasedBundle, register: Register) -> gt.GT:
@@ -85,7 +91,7 @@ def primary(bundle: ReleasedBundle, register: Register) -> gt.GT:
     headings = {model: text + register.marks(model) for model, text in models.items()}
     return set_table(
         rows, "primary", labels={"quantity": "", **headings}, group="group",
-        numbers=list(models), notes=notes,
+        numbers=list(models), intervals=list(models), notes=notes,
     )  # fmt: skip
 
 
@@ -93,8 +99,7 @@ def _tests(bundle: ReleasedBundle, outcome: str, models: list[str]) -> Rows:
     p: dict[str, str] = {}
     for model in models:
         row = bundle.effect(model)
-        known = row is not None and pd.notna(row["p_value"])
-        p[model] = _bare(numbers.p_value(row["p_value"])) if known and row is not None else ABSENT
+        p[model] = write_p(None if row is None else row["p_value"])
     shuffled = sentences.permutation_p(bundle, outcome)
     return [
         {"group": EFFECT_GROUP, "quantity": "p-value", **p},
@@ -102,13 +107,9 @@ def _tests(bundle: ReleasedBundle, outcome: str, models: list[str]) -> Rows:
             "group": EFFECT_GROUP,
             "quantity": f"p-value, permutation test over {sentences.ORDERS} orders",
             **dict.fromkeys(models, ABSENT),
-            models[0]: ABSENT if shuffled is None else _bare(numbers.p_value(shuffled)),
+            models[0]: write_p(shuffled),
         },
     ]
-
-
-def _bare(p: str) -> str:
-    return p.removeprefix("p = ").removeprefix("p ")
 
 
 def _sample(bundle: ReleasedBundle, models: list[str]) -> Rows:
@@ -150,7 +151,7 @@ def analyses(bundle: ReleasedBundle, register: Register) -> gt.GT:
     ]
     return set_table(
         rows, "analyses", labels=labels, group="group",
-        numbers=[name for name in labels if name != "analysis"], notes=notes,
+        numbers=[name for name in labels if name != "analysis"], intervals=COMPARED, notes=notes,
     )  # fmt: skip
 
 
@@ -169,15 +170,13 @@ def _analysis_row(bundle: ReleasedBundle, register: Register, name: str) -> dict
     if main is None:
         p = sentences.permutation_p(bundle, protocol.PRIMARY_OUTCOME)
         if name == sentences.permutation_of(protocol.PRIMARY_OUTCOME) and p is not None:
-            return row | {"p": _bare(numbers.p_value(p))}
+            return row | {"p": write_p(p)}
         return row | {"odds_ratio": words.label(words.STATUSES, bundle.status(name)[0])}
     for column in ("n", "events"):
         row[column] = write_cells(main.to_frame().T, column).iloc[0]
     for scale in COMPARED:
         row[scale] = with_interval(comparable(bundle, name, scale), scale)
-    if pd.notna(main["p_value"]):
-        row["p"] = _bare(numbers.p_value(main["p_value"]))
-    return row
+    return row | {"p": write_p(main["p_value"])}
 
 
 def diary(bundle: ReleasedBundle, register: Register) -> gt.GT:
@@ -240,7 +239,7 @@ def exposure_weights(bundle: ReleasedBundle, register: Register) -> gt.GT:
     """Set the weights that the constant effect gives to each time since go-live."""
     table = bundle.table("exposure_weights")
     rows = [
-        {"time": str(int(time)), "weight": numbers.number(weight, 2)}
+        {"time": str(int(time)), "weight": Written(weight, two_decimals)}
         for time, weight in zip(table["exposure_time"], table["weight"], strict=True)
     ]
     labels = {"time": "Whole periods since go-live", "weight": "Weight"}
@@ -254,10 +253,10 @@ def la_intercepts(bundle: ReleasedBundle, register: Register) -> gt.GT:
     rows: Rows = [
         {
             "la": words.LAS[str(row["la"])],
-            "estimate": numbers.log_ratio(row["estimate"]),
+            "estimate": Written(row["estimate"], numbers.log_ratio),
             "std_error": ABSENT
             if pd.isna(row["std_error"])
-            else numbers.number(row["std_error"], 3),
+            else Written(row["std_error"], partial(numbers.number, decimals=3)),
         }
         for _, row in table.iterrows()
     ]

@@ -1,23 +1,34 @@
-"""The house style of tables: ready text in, a great-tables object out.
+"""The house style of tables: cells in, a great-tables object out.
 
 A table has a fixed id, the page's font, and no heading: the caption belongs to the chapter. Marks
 are daggers on labels, never on figures. A masked number prints as such, never as 0 or as a gap.
+
+A column of figures holds numbers, which are written last, so that a chapter's own `fmt_number`
+works on it. A masked or absent one is missing, and its mark a substitute that outlasts any format.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from html import escape
+from math import isnan
 from typing import Any, Final
 
 import great_tables as gt
 import pandas as pd
 
 from fvlib.report.bundle import ReleasedBundle, la_order
-from fvlib.report.cells import ABSENT, MASKED_TEXT, write_cells
+from fvlib.report.cells import ABSENT, MASKED_TEXT, WITH_INTERVAL, Written, write_cells
 from fvlib.report.words import labels, numbers
 from fvlib.report.words.phrases import say
 
 YES_NO: Final = {True: "yes", False: "no"}
+
+# Columns that hold the ends of a column's interval: `effect_low`, `effect_high`.
+ENDS: Final = ("_low", "_high")
+NAN: Final = float("nan")
+NONE: Final = (NAN, NAN)
 
 Rows = list[dict[str, str]]
 
@@ -29,17 +40,18 @@ def set_table(
     labels: dict[str, str],
     group: str | None = None,
     numbers: Sequence[str] = (),
+    intervals: Sequence[str] = (),
     spanners: dict[str, Sequence[str]] | None = None,
     notes: Sequence[str] = (),
     widths: dict[str, str] | None = None,
     narrow: bool = False,
 ) -> gt.GT:
-    """Set rows of ready text in the house style.
+    """Set rows of cells in the house style.
 
     Parameters
     ----------
     rows
-        One a row, keyed by column; all text.
+        One a row, keyed by column: text, of which figures may know their number (`Written`).
     name
         The table's fixed id.
     labels
@@ -47,7 +59,10 @@ def set_table(
     group
         Column that groups the rows.
     numbers
-        Columns of figures: set to the right.
+        Columns of figures: set to the right. Where each cell knows its number, or holds none, the
+        frame of the table holds numbers.
+    intervals
+        Those whose numbers have intervals: their ends stand in `<column>_low` and `<column>_high`.
     spanners
         Headings over several columns.
     notes
@@ -60,9 +75,13 @@ def set_table(
     stub = next(iter(labels))
     if not rows:  # nothing to group, and nothing for a note to explain
         rows, group, notes = [{stub: say("tables.nothing")}], None, ()
-    frame = pd.DataFrame(rows, columns=[*([group] if group else []), *labels], dtype=object)
-    frame = frame.fillna("")
-    table = gt.GT(frame, rowname_col=stub, groupname_col=group, id=f"tbl-{name}")
+    cells = {c: [row.get(c, "") for row in rows] for c in (*([group] if group else []), *labels)}
+    figures = {column: column in intervals for column in numbers if _is_numeric(cells[column])}
+    table = gt.GT(
+        _as_numbers(cells, figures), rowname_col=stub, groupname_col=group, id=f"tbl-{name}"
+    )
+    for column, with_ends in figures.items():
+        table = _write_last(table, column, cells[column], with_ends=with_ends)
     headings: dict[str, Any] = {name: text for name, text in labels.items() if name != stub}
     table = table.cols_label(headings)
     table = table.tab_stubhead(label=labels[stub]) if labels[stub] else table
@@ -75,6 +94,57 @@ def set_table(
         table = table.tab_source_note(source_note=note)
     if widths:
         table = table.cols_width(cases=widths)
+    return dress(table, narrow=narrow)
+
+
+def _as_numbers(cells: dict[str, list[str]], figures: dict[str, bool]) -> pd.DataFrame:
+    """Put numbers in the place of figures' texts, and the ends of intervals in columns behind."""
+    columns: dict[str, Sequence[object]] = {}
+    for name, texts in cells.items():
+        columns[name] = texts
+        if name in figures:
+            columns[name] = [c.value if isinstance(c, Written) else NAN for c in texts]
+        if figures.get(name):
+            for place, end in enumerate(ENDS):
+                columns[name + end] = [(_interval(c) or NONE)[place] for c in texts]
+    return pd.DataFrame(columns)
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    """Whether each cell knows its number, or holds none: a mark, a dash, a word."""
+    return all(isinstance(c, Written) or not any(map(str.isdigit, c)) for c in cells)
+
+
+def _write_last(table: gt.GT, column: str, cells: Sequence[str], *, with_ends: bool) -> gt.GT:
+    """Write a column's numbers as its cells have them, and what stands for those not there."""
+    columns = [column, *(column + end for end in ENDS if with_ends)]
+    writers: dict[Callable[[float], str], list[int]] = {}
+    texts: dict[str, list[int]] = {}
+    for place, cell in enumerate(cells):
+        if isinstance(cell, Written):
+            writers.setdefault(cell.write, []).append(place)
+        else:
+            texts.setdefault(cell, []).append(place)
+    for write, rows in writers.items():
+        table = table.fmt(partial(_written, write=write), columns=columns, rows=rows)
+    for text, rows in texts.items():
+        table = table.sub_missing(columns=column, rows=rows, missing_text=text)
+    if with_ends:
+        both = [place for place, cell in enumerate(cells) if _interval(cell)]
+        table = table.cols_merge(columns, rows=both, pattern=WITH_INTERVAL)
+    return table
+
+
+def _written(number: float, write: Callable[[float], str]) -> str:
+    return "" if isnan(number) else escape(write(number))
+
+
+def _interval(cell: str) -> tuple[float, ...]:
+    return cell.interval if isinstance(cell, Written) else ()
+
+
+def dress(table: gt.GT, *, narrow: bool = False) -> gt.GT:
+    """Give a table the report's look."""
     return table.tab_options(
         table_width="auto" if narrow else "100%",
         table_font_size="0.9em",

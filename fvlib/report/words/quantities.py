@@ -29,7 +29,7 @@ from fvlib.report.words import (
     sensitivity,
     size_study,
 )
-from fvlib.report.words.estimates import FURTHER, numbers_of
+from fvlib.report.words.estimates import FURTHER, expected, numbers_of
 from fvlib.report.words.phrase_keys import COUNTS
 from fvlib.report.words.phrases import say
 from fvlib.report.words.reasons import in_words
@@ -107,6 +107,20 @@ def quantities(bundle: ReleasedBundle) -> Quantities:
     }
     _tables(bundle, strings, hidden)
     return Quantities(strings, frozenset(hidden - set(strings)))
+
+
+def lasting_keys(bundle: ReleasedBundle) -> list[str]:
+    """Name the keys that every refresh has whose plan is this one's, whatever its results."""
+    analyses = _analyses(bundle)
+    keys = {
+        f"{analysis}.{name}"
+        for analysis, outcome in analyses.items()
+        for name in ("label", "status", *expected(analysis, outcome))
+    }
+    for outcome in protocol.OUTCOMES:
+        keys |= set(_outcome(bundle, outcome))
+    keys |= {key for key in quantities(bundle) if key.partition(".")[0] not in analyses}
+    return sorted({*keys, "cohort.n", "X5.over_time"})
 
 
 def _analyses(bundle: ReleasedBundle) -> dict[str, str]:
