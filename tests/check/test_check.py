@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
+from typing import Any
 
 import great_tables._locale
 import pandas as pd
@@ -98,7 +100,8 @@ def test_a_header_alone_is_an_empty_file_and_fine(sender: Sender) -> None:
 def test_the_reports_locale_files_are_read_once_each(sender: Sender) -> None:
     """They were read for each number of the report: more than half of a check's time."""
     checked(sender)
-    reads = great_tables._locale.read_csv.cache_info()
+    read: Any = great_tables._locale.read_csv
+    reads = read.cache_info()
     assert reads.misses == reads.currsize <= 5  # as many as there are such files
     assert reads.hits > 100
 
@@ -201,7 +204,7 @@ def test_pointblank_counts_what_the_screening_counts(sender: Sender) -> None:
         after = probe.text(path).split("\n")
         broken = next(line for at, line in enumerate(after) if line not in before[at : at + 1])
         row = broken.replace("co1,", f"co{1 + n % 8},") if "," in broken else broken
-        sender.edit(path, lambda text, row=row: text + row + "\n")
+        sender.edit(path, partial(lambda row, text: text + row + "\n", row))
     for _, edit, _ in CASCADES:
         edit(sender)
     sender.write()
