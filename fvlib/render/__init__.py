@@ -13,7 +13,7 @@ refuses the rest by name:
 """
 
 from fvlib.render.engine import RenderOutcome, render
-from fvlib.render.files import record_timing, timed
+from fvlib.render.files import record_timing
 from fvlib.report.title_page import TitlePage
 
-__all__ = ["RenderOutcome", "TitlePage", "record_timing", "render", "timed"]
+__all__ = ["RenderOutcome", "TitlePage", "record_timing", "render"]
