@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help report test test-all bench lint preview quarto
+.PHONY: help report test quick test-all bench lint lock preview quarto
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,17 +20,27 @@ report: $(READY) ## simulate the synthetic refresh, run every analysis, render t
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest -q -n 2
 
+quick: $(READY) ## run one case of each test that is over soon: an answer in two minutes
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not thorough"
+
 test-all: $(READY) ## run the tests, the slow ones included (simulation studies)
 	$(BIN)/python -m pytest -q -n 2 -m ""
 
 bench: $(READY) ## measure speed and memory as ratios within one run; writes bench.json
 	$(BIN)/python -m tests.bench
 
-lint: $(READY) ## check style, types and who may import whom
+lint: $(READY) ## check style, types, who may import whom, and the chapters
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	PATH="$(CURDIR)/$(BIN):$$PATH" panache lint index.qmd chapters
+
+lock: $(READY) ## write requirements.lock (pip) and environment.yml (conda) after pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --extra dev --extra dask pyproject.toml -o requirements.lock
+	$(BIN)/python -m tests.lock
 
 preview: $(READY) ## render the HTML alone and say where it is
 	$(BIN)/fv render $(REFRESH) --to html

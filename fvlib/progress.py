@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
@@ -25,6 +26,14 @@ def show_stage(name: str) -> Iterator[None]:
         else:
             print(name, file=stream, flush=True)
             yield
+
+
+@contextmanager
+def timed(stage: str, record: Callable[[str, float], object]) -> Iterator[None]:
+    """Tell `record` the stage and how many seconds the block took, unless it fails."""
+    start = time.perf_counter()
+    yield
+    record(stage, time.perf_counter() - start)
 
 
 @contextmanager

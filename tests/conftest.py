@@ -6,12 +6,28 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fvlib.synthetic.simulate import simulate
 from tests.support.sent_files import Sender, good_files
 
 ROOT = Path(__file__).parents[1]
 CHILDREN = 3000
+# No test fails because the machine is slow.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+# What simulates, fits or renders a whole refresh.
+WHOLE = {"small_project", "rendered", "soiled"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to `make quick` a test's first case, and that only if it needs no whole refresh."""
+    seen: set[str] = set()
+    for item in items:
+        case, _, _ = item.nodeid.partition("[")
+        if case in seen or WHOLE & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.thorough)
+        seen.add(case)
 
 
 @pytest.fixture(scope="session")

@@ -7,16 +7,18 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.lock import environment
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fvlib"
-# conda-forge's name where it differs from PyPI's.
-CONDA_NAMES = {"matplotlib": "matplotlib-base", "pypandoc-binary": "pypandoc", "typst": "typst-py"}
-ONLY_CONDA = {"python", "pip", "quarto", "pandoc", "setuptools"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 SEVERAL = 15  # files that a reader takes in at one glance
 
 
@@ -96,20 +98,24 @@ def test_every_text_file_is_opened_as_utf8() -> None:
 
 
 def test_conda_and_pip_ask_for_the_same_packages() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    pip = {re.split(r"[<>=]", line)[0]: line for line in project["dependencies"]}
-    conda_lines = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    conda = {
-        re.split(r"\s|[<>=]", line)[0]: line.replace(" ", "")
-        for line in conda_lines["dependencies"]
-    }
-    wanted = {CONDA_NAMES.get(name, name): line.removeprefix(name) for name, line in pip.items()}
-    have = {name: line.removeprefix(name) for name, line in conda.items() if name not in ONLY_CONDA}
-    assert have == wanted
-    assert conda["python"] == f"python{project['requires-python']}"
+    assert (ROOT / "environment.yml").read_text(encoding="utf-8") == environment()
 
 
 def test_the_lock_file_names_no_index() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    assert not re.search(r"https?://|--index|--find-links", text)
-    assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\w)", text.strip()) if entry)
+    assert not re.search(r"https?://|--index|--find-links", LOCK)
+    assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\w)", LOCK.strip()) if entry)
+
+
+def test_the_lock_file_holds_what_the_project_asks_for() -> None:
+    locked = {name for name, _ in re.findall(r"^([\w.-]+)==(\S+)", LOCK, re.MULTILINE)}
+    wanted = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
+    assert {re.split(r"[<>=]", line)[0].lower() for line in wanted} <= locked
+
+
+def test_the_citation_names_this_version_and_nobody_by_name() -> None:
+    """The keys that Citation File Format 1.2.0 asks for; https://doi.org/10.5281/zenodo.1003149."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0" and citation["type"] == "software"
+    assert (citation["version"], citation["license"]) == (PROJECT["version"], PROJECT["license"])
+    assert [set(author) for author in citation["authors"]] == [{"name"}]  # an entity, no person

@@ -11,14 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from fvlib import protocol
+from fvlib.models.collapse import number_alike
+from fvlib.models.identify import independent
 from fvlib.remarks import Code, remark
 from fvlib.trial.covariates import CHILD_COVARIATES, LA_COVARIATES
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
-
-# Rows are told apart by one integer: beyond this many combinations its values are counted anew.
-_LARGEST_KEY: Final = 1 << 62
 
 TREATMENT: Final = "treatment"
 INTERCEPT: Final = "intercept"
@@ -213,14 +212,7 @@ def collapse_alike_rows(
     The first row of each kind, and the kinds' sums of `value` and numbers of rows.
     """
     read = [frame[name] for name in ("la", "period", "treated", *terms.row, *terms.names)]
-    key, size = np.zeros(len(frame), np.int64), 1
-    for codes in (*map(_codes, read), *apart):
-        width = int(codes.max(initial=0)) + 1
-        if size > _LARGEST_KEY // width:
-            key, kinds = pd.factorize(key)
-            size = len(kinds)
-        key, size = key * width + codes, size * width
-    place, kinds = pd.factorize(key)
+    place, kinds = pd.factorize(number_alike((*map(_codes, read), *apart)))
     first = np.empty(len(kinds), np.int64)
     first[place[::-1]] = np.arange(len(frame))[::-1]
     value = frame["value"].to_numpy(np.float64)
@@ -282,11 +274,9 @@ def _in_span(frame: pd.DataFrame, la_terms: tuple[str, ...]) -> bool:
     if extra.size:
         spread = extra.std(axis=0)
         extra = (extra - extra.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    without = np.column_stack([base, extra])
-    return bool(
-        np.linalg.matrix_rank(np.column_stack([without, cells["treated"].to_numpy(np.float64)]))
-        == np.linalg.matrix_rank(without)
-    )
+    X = np.column_stack([base, extra, cells["treated"].to_numpy(np.float64)])
+    treated = X.shape[1] - 1
+    return treated not in independent(X, X.T @ X, range(X.shape[1]))
 
 
 def small_ethnicities(frame: pd.DataFrame) -> tuple[str, ...]:

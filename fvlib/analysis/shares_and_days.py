@@ -19,14 +19,13 @@ from fvlib.analysis.methods import (
     fitted_linear,
     record_fit,
 )
+from fvlib.models.identify import independent, keep_order
 from fvlib.models.logistic.switch import Switch
 from fvlib.models.mixed import Unidentified
 from fvlib.models.regression import Regression, cluster_robust, fractional_logit, tobit
 from fvlib.remarks import Code, remark
 
 PER_CENT: Final = 100.0
-# A column of which less than this share (of its square) is left beside the others is dropped.
-COLLINEAR: Final = 1e-9
 HEAVILY_CENSORED: Final = 0.10
 
 
@@ -100,17 +99,8 @@ def with_las(design: Design) -> tuple[Floats, int, tuple[str, ...]]:
     las = np.unique(design.la)[1:]
     wide = design.with_columns({f"la[{la}]": (design.la == la).astype(float) for la in las})
     first = [name for name in wide.names if name in wide.protected or name.startswith("la[")]
-    last = set(wide.drop_first)
-    rest = [name for name in reversed(wide.drop_first) if name not in first and name in last]
-    kept: list[str] = []
-    gram = wide.X.T @ wide.X
-    size = np.sqrt(np.where(np.diag(gram) > 0, np.diag(gram), 1.0))
-    gram /= np.outer(size, size)
-    for name in (*first, *rest):
-        at, base = wide.names.index(name), [wide.names.index(other) for other in kept]
-        explained = gram[at, base] @ np.linalg.solve(gram[np.ix_(base, base)], gram[base, at])
-        if gram[at, at] - explained > COLLINEAR:
-            kept.append(name)
+    order = keep_order(wide.names, wide.drop_first, first)
+    kept = {wide.names[j] for j in independent(wide.X, wide.X.T @ wide.X, order)}
     if TREATMENT not in kept:
         raise NotEstimable(Code.TREATMENT_ALIASED_FIXED)
     dropped = tuple(name for name in wide.names if name not in kept)

@@ -7,7 +7,7 @@ coefficients (a constant) are taken from the rows as they came.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,8 @@ _CHUNK = 1 << 12
 _BLOCK = 4096
 # Up to this many products are stored and summed; beyond, a sparse matrix sums without storing.
 _SMALL = 1 << 16
+# Rows are told apart by one integer: beyond this many combinations its values are counted anew.
+_LARGEST_KEY = 1 << 62
 # A cell with at least this many rows has blocks of its own, which BLAS multiplies.
 _LARGE = 256
 
@@ -146,6 +148,21 @@ class Rows:
     def with_columns(self, X: Floats) -> Rows:
         """Give the same rows other columns."""
         return Rows(X, self.successes, self.trials, self.offset, self.cells, self.starts)
+
+
+def number_alike(columns: Iterable[Integers]) -> Integers:
+    """Give each row a number by its codes (columns of integers >= 0), the first column foremost.
+
+    Two rows have the same number if they agree in every column.
+    """
+    key, size = np.zeros(1, dtype=np.int64), 1
+    for codes in columns:
+        width = int(codes.max(initial=0)) + 1
+        if size > _LARGEST_KEY // width:
+            kinds, key = np.unique(key, return_inverse=True)
+            size = len(kinds)
+        key, size = key * width + codes, size * width
+    return key
 
 
 def group_starts(group: Integers) -> Integers:

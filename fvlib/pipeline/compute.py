@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -37,7 +35,7 @@ from fvlib.intake import load_extracts
 from fvlib.pipeline.cache import ResultCache
 from fvlib.pipeline.changes import Previous, changes, read_previous
 from fvlib.pipeline.freshness import Fingerprint, Stage, protocol_id
-from fvlib.progress import show_count, show_stage
+from fvlib.progress import show_count, show_stage, timed
 from fvlib.refresh import Refresh
 from fvlib.synthetic.simulate import TRUTH_FILE
 from fvlib.tables.shared_margins import find_shared_margins
@@ -89,13 +87,13 @@ def bundle_of(
     """
     cache = ResultCache(root / refresh.data, now)
     plan = with_kept(choose_rows(only), cache)
-    with show_stage("load"), _timed("load", stage):
+    with show_stage("load"), timed("load", stage):
         extracts = load_extracts(refresh, root)
-    with show_stage("derive"), _timed("derive", stage):
+    with show_stage("derive"), timed("derive", stage):
         trial = build_trial(extracts, refresh)
-    with show_stage("impute"), _timed("impute", stage):
+    with show_stage("impute"), timed("impute", stage):
         shared = draw(trial, jobs=effective_n_jobs(jobs))
-    with show_stage("describe"), _timed("describe", stage):
+    with show_stage("describe"), timed("describe", stage):
         tables = trial_tables(extracts, trial, shared)
     known = {row.id: kept for row in plan if (kept := cache.get(row)) is not None}
     stale = [row for row in plan if row.id not in known]
@@ -104,9 +102,9 @@ def bundle_of(
             cohort: build_trial(extracts, refresh, COHORTS[cohort])
             for cohort in {row.cohort for row in stale} - {ELIGIBLE}
         }
-        with show_stage("impute"), _timed("impute", stage):
+        with show_stage("impute"), timed("impute", stage):
             imputations = _imputations(stale, trials, shared, effective_n_jobs(jobs))
-        with _timed("fit", stage):
+        with timed("fit", stage):
             for row, result in zip(stale, _fits(stale, trials, imputations, jobs), strict=True):
                 stage(f"fit {row.id}", result.seconds)
                 cache.put(row, result)
@@ -276,13 +274,6 @@ def batches(plan: Sequence[Analysis], workers: int) -> list[list[Analysis]]:
 def _sets_of(batch: Sequence[Analysis]) -> list[str]:
     """Name the sets of imputations that a batch asks for."""
     return [name for name in IMPUTATIONS if name in {row.imputed for row in batch}]
-
-
-@contextmanager
-def _timed(name: str, stage: Stage) -> Iterator[None]:
-    begun = time.perf_counter()
-    yield
-    stage(name, time.perf_counter() - begun)
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ refuses the rest by name:
 
 from fvlib.render.chapter_rules import typed_numbers
 from fvlib.render.engine import RenderOutcome, checked_book, render
-from fvlib.render.files import record_timing, timed
+from fvlib.render.files import record_timing
 from fvlib.report.title_page import TitlePage
 
 __all__ = [
@@ -23,6 +23,5 @@ __all__ = [
     "checked_book",
     "record_timing",
     "render",
-    "timed",
     "typed_numbers",
 ]

@@ -8,20 +8,21 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import typst
 
 from fvlib.errors import Refusal
-from fvlib.progress import show_count
+from fvlib.progress import show_count, timed
 from fvlib.render import quarto
 from fvlib.render.assemble import merge, to_html, to_typst
 from fvlib.render.book import Book, Part, read_book
 from fvlib.render.chapter_rules import check_chapters
 from fvlib.render.edition import read_title_page, results_key
 from fvlib.render.execute import execute
-from fvlib.render.files import replace_folder, timed, write_atomically
+from fvlib.render.files import record_timing, replace_folder, write_atomically
 from fvlib.render.notebook import skeleton, to_markdown
 from fvlib.report.companions import check_companions
 from fvlib.report.title_page import TitlePage
@@ -124,7 +125,7 @@ def render(
     # is only a warning.
     outcome = portable([name for name in formats if name == "html"])
     try:
-        with timed(folder, "render: quarto"):
+        with timed("render: quarto", partial(record_timing, folder)):
             made = quarto.render(root, refresh, root / book.output_dir)
     except Refusal as refusal:
         if engine == "quarto":
@@ -175,7 +176,10 @@ def _portable(
     title_page: TitlePage,
 ) -> RenderOutcome:
     chapters = [part.chapter for part in book.parts if alone in (None, part)]
-    with show_count("chapters", len(chapters)) as advance, timed(folder, "render: execute"):
+    with (
+        show_count("chapters", len(chapters)) as advance,
+        timed("render: execute", partial(record_timing, folder)),
+    ):
         notebooks = execute(
             chapters,
             book.root,
@@ -196,13 +200,13 @@ def _portable(
         scratch = Path(name)
         document = merge(book, executed, scratch, alone)
         if "html" in formats or "pdf" not in formats:
-            with timed(folder, "render: html"):
+            with timed("render: html", partial(record_timing, folder)):
                 page = to_html(book, document, title_page, scratch)
             if "html" in formats:
                 paths["html"] = base.with_suffix(".html")
                 write_atomically(paths["html"], page.encode("utf-8"))
         if "pdf" in formats:
-            with timed(folder, "render: pdf"):
+            with timed("render: pdf", partial(record_timing, folder)):
                 source = to_typst(book, document, title_page, scratch)
                 content = _typeset(source, scratch, title_page)
             paths["pdf"] = base.with_suffix(".pdf")

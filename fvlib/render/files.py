@@ -6,9 +6,6 @@ import csv
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -52,14 +49,6 @@ def record_timing(folder: Path, stage: str, seconds: float) -> None:
         if fresh:
             writer.writerow(["stage", "seconds"])
         writer.writerow([stage, f"{seconds:.3f}"])
-
-
-@contextmanager
-def timed(folder: Path, stage: str) -> Iterator[None]:
-    """Record how long the block took; nothing is recorded when it fails."""
-    start = time.perf_counter()
-    yield
-    record_timing(folder, stage, time.perf_counter() - start)
 
 
 def _as_new_file(path: Path) -> None:

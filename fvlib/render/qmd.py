@@ -1,12 +1,13 @@
 """A reader of the Quarto documents this report uses: front matter, code cells, inline expressions.
 
 Only documented Quarto syntax is read. What the portable renderer does not know is refused by name,
-with chapter and line, rather than dropped.
+with chapter and line, rather than dropped; of a cell's option it says that it passes over it.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -130,7 +131,7 @@ def parse(source: str, name: str, execute: Mapping[str, Any] | None = None) -> C
     Raises
     ------
     Refusal
-        Front matter or a cell option that is unknown or of the wrong type, a cell of another
+        Unknown front matter, or that or a cell option of the wrong type, a cell of another
         language, a fence without an end, a shortcode, two parameters cells.
     """
     lines = source.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
@@ -247,7 +248,8 @@ def _cell(body: list[str], line: int, name: str) -> Cell:
 
 
 def _check_options(options: Mapping[str, Any], where: str) -> None:
-    _refuse_unknown(options, CELL_OPTIONS, "cell option", where)
+    for name in sorted(set(options) - CELL_OPTIONS):
+        print(f"{where}: the portable renderer passes over the option {name!r}", file=sys.stderr)
     for key in SWITCHES:
         if not isinstance(options.get(key, True), bool):
             raise Refusal(f"{where}: {key}: {options[key]!r}; expected true or false")

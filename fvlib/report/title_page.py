@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from fvlib.report.bundle import ReleasedBundle
+from fvlib.report.words.data import made_with
 from fvlib.report.words.labels import dates_by_la
 from fvlib.report.words.phrases import say
 
@@ -39,7 +40,7 @@ def title_page(bundle: ReleasedBundle) -> TitlePage:
         refresh=str(bundle.manifest["refresh"]),
         data_through=dates_by_la(through),
         data_date=max(date.fromisoformat(day) for day in through.values()),
-        version=f"fvlib {bundle.manifest.get('versions', {}).get('fvlib', '')}".strip(),
+        version=made_with(bundle),
         notice=" ".join(notices),
         results=hashlib.sha256(canonical.encode("utf-8")).hexdigest()[:12],
     )

@@ -23,7 +23,7 @@ from fvlib.analysis.design import Terms
 from fvlib.analysis.estimates import diary
 from fvlib.analysis.fit import Fit, FitFailed, Quantity
 from fvlib.analysis.methods import PooledMethod, icc_latent, record_fit
-from fvlib.analysis.plan import PLAN, PRIMARY, Analysis
+from fvlib.analysis.plan import COMPLETE_CASES, PLAN, PRIMARY, Analysis
 from fvlib.models.mixed import fit_linear, fit_logistic
 from fvlib.models.wedge.power import icc_probability
 from fvlib.remarks import Code, join, read_remarks
@@ -32,12 +32,12 @@ from fvlib.trial.exposure import as_referred
 from tests.conftest import ROOT
 from tests.support.toy_trial import toy_trial
 
-BARE = replace(PRIMARY, id="bare", terms=Terms((), ()), imputed=False)
+BARE = replace(PRIMARY, id="bare", terms=Terms((), ()), imputed=COMPLETE_CASES)
 # Brute force and engine maximise the same integral; what is left is scipy's own stopping rule.
 BRUTE_FORCE = 1e-4
 
 
-def rows_of(analysis: Analysis, trial: Any) -> dict[tuple[str, str], dict[str, Any]]:
+def rows_of(analysis: Analysis, trial: Any) -> dict[tuple[str, str | None], dict[str, Any]]:
     result = analyse(analysis, trial)
     return {(row["term"], row.get("scale")): row for row in result.rows}
 
@@ -262,6 +262,7 @@ def test_one_new_row_is_all_that_a_new_analysis_takes(trial: Any, tmp_path: Path
     copy = tmp_path / "changed_plan.py"
     copy.write_text(source.replace(before, after), encoding="utf-8")
     spec = importlib.util.spec_from_file_location("changed_plan", copy)
+    assert spec is not None
     changed = importlib.util.module_from_spec(spec)
     sys.modules["changed_plan"] = changed  # dataclasses look their module up
     try:

@@ -42,7 +42,7 @@ def trial_of(n: int, las: tuple[str, ...] = protocol.LA_KEYS, **columns: Any) ->
         {"child": at, "referral_id": f"r{at}", "referral_date": days[at]} for at in range(n)
     ]
     extracts = extracts_of(children=children, referrals=referrals)
-    return build_trial(extracts, refresh_of(imputations=COPIES))  # type: ignore[arg-type]
+    return build_trial(extracts, refresh_of(imputations=COPIES))
 
 
 def some_missing(n: int, value: Any, every: int = 8) -> list[Any]:

@@ -46,7 +46,7 @@ def by_term(name: str, trial: Any) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def test_every_id_of_the_plan_is_there() -> None:
-    ids = {row.id for row in (*PLAN, *DERIVED)}
+    ids = {row.id for row in PLAN} | {row.id for row in DERIVED}
     wanted = {"P1", "X1", "X2", "X3-S4", "X3-S5", "X5", "X6", "X7", "X8", "X9", "X10", "X11"}
     wanted |= {"X12", "X13", "X14", *(f"X4-{o}" for o in protocol.OUTCOMES)}
     assert wanted <= ids
@@ -154,9 +154,10 @@ def test_permutation_scores_rank_like_refits_of_every_order() -> None:
 def test_no_order_drops_out_where_the_information_is_not_positive() -> None:
     # By hand: scores over roots of 4 and 9; of 16 and 25 for all once one of the first is lost.
     def scored(information: list[float]) -> ScoreTest:
-        blank = np.empty((0, 2))
+        blank: Any = np.empty((0, 2))
+        no_fit: Any = None
         held = np.array([16.0, 25.0])
-        return ScoreTest(None, np.array([2.0, -3.0]), np.array(information), blank, held, blank)
+        return ScoreTest(no_fit, np.array([2.0, -3.0]), np.array(information), blank, held, blank)
 
     assert scored([4.0, 9.0]).alike.tolist() == [1.0, -1.0]
     assert scored([4.0, 0.0]).alike.tolist() == [0.5, -0.6]
@@ -259,8 +260,8 @@ def test_within_period_is_a_loop_over_periods() -> None:
 
 def derived(name: str, refresh: Any, results: Any, trial: Any = None) -> Any:
     row = next(row for row in DERIVED if row.id == name)
-    named = {need: SimpleNamespace(rows=results) for need in row.needs}
-    world = trial or SimpleNamespace()
+    named: Any = {need: SimpleNamespace(rows=results) for need in row.needs}
+    world: Any = trial or SimpleNamespace()
     world.refresh = refresh
     return derive(row, named, world)
 
@@ -271,7 +272,7 @@ P1 = [
 
 
 def did(**changes: Any) -> Any:
-    base = {
+    base: dict[str, Any] = {
         "outcome": "P1",
         "months": 18,
         "scale": "log_odds",
@@ -333,7 +334,7 @@ def test_without_a_correlation_the_pooled_errors_range_from_0_to_1() -> None:
         ("uniform", uniform(40, 55)),
     ],
 )
-def test_savings_spread_as_the_cost_does_where_the_effect_is_known(shape: str, law: Any) -> None:
+def test_savings_spread_as_the_cost_does_where_the_effect_is_known(shape: Any, law: Any) -> None:
     world = toy_trial(1000)
     effect = {"analysis": "la-period", "term": "among_treated", "scale": "risk_difference"}
     rows = [effect | {"estimate": -0.1, "std_error": 0.0, "df": 19.0}]
@@ -389,7 +390,8 @@ def curve_of(points: dict[float, tuple[float, float]]) -> Any:
         ]
         for k, (estimate, error) in points.items()
     }
-    return tipping_point(rows, SimpleNamespace(), odds={f"at {k}": k for k in points})
+    world: Any = SimpleNamespace()
+    return tipping_point(rows, world, odds={f"at {k}": k for k in points})
 
 
 def test_the_answer_tips_where_a_limit_crosses_no_effect() -> None:
@@ -415,7 +417,7 @@ def test_riskier_levels_are_judged_within_la_and_period() -> None:
     rows = [(la, need, i < events) for la, need, n, events in counts for i in range(n)]
     frame = pd.DataFrame(rows, columns=["la", "primary_need", "value"]).assign(period=0)
     outcome = pd.DataFrame({"child": frame.index, "value": frame["value"] * 1.0})
-    world = SimpleNamespace(
+    world: Any = SimpleNamespace(
         cohort=frame.astype({"primary_need": "category"}).assign(treated=[1] * 100 + [0] * 100),
         outcomes={"P1": outcome.assign(state="analysed")},
     )
@@ -429,7 +431,7 @@ def test_late_entries_to_care_join_the_trial_s_last_period() -> None:
     # Periods of six months from October 2019: 5 until September 2022, 8 from October 2023.
     began = ["2019-10-01", "2022-09-30", "2022-10-01", "2023-10-01"]
     start = pd.Series(np.array(began, dtype="datetime64[s]"))
-    world = SimpleNamespace(
+    world: Any = SimpleNamespace(
         histories=SimpleNamespace(first_care=pd.DataFrame({"start": start})),
         cohort=pd.DataFrame({"live_date": np.full(4, STARTS[1])}),
         refresh=SimpleNamespace(trial_dates=(date(2019, 10, 1), date(2022, 9, 30))),

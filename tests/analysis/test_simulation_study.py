@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,8 +32,8 @@ def design_of(frame: pd.DataFrame) -> Design:
     row_terms = tuple(name for name in ("term", "time_since_referral") if name in frame)
     frame = frame.astype({"term": "category"}) if "term" in frame else frame
     X, names = fixed_effects(frame, Terms((), (), row_terms))
-    la = frame["la"].cat.codes.to_numpy() if hasattr(frame["la"], "cat") else frame["la"].to_numpy()
-    la = la.astype(np.int64)
+    las = frame["la"].cat.codes if hasattr(frame["la"], "cat") else frame["la"]
+    la = np.asarray(las, dtype=np.int64)
     period = frame["period"].to_numpy(np.int64)
     child = frame["child"] if "child" in frame else pd.RangeIndex(len(frame))
     return Design(
@@ -46,7 +47,7 @@ def design_of(frame: pd.DataFrame) -> Design:
     )
 
 
-def estimates(seed: int, **truth: object) -> Iterator[tuple[str, float, float, float, float]]:
+def estimates(seed: int, **truth: Any) -> Iterator[tuple[str, float, float, float, float]]:
     """Outcome, planted effect, estimate, standard error, degrees of freedom."""
     trial = simulate_trial_frames(CHILDREN, seed, **truth)
     for outcome, frame in trial.outcomes.items():
@@ -110,7 +111,6 @@ def test_the_planted_effect_is_found_through_files_and_command_line(
             [sys.executable, "-c", "from fvlib.cli import main; main()", *arguments],
             cwd=tmp_path,
             check=True,
-            timeout=600,
         )
     table = pd.read_csv(tmp_path / "results" / "seed" / "estimates.csv")
     rows = table[(table["term"] == "treatment") & (table["scale"] == "log_odds")]

@@ -49,7 +49,7 @@ def trial_shape(n: int, seed: int = 1) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(seed)
     cluster, month = rng.integers(0, 5, n), rng.integers(0, 36, n)
     period = month // 6
-    levels = ([52, 46, 2], [72, 6, 10, 7, 5], [40, 35, 25], [88, 12], [50, 30, 20], [98, 2])
+    levels = [[52, 46, 2], [72, 6, 10, 7, 5], [40, 35, 25], [88, 12], [50, 30, 20], [98, 2]]
     levels += ([80, 15, 5], [50, 20, 12, 10, 5, 3], [90, 5, 5])
     parts = [np.ones((n, 1)), (period > cluster)[:, None], period[:, None] == np.arange(1, 6)]
     for shares in levels:

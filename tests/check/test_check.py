@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
 
 import pytest
 from lxml import html
@@ -205,7 +206,7 @@ def test_the_page_tells_every_rules_rows_by_file_and_authority(sender: Sender) -
         after = probe.text(path).split("\n")
         broken = next(line for at, line in enumerate(after) if line not in before[at : at + 1])
         row = broken.replace("co1,", f"co{1 + n % 8},") if "," in broken else broken
-        sender.edit(path, lambda text, row=row: text + row + "\n")
+        sender.edit(path, partial(lambda row, text: text + row + "\n", row))
     for _, edit, _ in CASCADES:
         edit(sender)
     sender.add(f"{LA}/plans.csv", sender.text(f"{LA}/plans.csv").split("\n")[3])  # sent twice

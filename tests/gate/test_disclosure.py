@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -268,7 +269,7 @@ def test_an_interrupted_swap_leaves_the_old_or_the_new(
 
     monkeypatch.setattr(Path, "rename", rename)
     if crash == "after them":
-        monkeypatch.setattr(disclosure_release.shutil, "rmtree", interrupted_when_retired(to))
+        monkeypatch.setattr(shutil, "rmtree", interrupted_when_retired(to))
     with pytest.raises(KeyboardInterrupt):
         release(bundle(80), to, RULE)
     monkeypatch.undo()
@@ -282,7 +283,7 @@ def test_an_interrupted_swap_leaves_the_old_or_the_new(
 
 
 def interrupted_when_retired(to: Path):
-    real = disclosure_release.shutil.rmtree
+    real = shutil.rmtree
 
     def rmtree(path: Path, ignore_errors: bool = False) -> None:
         if Path(path).name.endswith(disclosure_release.RETIRED) and Path(path).exists():

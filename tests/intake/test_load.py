@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,7 @@ CHILDREN, REFERRALS, PLANS, EPISODES, ATTENDANCE = (
 )
 
 
-def counts(frame: pd.DataFrame) -> dict[tuple[str, str, str], int]:
+def counts(frame: pd.DataFrame) -> dict[tuple[Any, ...], Any]:
     return {(row.la, row.file, row.rule): row.rows for row in frame.itertuples()}
 
 

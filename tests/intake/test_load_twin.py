@@ -77,7 +77,7 @@ def test_the_loader_keeps_what_the_contract_keeps(tmp_path: Path, withdrawals: b
         if withdrawals:
             rows = [f"{la},{child}" for la, children in gone.items() for child in children]
             files["withdrawals.csv"] = "\n".join(["la,child_id", *rows]) + "\n"
-        sender = Sender(tmp_path / str(seed), files)
+        sender = Sender(tmp_path / str(seed), dict(files))
         sender.write()
         _, screened = screen_refresh(small_refresh(data_through=through), sender.root)
         told = {

@@ -9,7 +9,7 @@ import pytest
 from fvlib.errors import Refusal
 
 if TYPE_CHECKING:
-    from tests.data.conftest import Sender
+    from tests.support.sent_files import Sender
 
 # Made up for the tests; the checksums of the numbers are right.
 PLANTS: Final = {

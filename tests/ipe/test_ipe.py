@@ -61,7 +61,9 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def answers(la: str, point: str, role: str, n: int, **items: int | None) -> list[dict[str, Any]]:
+def answers(
+    la: str, point: str, role: str | None, n: int, **items: int | None
+) -> list[dict[str, Any]]:
     return [{"la": la, "time_point": point, "role": role, **items}] * n
 
 
@@ -70,7 +72,7 @@ def ipe(found: Any, rule: Disclosure = AS_IS, refresh: Refresh | None = None) ->
     return mask_table(tables["ipe"], rule).set_index(["la", "time_point", "indicator"])
 
 
-TWO = {
+TWO: dict[str, Any] = {
     "admin": [
         ("newcastle", "pre", "fgc_coordinators", 2, None),
         ("newcastle", "6m", "fgc_coordinators", 2, None),
@@ -268,8 +270,8 @@ def test_what_one_table_masks_no_other_shows() -> None:
         refresh_of(disclosure=RULE.model_dump()),
     )
     rows = mask_table(tables["ipe"], RULE).set_index("indicator")
-    assert pd.isna(rows.loc["conversion_rate", "numerator"])
-    assert pd.isna(rows.loc["agreed_plans", "denominator"])
+    assert rows["numerator"].isna()["conversion_rate"]
+    assert rows["denominator"].isna()["agreed_plans"]
     held = masks_of(tables["ipe_fgc"], RULE)["held"]
     assert held.iloc[0] and held.iloc[1:].any()
 

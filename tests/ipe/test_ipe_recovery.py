@@ -33,7 +33,8 @@ Sum = dict[tuple[Any, ...], float]
 def returns(seed: int) -> Any:
     """Draw a return with many small groups, and indicators close to attendance."""
     draw = np.random.default_rng(seed)
-    survey, fgc, training, admin = [], [], [], []
+    survey, fgc, training = [], [], []
+    admin: list[tuple[Any, ...]] = []
     trained = {"awareness": 0, "deep_dive": 0}
     families = np.zeros((2, 3, 4), int)
     for point in POINTS:
@@ -56,7 +57,7 @@ def returns(seed: int) -> Any:
         families += np.sort(draw.poisson((6, 9, 12, 16), (2, 3, 4)), axis=2)
         for at, service in enumerate(("fgc", "new_service")):
             table = families[at]
-            rows = [("all", None, table.sum(axis=0))]
+            rows: list[tuple[str, str | None, Any]] = [("all", None, table.sum(axis=0))]
             rows += [("status", name, row) for name, row in zip("abc", table, strict=True)]
             for kind, level, (agreed, held, referred, reached) in rows:
                 fgc.append((LA, point, service, kind, level, reached, referred, held, agreed))

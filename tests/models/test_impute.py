@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -332,7 +333,7 @@ def test_chains_settle_in_the_log_linear_model_of_all_two_way_terms() -> None:
     b = np.array([rng.choice(3, p=q) for q in special.softmax(eta, axis=1)])
     no_a = rng.random(rows) < special.expit(-2 + 1.5 * y)
     no_b = rng.random(rows) < special.expit(-1.5 + 1.0 * (g == 1) - 1.0 * y)
-    counts = []
+    counts: list[Any] = []
     for missing, keep in (
         ((), ~no_a & ~no_b),
         ((0,), no_a & ~no_b),
@@ -518,7 +519,7 @@ def test_completed_copies_keep_what_was_observed_and_the_frames_form() -> None:
     rows=st.integers(1, 60),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_collapsing_loses_no_row_and_joins_no_two_different_ones(
     sizes: list[int], rows: int, seed: int
 ) -> None:
@@ -624,10 +625,10 @@ def test_a_single_incomplete_variable_is_drawn_in_one_iteration() -> None:
     assert result.trace["iteration"].max() == 1
 
 
-def refused(**change: object) -> str:
+def refused(**change: Any) -> str:
     frame, predictors = small(60)
-    settings_ = {"imputations": 2, "seed": 1, "iterations": 2}
-    arguments = {"frame": frame, "predictors": predictors, **settings_, **change}
+    settings_: dict[str, Any] = {"imputations": 2, "seed": 1, "iterations": 2}
+    arguments: dict[str, Any] = {"frame": frame, "predictors": predictors, **settings_, **change}
     with pytest.raises(Refusal) as told:
         impute(**arguments)
     return str(told.value)
@@ -660,7 +661,7 @@ def test_what_can_not_be_imputed_is_refused_by_name() -> None:
     )
     words = {"disabled": pd.DataFrame({"no": ["true"] * 60})}
     assert "allowed: disabled must be booleans" in refused(allowed=words)
-    settings_ = {"imputations": 2, "seed": 1, "iterations": 2}
+    settings_: dict[str, Any] = {"imputations": 2, "seed": 1, "iterations": 2}
     zero = {"disabled": pd.DataFrame({"no": [0.0] * 60})}
     with pytest.raises(Refusal, match="odds: disabled must be positive numbers"):
         impute_shifted(frame, predictors, [zero], **settings_)
@@ -757,7 +758,7 @@ def test_jackknife_errors_are_what_repetition_shows() -> None:
 
 
 @given(st.floats(0.01, 2.0), st.integers(0, 1000))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_enough_imputations_keep_the_error_below_a_tenth_of_the_standard_error(
     ratio: float, seed: int
 ) -> None:

@@ -6,8 +6,10 @@ Each takes a minute or more; each says beforehand how far its figure may stray b
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +63,7 @@ def sample(rng: np.random.Generator, rows: int) -> Sample:
     return Sample(la, period, treated, need, disabled, y)
 
 
-def logistic(one: Sample, need: np.ndarray, disabled: np.ndarray, rows: slice | np.ndarray):
+def logistic(one: Sample, need: np.ndarray, disabled: np.ndarray, rows: Any):
     """Maximum likelihood; estimates and variances of TERMS."""
     X = np.column_stack(
         [
@@ -105,8 +107,8 @@ def pooled(one: Sample, gaps: np.ndarray, seed: int, m: int):
     fits = []
     for i in range(m):
         done = result.completed(i)
-        codes = (done[name].cat.codes.to_numpy() for name in ("need", "disabled"))
-        fits.append(logistic(one, *codes, slice(None)))
+        need, disabled = (done[name].cat.codes.to_numpy() for name in ("need", "disabled"))
+        fits.append(logistic(one, need, disabled, slice(None)))
     q, u = (np.stack(part) for part in zip(*fits, strict=True))
     return [pool_rubin(a, b) for a, b in zip(q.T, u.T, strict=True)]
 
@@ -136,7 +138,7 @@ def at_random(seed: int) -> dict[str, np.ndarray]:
     }
 
 
-def collect(one: object, count: int) -> dict[str, np.ndarray]:
+def collect(one: Callable[[int], Any], count: int) -> dict[str, np.ndarray]:
     with ProcessPoolExecutor(WORKERS) as pool:
         parts = list(pool.map(one, range(count), chunksize=10))
     return {name: np.stack([part[name] for part in parts]) for name in parts[0]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -459,7 +461,7 @@ def test_nan_and_infinity_are_refused_with_column_and_count(fit, bad: float) -> 
 @pytest.mark.parametrize("argument", ["trials", "weights", "offset"])
 def test_nan_in_other_arguments_is_refused(argument: str) -> None:
     y, X, g = trial(28)
-    values = np.ones(len(y))
+    values: Any = np.ones(len(y))
     values[7] = np.nan
     with pytest.raises(ValueError, match=f"{argument}: 1 of 4000"):
         fit_logistic(y, X, g, **{argument: values})

@@ -156,7 +156,7 @@ def test_modes_are_the_conditional_expectations(levels: int) -> None:
         np.testing.assert_allclose(sds, np.sqrt(np.diag(conditional)), atol=EXACT)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), reml=st.booleans(), log_unit=st.floats(-6, 6))
 def test_order_and_units_don_t_matter(seed: int, reml: bool, log_unit: float) -> None:
     d, unit = problem(seed), 10.0**log_unit

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,7 +115,7 @@ def test_conditional_modes_move_as_their_slopes_say() -> None:
 def test_many_nodes_reach_the_integral_of_the_nested_model() -> None:
     # 40 rows a group in 4 cells: Laplace is visibly off, 15 nodes are not.
     d = problem(13, n=160, groups=4)
-    keep = {"trials": d["m"], "subgroups": d["s"]}
+    keep: dict[str, Any] = {"trials": d["m"], "subgroups": d["s"]}
     fit = fit_logistic(d["y"], d["X"], d["g"], quadrature=15, **keep)
 
     def loss(theta: np.ndarray) -> float:
@@ -151,7 +153,7 @@ def test_modes_are_found_from_anywhere() -> None:
     rng = np.random.default_rng(41)
     for _ in range(300):
         g = np.repeat(np.arange(5), rng.integers(1, 6, 5))
-        n = 10.0 ** rng.integers(0, 6, len(g))
+        n = np.float64(10.0) ** rng.integers(0, 6, len(g))
         rows = collapse(
             np.ones((len(g), 1)),
             g,
@@ -212,7 +214,7 @@ def same(a: LogisticFit, b: LogisticFit) -> None:
 
 
 @pytest.mark.parametrize("nested", [False, True])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000))
 def test_rows_in_any_order(seed: int, nested: bool) -> None:
     d = problem(seed)
@@ -224,7 +226,7 @@ def test_rows_in_any_order(seed: int, nested: bool) -> None:
     same(fit(d), fit({name: values[order] for name, values in d.items()}))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000))
 def test_collapsed_rows_are_the_rows(seed: int) -> None:
     d = problem(seed)
@@ -240,7 +242,7 @@ def test_collapsed_rows_are_the_rows(seed: int) -> None:
     assert apart.log_likelihood + missing == pytest.approx(whole.log_likelihood, abs=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     seed=st.integers(0, 10_000),
     shift=st.floats(-1e4, 1e4),
@@ -258,7 +260,7 @@ def test_units_of_a_column_don_t_matter(seed: int, shift: float, log_scale: floa
     assert b.coefficients[1] == pytest.approx(a.coefficients[1], abs=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000))
 def test_names_of_groups_don_t_matter(seed: int) -> None:
     d = problem(seed)
@@ -271,7 +273,7 @@ def test_names_of_groups_don_t_matter(seed: int) -> None:
     np.testing.assert_allclose(a.modes, expected, atol=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000))
 def test_every_row_twice_at_half_weight(seed: int) -> None:
     d = problem(seed)
@@ -308,7 +310,7 @@ def test_start_from_a_neighbour_ends_at_the_same_place_in_fewer_steps(nested: bo
 def test_restricted_variances_are_larger_and_feel_units_only_as_they_must(nested: bool) -> None:
     d = problem(31)
     subgroups = d["s"] if nested else None
-    arguments = {"trials": d["m"], "subgroups": subgroups, "quadrature": 1}
+    arguments: dict[str, Any] = {"trials": d["m"], "subgroups": subgroups, "quadrature": 1}
     plain = fit_logistic(d["y"], d["X"], d["g"], **arguments)
     fit = fit_logistic(d["y"], d["X"], d["g"], **arguments, restricted=True)
     assert fit.converged

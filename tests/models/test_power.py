@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -116,7 +118,7 @@ def test_truth_has_the_risks_and_the_icc_it_says() -> None:
 
 
 def test_simulation_does_not_depend_on_the_workers() -> None:
-    arguments = {"replicates": 60, "seed": 3, "alpha": 0.05}
+    arguments: dict[str, Any] = {"replicates": 60, "seed": 3, "alpha": 0.05}
     wedge, truths = Wedge.complete(5, 5, 300), [Truth(0.2, 0.0, 0.02)]
     one = operating_characteristics(wedge, truths, workers=1, **arguments)
     two = operating_characteristics(wedge, truths, workers=2, **arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def test_the_permutation_p_is_that_of_refits_under_every_order() -> None:
 
 def test_rejections_do_not_depend_on_workers_and_refuse_an_effect() -> None:
     wedge = Wedge.complete(5, 5, 100)
-    arguments = {"replicates": 30, "seed": 2, "alpha": 0.05}
+    arguments: dict[str, Any] = {"replicates": 30, "seed": 2, "alpha": 0.05}
     one = rejections(wedge, [NOTHING], STRATA, workers=1, **arguments)
     assert one == rejections(wedge, [NOTHING], STRATA, workers=2, **arguments)
     with pytest.raises(ValueError, match="without an effect"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -44,7 +45,7 @@ def write(folder: Path, tables: dict[str, pd.DataFrame], through: str = "2024-03
     (folder / "tables").mkdir(parents=True)
     for name, table in tables.items():
         out = table.copy()
-        for column in [c for c in out if c.endswith("_masked")]:
+        for column in [c for c in out.columns if c.endswith("_masked")]:
             out[column] = out[column].map({True: "true", False: "false"})
         out.to_csv(folder / "tables" / f"{name}.csv", index=False)
     manifest = {"data_through": {"sefton": through}}
@@ -59,7 +60,7 @@ def told(folder: Path, now: dict[str, pd.DataFrame]) -> dict[tuple[str, ...], An
     return {
         tuple(filter(None, (row.subject, row.la, row.item, row.rule))):
         "[c]" if row.n_masked else None if pd.isna(row.n) else signs[row.direction] * int(row.n)
-        for row in out.itertuples()
+        for row in cast("Iterator[Any]", out.itertuples())
     }  # fmt: skip
 
 

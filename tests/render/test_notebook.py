@@ -65,7 +65,7 @@ def test_whatever_decides_results_changes_the_key(other: str) -> None:
 
 def test_the_notebook_is_valid_and_its_ids_are_fixed() -> None:
     notebook = to_notebook(chapter_of(BODY))
-    validate(notebook)  # type: ignore[no-untyped-call]
+    validate(notebook)
     assert [cell.id for cell in notebook.cells] == ["cell-0", "text-1", "inline-1", "cell-2"]
     assert notebook.cells[0].metadata.tags == ["parameters"]
 
@@ -147,7 +147,7 @@ def test_plain_inline_values_are_escaped_and_markdown_is_not() -> None:
 def test_a_failed_inline_expression_is_refused_with_its_line() -> None:
     chapter = chapter_of("Words.\n\nMore `{python} x`.\n\n```{python}\n1\n```\n")
     notebook = to_notebook(chapter)
-    result = {"0": {"status": "error", "ename": "NameError", "evalue": "no x"}}
+    result: dict[str, object] = {"0": {"status": "error", "ename": "NameError", "evalue": "no x"}}
     _outputs(notebook, result)
     with pytest.raises(Refusal, match=r"chapters/a.qmd, line 8: .*NameError: no x"):
         to_markdown(chapter, notebook)

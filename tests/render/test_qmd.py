@@ -63,7 +63,6 @@ def test_plain_and_raw_code_blocks_are_text() -> None:
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("```{python}\n#| fig-width: 3\n1\n```", "unknown cell option 'fig-width'"),
         ("```{python}\n#| echo: perhaps\n1\n```", "echo: 'perhaps'; expected true or false"),
         ("```{python}\n#| output: half\n1\n```", "output: 'half'"),
         ("```{python}\n#| label: a b\n1\n```", "label 'a b'"),
@@ -88,6 +87,15 @@ def test_what_is_not_known_is_refused_by_name_and_line(source: str, told: str) -
         parse(SETUP + source, "chapters/a.qmd")
     assert told in str(refused.value)
     assert str(refused.value).startswith("chapters/a.qmd, line ")
+
+
+def test_an_option_that_only_quarto_knows_is_passed_over_with_a_word(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chapter = parse(SETUP + "```{python}\n#| fig-width: 3\n1\n```", "chapters/a.qmd")
+    assert chapter.cells[-1].code == "1"
+    told = capsys.readouterr().err
+    assert told.startswith("chapters/a.qmd, line ") and "'fig-width'" in told
 
 
 @pytest.mark.parametrize(

@@ -246,7 +246,7 @@ def test_notebooks_open_in_jupyter_and_hold_no_time_or_path(rendered: RenderOutc
     ]
     for path in rendered.notebooks:
         text = path.read_text(encoding="utf-8")
-        nbformat.validate(nbformat.reads(text, as_version=4))  # type: ignore[no-untyped-call]
+        nbformat.validate(nbformat.reads(text, as_version=4))
         assert "start_time" not in text
         assert "iopub" not in text
         assert str(path.parents[3]) not in text

@@ -83,7 +83,7 @@ def test_an_unknown_table_or_figure_names_those_there_are(opened: Open) -> None:
 def test_the_stamp_says_which_data_look_and_version(opened: Open) -> None:
     assert opened().stamp == (
         "Refresh made-up \u00b7 data through 30 September 2025 \u00b7 final analysis \u00b7 "
-        "fvlib 0.1.0 \u00b7 synthetic data"
+        "fvlib 0.1.0, code c0dec0dec0de \u00b7 synthetic data"
     )
 
 

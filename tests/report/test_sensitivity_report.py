@@ -104,7 +104,10 @@ def test_a_curve_given_in_log_odds_is_shown_as_ratios(opened: Open) -> None:
 
 
 def triangulation() -> pd.DataFrame:
-    rows = [("stepped_wedge", None, -0.30, 0.1), ("did", None, -0.2, 0.2)]
+    rows: list[tuple[str, float | None, float, float]] = [
+        ("stepped_wedge", None, -0.30, 0.1),
+        ("did", None, -0.2, 0.2),
+    ]
     rows += [("pooled", r, -0.28, error) for r, error in ((0.0, 0.09), (1.0, 0.12))]
     frame = pd.DataFrame(rows, columns=["source", "correlation", "estimate", "std_error"])
     return frame.assign(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from fvlib.report.words import labels as words
 from fvlib.report.words import numbers
 
+GLOSSARY = Path(__file__).resolve().parents[2] / "docs" / "glossary.md"
 M = "\u2212"
 N = "\u00a0"
 
@@ -167,3 +169,10 @@ def test_every_analysis_label_is_its_own() -> None:
     labels = list(words.ANALYSES.values())
     assert len(labels) == len(set(labels))
     assert not any(re.search(r"[_]", label) for label in labels)
+
+
+def test_the_glossary_has_the_reports_label_of_each_numbered_analysis() -> None:
+    text = GLOSSARY.read_text(encoding="utf-8")
+    told = re.findall(r"^\| (X\d+) \| (.*) \|$", text, re.MULTILINE)
+    numbered = {key: label for key, label in words.ANALYSES.items() if re.fullmatch(r"X\d+", key)}
+    assert dict(told) == numbered and len(told) == 14

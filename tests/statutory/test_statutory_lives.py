@@ -137,7 +137,7 @@ def in_care(told: list[Life], year: int) -> tuple[list[dict[str, str]], ...]:
         ]
         for start, rne, ls, place, end, reason in rows:
             ceased = date.fromisoformat(known(end, by)) if known(end, by) else None
-            values = (life["id"], f"{start:%d/%m/%Y}", rne, ls, "N1", place)
+            values: tuple[str, ...] = (life["id"], f"{start:%d/%m/%Y}", rne, ls, "N1", place)
             values += (f"{ceased:%d/%m/%Y}" if ceased else "", reason if ceased else "", "CV1 2AB")
             episodes.append(dict(zip(EPISODE.split(), values, strict=True)))
         who = {"CHILD": life["id"], "SEX": "1" if life["male"] else "2"}

@@ -25,7 +25,7 @@ from tests.support.statutory_builders import (
 )
 
 if TYPE_CHECKING:
-    from tests.data.conftest import Sender
+    from tests.support.sent_files import Sender
 
 YEARS = ("2020-03-31", "2021-03-31", "2022-03-31")
 DAYS = ("2019-05-01", "2020-05-01", "2021-05-01")
@@ -110,7 +110,7 @@ def _previous(collections: list[list[Case]], identifier: str, day: str) -> str:
     return "" if number is None else str(number + 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.lists(CASES, max_size=4), min_size=1, max_size=3), st.permutations(range(3)))
 def test_merging_is_the_latest_collections_word(
     collections: list[list[Case]], names: list[int]

@@ -200,7 +200,7 @@ def manifest(name: str, what: Contents) -> dict[str, Any]:
         "missing_because": {"ethnicity": "not always asked at the first contact"},
         "versions": {"fvlib": "0.1.0", "python": "3.11"},
         "cohort": 78_015,
-        "hashes": {"data": "0" * 8, "params": "0" * 8},
+        "hashes": {"code": "c0de" * 16, "data": "0" * 8, "params": "0" * 8},
         "synthetic": what.synthetic,
     } | what.manifest  # fmt: skip
 

@@ -99,7 +99,8 @@ class Authority:
 
     def outcomes(self, child: str) -> dict[str, object]:
         """Every outcome whose window has closed; S4 and S5 where the child is in the sample."""
-        referred = self.index_referral(child)
+        referred, born = self.index_referral(child), self.birth(child)
+        assert referred is not None and born is not None
         w12, w18, w36 = (add_months(referred, months) for months in (12, 18, 36))
         found: dict[str, object] = {}
         periods = [p for p in self.periods(child) if p["start"] >= referred]
@@ -118,7 +119,7 @@ class Authority:
             found["S4"] = periods[0]["place"] in ("U1", "U2", "U3")
         if periods and periods[0]["start"] <= TRIAL[1]:
             closes = add_months(periods[0]["start"], 18)
-            adult = add_months(self.birth(child), 18 * 12) <= closes
+            adult = add_months(born, 18 * 12) <= closes
             if closes <= self.through and not adult:
                 home = periods[0]["reason"] == "E4A" and periods[0]["end"] <= closes
                 found["S5"] = home
@@ -150,6 +151,7 @@ class Authority:
     def absence(self, child: str, referred: date) -> list[tuple[int, str, float]]:
         """Academic year, term and rate of each analysed child-term."""
         born, rates, seen = self.birth(child), [], 0
+        assert born is not None
         for year in range(referred.year - 1, referred.year + 6):
             for term, start in (
                 ("autumn", date(year, 9, 1)),

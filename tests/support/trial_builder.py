@@ -82,7 +82,7 @@ def extracts_of(
     la_context: Rows = (CONTEXT,),
     lost: Rows = (),
     unknown: Rows = (),
-) -> SimpleNamespace:
+) -> Any:
     """Frames at the loader's seam; a row gives only what differs from the defaults above."""
     child = _frame(CHILD, children, dates=["birth_month"])
     child["la"] = child["la"].astype(LA)
@@ -125,7 +125,7 @@ def _frame(default: dict[str, Any], rows: Rows, dates: list[str]) -> pd.DataFram
     return frame
 
 
-def random_extracts(children: int, seed: int) -> SimpleNamespace:
+def random_extracts(children: int, seed: int) -> Any:
     """A crowded, contradictory extract: every rule is met often, on and beside its boundary."""
     draw = np.random.default_rng(seed)
 

@@ -24,10 +24,12 @@ def as_date(value: Any) -> date | None:
 
 
 def rows_of(frame: pd.DataFrame, child: int) -> list[dict[str, Any]]:
-    rows = frame[frame["child"] == child].to_dict("records")
+    rows: list[Any] = frame[frame["child"] == child].to_dict("records")
     return [
         {
-            key: as_date(value) if isinstance(value, pd.Timestamp) or value is pd.NaT else value
+            str(key): as_date(value)
+            if isinstance(value, pd.Timestamp) or value is pd.NaT
+            else value
             for key, value in row.items()
         }
         for row in rows
@@ -47,7 +49,7 @@ def box_or_index(referrals: list[dict[str, Any]], born: date | None, refresh: Re
     if not inside:
         return "outside_trial_period"
     alive = [r for r in inside if born is not None and born <= r["referral_date"]]
-    if not alive:
+    if born is None or not alive:
         return "unborn"
     young = [r for r in alive if age_on(born, r["referral_date"]) <= 17]
     if not young:
@@ -216,7 +218,7 @@ def life(child: int, extracts: SimpleNamespace, refresh: Refresh) -> dict[str, A
         told["S4"] = seen(18, kin)
     if care is not None and care["start"] <= last:
         end = add_months(care["start"], 18)
-        if add_months(born, 18 * 12) > end:
+        if born is not None and add_months(born, 18 * 12) > end:
             left = care["end"] is not None and care["end"] <= end
             value: Any = int(left and care["reason"] in refresh.reunification_codes)
             if left and pd.isna(care["reason"]):

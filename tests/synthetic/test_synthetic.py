@@ -152,14 +152,14 @@ def test_dirt_changes_no_outcome_and_no_cohort(soiled):
         assert analysed.mean() > 0.98
         np.testing.assert_array_equal(frame["value"][analysed], drawn[analysed].astype(float))
     rates = drawn_rates(world)
-    analysed = trial.outcomes["S6"].query("state == 'analysed'")
+    absences = trial.outcomes["S6"].query("state == 'analysed'")
     derived = [
         (child, int(year), term, value)
         for child, year, term, value in zip(
-            at[analysed["child"]],
-            analysed["term_year"],
-            analysed["term"],
-            analysed["value"],
+            at[absences["child"]],
+            absences["term_year"],
+            absences["term"],
+            absences["value"],
             strict=True,
         )
     ]

@@ -7,7 +7,7 @@ not follow from these by linear algebra.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -128,7 +128,7 @@ class Counts:
             )
         ]
 
-    def equal(self, left: list[Name], right: list[Name], times: float = 1) -> Iterator[Sum]:
+    def equal(self, left: Sequence[Name], right: Sequence[Name], times: float = 1) -> Iterator[Sum]:
         """Say that one sum of counts is another, and hold the tables to it."""
         if not (set(left) | set(right)) <= set(self.value) or not left or not right:
             return

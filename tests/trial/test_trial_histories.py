@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ CARDS = [
 OTHER_CHILD = 1  # a schoolmate without a referral
 
 
-def extracts_from(card: dict[str, Any]) -> SimpleNamespace:
+def extracts_from(card: dict[str, Any]) -> Any:
     la = card.get("la", "newcastle")
     born = card.get("born", "2019-02")
     rows: dict[str, list[dict[str, Any]]] = {"referral": [], "plan": [], "care": [], "school": []}
@@ -39,8 +38,8 @@ def extracts_from(card: dict[str, Any]) -> SimpleNamespace:
             start, end = told
             rows["plan"].append({"plan_type": kind, "start_date": start, "end_date": end})
         elif kind == "care":
-            keys = ("DECOM", "DEC", "RNE", "LS", "PLACE", "REC")
-            rows["care"].append(dict(zip(keys, told, strict=True)))
+            columns = ("DECOM", "DEC", "RNE", "LS", "PLACE", "REC")
+            rows["care"].append(dict(zip(columns, told, strict=True)))
         elif kind == "school":
             year, term, missed, _, possible = words
             rows["school"].append(

@@ -41,7 +41,7 @@ REFRESHES = (
     ),
 )
 SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
-EXAMPLES = settings(max_examples=4, deadline=None, derandomize=True)
+EXAMPLES = settings(max_examples=4, derandomize=True)
 
 
 @pytest.mark.parametrize("refresh", REFRESHES, ids=("final", "interim", "moved dates"))

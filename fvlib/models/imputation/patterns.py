@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fvlib.errors import Refusal
+from fvlib.models.collapse import number_alike
 from fvlib.models.imputation.multinomial import Response, block_rows, prior_precision
 from fvlib.remarks import Code, remark
 
@@ -305,27 +306,19 @@ def _gaps(layout: _Layout, place: int, hit: Booleans) -> tuple[list[Unseen], int
 def _collapse(columns: list[_Column]) -> tuple[Integers, Integers]:
     """One row for each pattern of the complete rows, and its count; then every incomplete row."""
     complete = np.logical_and.reduce([column.codes >= 0 for column in columns])
-    key = np.zeros(int(complete.sum()), dtype=np.uint64)
-    span = 1
-    for codes, size in _digits(columns):
-        if span > np.iinfo(np.uint64).max // size:
-            distinct, dense = np.unique(key, return_inverse=True)
-            key, span = dense.astype(np.uint64), len(distinct)
-        key = key * np.uint64(size) + codes[complete].astype(np.uint64)
-        span *= size
+    key = number_alike(codes[complete] for codes in _agreeing(columns))
     _, first, counts = np.unique(key, return_index=True, return_counts=True)
     single = np.flatnonzero(~complete)
     rows = np.concatenate([np.flatnonzero(complete)[first], single])
     return rows, np.concatenate([counts, np.ones(len(single), dtype=np.int64)])
 
 
-def _digits(columns: list[_Column]) -> Iterable[tuple[Integers, int]]:
+def _agreeing(columns: list[_Column]) -> Iterable[Integers]:
     """Yield what rows must agree in: each column's code, and what it is permitted to be."""
     for column in columns:
-        yield column.codes, len(column.categories)
+        yield column.codes
         if column.permitted is not None:
-            kinds, kind = np.unique(column.permitted, axis=0, return_inverse=True)
-            yield kind.ravel(), len(kinds)
+            yield np.unique(column.permitted, axis=0, return_inverse=True)[1].ravel()
 
 
 def _most_frequent_first(counts: Integers) -> Integers:

@@ -12,20 +12,15 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any, Final
 
-import pandas as pd
-
 from fvlib import protocol
 from fvlib.report.arrangement import arrange_analyses, comparable, label
 from fvlib.report.bundle import ESTIMATED, ReleasedBundle
 from fvlib.report.plots.canvas import Canvas
+from fvlib.report.plots.intervals import Axis, Values, on_axis, with_room, written
 from fvlib.report.plots.style import (
-    AFTER,
-    ALERT,
     BAND,
-    GRID,
     INK,
     MUTED,
-    PAPER,
     TEXT,
     WIDTH,
     ratio_tick,
@@ -53,7 +48,6 @@ class Panel:
     left: float
     right: float
     numbers: float  # right edge of the figures
-    none: float  # the line of no effect, on the panel's own axis
     to_axis: Callable[[float], float]
     write: Callable[[float], str]
     tick: Callable[[float], str]
@@ -62,25 +56,15 @@ class Panel:
 
 PANELS: Final = (
     Panel(
-        "odds_ratio", "Odds ratio", 1.95, 2.98, 4.11, 0.0, math.log, numbers.ratio,
+        "odds_ratio", "Odds ratio", 1.95, 2.98, 4.11, math.log, numbers.ratio,
         ratio_tick,
     ),
     Panel(
-        "risk_difference", "Percentage points", 4.26, 5.28, WIDTH - 0.02, 0.0, lambda value: value,
+        "risk_difference", "Percentage points", 4.26, 5.28, WIDTH - 0.02, lambda value: value,
         numbers.points, lambda value: numbers.number(100 * value, 1).removesuffix(".0"),
         marks=(-protocol.MDES, protocol.MDES),
     ),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """A panel's axis: its limits, and the inches at which a value stands."""
-
-    panel: Panel
-    low: float
-    high: float
-    at: Callable[[float], float]
 
 
 def forest(bundle: ReleasedBundle) -> Any:
@@ -123,24 +107,18 @@ def _draw_panel(
     effects: list[tuple[str, float]],
     bottom: float,
 ) -> None:
-    shown = {name: _on_axis(bundle, panel, name) for name, _ in effects}
+    rows = {name: comparable(bundle, name, panel.scale) for name, _ in effects}
+    shown = {name: on_axis(row, panel.to_axis) for name, row in rows.items()}
     low, high = limits([values for values in shown.values() if values], panel, shown.get("P1"))
-
-    def at(value: float) -> float:
-        share = (min(max(value, low), high) - low) / (high - low)
-        return panel.left + share * (panel.right - panel.left)
-
+    axis = Axis(low, high, panel.left, panel.right)
     top = -HEAD + 0.04
     primary = shown.get(protocol.PRIMARY_OUTCOME)
     if primary:
-        canvas.box((at(primary[1]), at(primary[2])), (bottom, top), BAND)
-    for value in ticks(low, high, panel):
-        x = at(panel.to_axis(value))
-        canvas.line((x, bottom), (x, top), GRID)
-        canvas.text(x, bottom - 0.1, panel.tick(value), ha="center", size=TEXT - 0.5)
-    for mark in panel.marks:
-        canvas.line((at(mark), bottom), (at(mark), top), ALERT, size=0.6, dashed=True)
-    canvas.line((at(panel.none), bottom), (at(panel.none), top), INK, size=0.6)
+        canvas.box((axis.at(primary[1]), axis.at(primary[2])), (bottom, top), BAND)
+    marks = ticks(axis.low, axis.high, panel)
+    axis.draw(
+        canvas, (bottom, top), ((panel.to_axis(v), panel.tick(v)) for v in marks), panel.marks
+    )
     canvas.line((panel.left, bottom), (panel.right, bottom), MUTED)
     middle = (panel.left + panel.right) / 2
     small: dict[str, Any] = {"color": MUTED, "size": TEXT - 0.5}
@@ -150,49 +128,17 @@ def _draw_panel(
     canvas.text(middle, bottom - 0.26, note, ha="center", **small)
     canvas.text(panel.left, bottom - 0.44, f"{ARROWS[0]} fewer", **small)
     canvas.text(panel.right, bottom - 0.44, f"more {ARROWS[1]}", ha="right", **small)
-    axis = Axis(panel, low, high, at)
     for name, y in effects:
-        _draw_row(canvas, bundle, axis, name, y)
+        told: dict[str, Any] = {"ha": "right", "size": TEXT - 0.5}
+        row, values, main = rows[name], shown[name], name == protocol.PRIMARY_OUTCOME
+        if row is not None and values is not None:
+            axis.interval(canvas, y, values, main=main)
+            canvas.text(panel.numbers, y, written(row, panel.write), bold=main, **told)
+        elif panel is PANELS[0]:
+            canvas.text(panel.numbers, y, _instead(bundle, name), color=MUTED, **told)
 
 
 ARROWS: Final = ("\u2190", "\u2192")
-Values = tuple[float, float, float]  # estimate, low, high
-
-
-def _on_axis(bundle: ReleasedBundle, panel: Panel, name: str) -> Values | None:
-    row = comparable(bundle, name, panel.scale)
-    if row is None:
-        return None
-    estimate, low, high = (row[c] for c in ("estimate", "ci_low", "ci_high"))
-    return (
-        panel.to_axis(estimate),
-        panel.to_axis(low if pd.notna(low) else estimate),
-        panel.to_axis(high if pd.notna(high) else estimate),
-    )
-
-
-def _draw_row(canvas: Canvas, bundle: ReleasedBundle, axis: Axis, name: str, y: float) -> None:
-    panel = axis.panel
-    row, values = comparable(bundle, name, panel.scale), _on_axis(bundle, panel, name)
-    small: dict[str, Any] = {"ha": "right", "size": TEXT - 0.5}
-    if row is None or values is None:
-        if panel is PANELS[0]:
-            canvas.text(panel.numbers, y, _instead(bundle, name), color=MUTED, **small)
-        return
-    estimate, low, high = values
-    canvas.line((axis.at(low), y), (axis.at(high), y), INK, size=0.7)
-    for bound, outside, step in ((low, low < axis.low, -1), (high, high > axis.high, 1)):
-        if outside:
-            edge = axis.at(bound)
-            canvas.arrow((edge - step * 0.1, y), (edge, y), INK)
-    main = name == protocol.PRIMARY_OUTCOME
-    if axis.low <= estimate <= axis.high:
-        shape, fill = ("D", AFTER) if main else ("o", PAPER)
-        canvas.point(axis.at(estimate), y, shape=shape, fill=fill)
-    told = panel.write(row["estimate"])
-    if pd.notna(row["ci_low"]):
-        told += f" ({panel.write(row['ci_low'])} to {panel.write(row['ci_high'])})"
-    canvas.text(panel.numbers, y, told, bold=main, **small)
 
 
 def _instead(bundle: ReleasedBundle, name: str) -> str:
@@ -207,15 +153,14 @@ def _instead(bundle: ReleasedBundle, name: str) -> str:
 
 def limits(shown: list[Values], panel: Panel, primary: Values | None) -> tuple[float, float]:
     """Return a panel's axis limits: all of it, unless an interval runs far beyond the others."""
-    low = min([panel.none, *panel.marks, *(values[1] for values in shown)])
-    high = max([panel.none, *panel.marks, *(values[2] for values in shown)])
+    low = min([0.0, *panel.marks, *(values[1] for values in shown)])
+    high = max([0.0, *panel.marks, *(values[2] for values in shown)])
     if primary:
         reach = FURTHEST * (primary[2] - primary[1])
-        inner = [panel.none, *panel.marks, primary[1], primary[2]]
+        inner = [0.0, *panel.marks, primary[1], primary[2]]
         low = max(low, min([primary[0] - reach, *inner]))
         high = min(high, max([primary[0] + reach, *inner]))
-    room = 0.06 * ((high - low) or 1.0)
-    return low - room, high + room
+    return with_room(low, high)
 
 
 def ticks(low: float, high: float, panel: Panel) -> list[float]:

@@ -31,10 +31,10 @@ from fvlib import protocol
 from fvlib.report.bundle import ReleasedBundle, la_order, masked
 from fvlib.report.cells import MASKED_TEXT
 from fvlib.report.plots.canvas import Canvas, words_only
+from fvlib.report.plots.intervals import Axis, on_axis, with_room, written
 from fvlib.report.plots.style import (
     AFTER,
     BEFORE,
-    GRID,
     INK,
     MUTED,
     PAPER,
@@ -57,7 +57,6 @@ UNITS: Final = {"S3": "days", "S6": "per cent of sessions"}
 BINARY: Final = tuple(o for o in protocol.SECONDARY_OUTCOMES if o not in protocol.LINEAR_OUTCOMES)
 # An interval of odds ratios that reaches further from one than this is cut, with an arrowhead.
 FURTHEST: Final = math.log(12)
-Values = tuple[float, float, float]
 
 
 def forest(bundle: ReleasedBundle) -> Any:
@@ -94,68 +93,37 @@ def _panel(  # noqa: PLR0917  (what a panel is)
         for outcome in outcomes
         for name, main in ((outcome, True), (sentences.nested_of(outcome), False))
     ]
-    shown = {name: _values(bundle, name, scale, to_axis) for name, _, _ in lines}
+    rows = {name: bundle.effect(name, scale) for name, _, _ in lines}
+    shown = {name: on_axis(row, to_axis) for name, row in rows.items()}
     known = [values for values in shown.values() if values]
     low = min([0.0, *(values[1] for values in known)])
     high = max([0.0, *(values[2] for values in known)])
     if to_axis is math.log:
         low, high = max(low, -FURTHEST), min(high, FURTHEST)
-    room = 0.06 * ((high - low) or 1.0)
-    low, high = low - room, high + room
-
-    def at(value: float) -> float:
-        share = (min(max(value, low), high) - low) / (high - low)
-        return LEFT + share * (RIGHT - LEFT)
-
+    axis = Axis(*with_room(low, high), LEFT, RIGHT)
     canvas.text(LEFT, top, heading, bold=True)
     head = top - 0.12
     bottom = head - ROW * len(lines)
-    for value in ticks(low, high) if known else []:
-        x = at(to_axis(value))
-        canvas.line((x, bottom), (x, head), GRID)
-        canvas.text(x, bottom - 0.1, tick(value), ha="center", size=TEXT - 0.5)
-    canvas.line((at(0.0), bottom), (at(0.0), head), INK, size=0.6)
+    marks = ticks(axis.low, axis.high) if known else []
+    axis.draw(canvas, (bottom, head), ((to_axis(value), tick(value)) for value in marks))
     canvas.line((LEFT, bottom), (RIGHT, bottom), MUTED)
+    small: dict[str, Any] = {"ha": "right", "size": TEXT - 0.5}
     for place, (name, outcome, main) in enumerate(lines):
         y = head - ROW * (place + 0.5)
         if main:
             canvas.text(0.0, y, f"{outcome} {labels.OUTCOMES[outcome].short}")
         else:
             canvas.text(0.12, y, "LA \u00d7 period model", color=MUTED, size=TEXT - 0.5)
-        values, row = shown[name], bundle.effect(name, scale)
+        values, row = shown[name], rows[name]
         if values is None or row is None:
             told = labels.label(labels.STATUSES, bundle.status(name)[0])
-            canvas.text(WIDTH - 0.02, y, told, ha="right", color=MUTED, size=TEXT - 0.5)
+            canvas.text(WIDTH - 0.02, y, told, color=MUTED, **small)
             continue
-        ink = INK if main else MUTED
-        canvas.line((at(values[1]), y), (at(values[2]), y), ink, size=0.8 if main else 0.5)
-        for bound, outside, step in (
-            (values[1], values[1] < low, -1), (values[2], values[2] > high, 1)
-        ):  # fmt: skip
-            if outside:
-                canvas.arrow((at(bound) - step * 0.1, y), (at(bound), y), ink)
-        if low <= values[0] <= high:
-            canvas.point(
-                at(values[0]), y, shape="D" if main else "o", fill=AFTER if main else PAPER
-            )
-        write = writer(scale, outcome)
-        told = write(row["estimate"])
-        if pd.notna(row["ci_low"]):
-            told += f" ({write(row['ci_low'])} to {write(row['ci_high'])})"
-        canvas.text(WIDTH - 0.02, y, told, ha="right", color=ink, size=TEXT - 0.5)
+        color, size = (INK, 0.8) if main else (MUTED, 0.5)
+        axis.interval(canvas, y, values, main=main, color=color, size=size)
+        told = written(row, writer(scale, outcome))
+        canvas.text(WIDTH - 0.02, y, told, color=color, **small)
     return bottom - 0.26
-
-
-def _values(
-    bundle: ReleasedBundle, name: str, scale: str, to_axis: Callable[[float], float]
-) -> Values | None:
-    row = bundle.effect(name, scale)
-    if row is None:
-        return None
-    estimate = float(row["estimate"])
-    low = float(row["ci_low"]) if pd.notna(row["ci_low"]) else estimate
-    high = float(row["ci_high"]) if pd.notna(row["ci_high"]) else estimate
-    return to_axis(estimate), to_axis(low), to_axis(high)
 
 
 def _round_ticks(low: float, high: float) -> list[float]:

@@ -27,12 +27,12 @@ from plotnine import (
 from fvlib import protocol
 from fvlib.report.bundle import EFFECT, ReleasedBundle
 from fvlib.report.plots.canvas import Canvas, words_only
+from fvlib.report.plots.intervals import Axis, with_room, written
 from fvlib.report.plots.style import (
     AFTER,
     ALERT,
     BAND,
     FONT,
-    GRID,
     INK,
     MUTED,
     PAPER,
@@ -189,32 +189,21 @@ def triangulation(bundle: ReleasedBundle) -> Any:
         return words_only(say("figures.no_sister"))
     low = min(0.0, *(line[2] for line in lines))
     high = max(0.0, *(line[3] for line in lines))
-    room = 0.06 * ((high - low) or 1.0)
-    low, high = low - room, high + room
-    left, right = 2.3, 4.7
+    axis = Axis(*with_room(low, high), 2.3, 4.7)
     canvas = Canvas()
-
-    def at(value: float) -> float:
-        return left + (value - low) / (high - low) * (right - left)
-
-    bottom = -0.1 - ROW * len(lines)
-    primary = lines[0]
-    canvas.box((at(primary[2]), at(primary[3])), (bottom, -0.1), BAND)
-    for mark in ratio_ticks(low, high, most=5):
-        x = at(math.log(mark))
-        canvas.line((x, bottom), (x, -0.1), GRID)
-        canvas.text(x, bottom - 0.1, ratio_tick(mark), ha="center", size=TEXT - 0.5)
-    canvas.line((at(0.0), bottom), (at(0.0), -0.1), INK, size=0.6)
-    for place, (label, estimate, ci_low, ci_high) in enumerate(lines):
-        y = -0.1 - ROW * (place + 0.5)
+    top = -0.1
+    bottom = top - ROW * len(lines)
+    canvas.box((axis.at(lines[0][2]), axis.at(lines[0][3])), (bottom, top), BAND)
+    marks = ratio_ticks(axis.low, axis.high, most=5)
+    axis.draw(canvas, (bottom, top), ((math.log(mark), ratio_tick(mark)) for mark in marks))
+    for place, (label, *values) in enumerate(lines):
+        y = top - ROW * (place + 0.5)
         canvas.text(0.0, y, label)
-        canvas.line((at(ci_low), y), (at(ci_high), y), INK, size=0.7)
-        shape, fill = ("D", AFTER) if place == 0 else ("o", PAPER)
-        canvas.point(at(estimate), y, shape=shape, fill=fill)
-        numbers = [words_numbers.ratio(math.exp(value)) for value in (estimate, ci_low, ci_high)]
-        told = f"{numbers[0]} ({numbers[1]} to {numbers[2]})"
+        axis.interval(canvas, y, (values[0], values[1], values[2]), main=place == 0)
+        row = dict(zip(("estimate", "ci_low", "ci_high"), map(math.exp, values), strict=True))
+        told = written(row, words_numbers.ratio)
         canvas.text(WIDTH - 0.02, y, told, ha="right", size=TEXT - 0.5)
-    canvas.text(left, bottom - 0.28, "Odds ratio (log scale)", color=MUTED)
+    canvas.text(axis.left, bottom - 0.28, "Odds ratio (log scale)", color=MUTED)
     return canvas.plot(bottom - 0.4)
 
 

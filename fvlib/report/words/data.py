@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pandas as pd
 
 from fvlib import protocol
@@ -11,6 +13,14 @@ from fvlib.report.words import labels, numbers
 from fvlib.report.words.phrases import say
 
 Callout = tuple[str, str, str]
+HASH_DIGITS: Final = 12  # of the code's hash: what tells two states of it apart
+
+
+def made_with(bundle: ReleasedBundle) -> str:
+    """Name the code that made the results: its version, and the beginning of its hash."""
+    version = bundle.manifest.get("versions", {}).get("fvlib", "unknown")
+    code = bundle.manifest.get("hashes", {}).get("code", "unknown")
+    return f"fvlib {version}, code {code[:HASH_DIGITS]}"
 
 
 def notices(bundle: ReleasedBundle) -> tuple[Callout, ...]:

@@ -193,7 +193,6 @@ def _refresh(bundle: ReleasedBundle) -> dict[str, str]:
     manifest = bundle.manifest
     rule: Mapping[str, Any] = manifest["disclosure"]
     period: Mapping[str, Any] = manifest["trial_period"]
-    versions: Mapping[str, Any] = manifest.get("versions", {})
     rounding = int(rule["round_to"])
     return {
         "refresh.name": str(manifest["refresh"]),
@@ -202,7 +201,7 @@ def _refresh(bundle: ReleasedBundle) -> dict[str, str]:
         "refresh.stamp": stamp(bundle),
         "refresh.imputations": numbers.count(manifest["imputations"]),
         "refresh.seed": str(manifest["seed"]),
-        "refresh.version": str(versions.get("fvlib", "unknown")),
+        "refresh.version": data.made_with(bundle),
         "refresh.registration": str(
             manifest.get("registration") or say("registers.registration_absent")
         ),
@@ -225,7 +224,7 @@ def stamp(bundle: ReleasedBundle) -> str:
         f"Refresh {manifest['refresh']}",
         f"data through {labels.dates_by_la(manifest['data_through'])}",
         "interim look" if bundle.interim else "final analysis",
-        f"fvlib {manifest.get('versions', {}).get('fvlib', 'unknown')}",
+        data.made_with(bundle),
     ]
     if bundle.synthetic:
         parts.append("synthetic data")
