@@ -13,7 +13,7 @@ from fvlib.intake.load import screen_refresh
 from tests.support.sent_files import Sender, good_files, small_refresh
 from tests.support.text_twin import LA_FILES, kept_rows
 
-ROUNDS = 20
+FAST, ALL = 5, 20
 CODES = ("", "S", "V4", "X1", "E4A", "U1", "CIN", "CPP", "0", "1", "7", "N3", "spring", "2020/21")
 IDS = ("child_id", "CHILD", "referral_id")  # words in their place are names, and refused
 ODD = ("  ", "x", "-1", "1.0", "mob; vis", "NONE;LD", "99", "1e3", "2019/21", "2012-13", "wbri")
@@ -61,10 +61,13 @@ def moved(text: str, draw: random.Random, through: date) -> str:
     return f"{day:%d/%m/%Y}" if slashed else str(day)
 
 
+@pytest.mark.parametrize("rounds", [FAST, pytest.param(ALL, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("withdrawals", [False, True], ids=("nobody withdrew", "some withdrew"))
-def test_the_loader_keeps_what_the_contract_keeps(tmp_path: Path, withdrawals: bool) -> None:
+def test_the_loader_keeps_what_the_contract_keeps(
+    tmp_path: Path, withdrawals: bool, rounds: int
+) -> None:
     lost = dict.fromkeys(LA_FILES, 0)
-    for seed in range(ROUNDS):
+    for seed in range(rounds):
         draw = random.Random(seed)
         files = dict(good_files())
         through = {
@@ -89,4 +92,4 @@ def test_the_loader_keeps_what_the_contract_keeps(tmp_path: Path, withdrawals: b
             for name in LA_FILES:
                 assert told[la, name] == kept[name], (seed, la, name)
                 lost[name] += len(files[f"{la}/{name}.csv"].splitlines()) - 1 - len(kept[name])
-    assert min(lost.values()) > ROUNDS, "too little was damaged for this to show anything"
+    assert min(lost.values()) > rounds, "too little was damaged for this to show anything"

@@ -44,14 +44,14 @@ def refused(sender: Sender, value: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("file", "column"), CODED)
 @pytest.mark.parametrize("kind", PLANTS)
-def test_an_identifier_in_place_of_a_code_refuses_the_refresh(
-    sender: Sender, kind: str, file: str, column: str
-) -> None:
-    sender.set_cell(file, 1, column, f'"{PLANTS[kind]}"')
+def test_an_identifier_in_place_of_a_code_refuses_the_refresh(sender: Sender, kind: str) -> None:
+    """In each coded column, in one row: all are named at once."""
+    for at, (file, column) in enumerate(CODED):  # a row each: a comma within would shift the next
+        sender.set_cell(file, at % 3 + 1, column, f'"{PLANTS[kind]}"')
     message = refused(sender, PLANTS[kind])
-    assert f"{file.split('/')[1]}: column {column} holds in 1 row what looks like" in message
+    for file, column in CODED:
+        assert f"{file.split('/')[1]}: column {column} holds in 1 row what looks like" in message
 
 
 @pytest.mark.parametrize("kind", [*PLANTS, "birth"])
@@ -68,7 +68,7 @@ def test_an_identifier_as_a_column_s_name_refuses_the_refresh(
     assert "plans.csv: column 5 looks like" in message
 
 
-@pytest.mark.parametrize("text", ["unknwon", "N77", "M/F", "2021", "not recorded"])
+@pytest.mark.parametrize("text", ["unknwon", "N77", "M/F", "2021", "various"])
 def test_what_merely_is_no_code_is_set_aside(sender: Sender, text: str) -> None:
     sender.set_cell("sefton/referrals.csv", 1, "primary_need", text)
     aside = sender.load().set_aside
