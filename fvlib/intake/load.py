@@ -341,7 +341,7 @@ def share_set_aside(arrivals: pd.DataFrame, set_aside: pd.DataFrame) -> pd.Serie
 def _las_of(part: Screened) -> list[str]:
     if part.raw.source.la is not None:
         return [part.raw.source.la]
-    unknown = (part.la == LAS.index(LAS[-1])).any() or part.blank_rows > 0
+    unknown = (part.la == LAS.index(LAS[-1])).any() or part.raw.blank_rows > 0
     return list(LAS if unknown else protocol.LA_KEYS)
 
 
@@ -360,7 +360,7 @@ def _arrival(spec: FileSpec, la: str, part: Screened | None) -> dict[str, Any]:
         return row
     of_la = part.la == LAS.index(la)
     owns_blank_rows = la in (part.raw.source.la, LAS[-1])
-    read = int(of_la.sum()) + (part.blank_rows if owns_blank_rows else 0)
+    read = int(of_la.sum()) + (part.raw.blank_rows if owns_blank_rows else 0)
     row |= {
         "arrived": read > 0,
         "rows_read": read,

@@ -63,7 +63,6 @@ class Screened:
     column: NDArray[np.int64]
     kept: Bools
     resolved: dict[str, Bools]
-    blank_rows: int
     starts: Dates
 
     @property
@@ -155,7 +154,6 @@ def judge_rows(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> 
         verdicts.column,
         kept,
         resolved,
-        raw.blank_rows,
         rows.started,
     )
 
@@ -285,7 +283,7 @@ def count_verdicts(screened: Screened) -> list[tuple[str, str, str, str, int]]:
     for outcome, rule, mask in masks:
         numbers = np.bincount(screened.la[mask], minlength=len(LAS))
         rows += [(outcome, LAS[la], file, rule, int(n)) for la, n in enumerate(numbers) if n]
-    if screened.blank_rows:
+    if screened.raw.blank_rows:
         la = screened.raw.source.la or UNKNOWN_LA
-        rows.append(("resolved", la, file, "blank row", screened.blank_rows))
+        rows.append(("resolved", la, file, "blank row", screened.raw.blank_rows))
     return rows

@@ -20,7 +20,7 @@ from fvlib.contract import FILES, LA_FILES, codes
 from fvlib.synthetic.calendar import Bools, Floats, Ints, day_number
 from fvlib.synthetic.children import NOT_SET, Covariates
 from fvlib.synthetic.dirt_changes import Row, Soil
-from fvlib.synthetic.dirt_kinds import KINDS, NEW_KEYS, Kind
+from fvlib.synthetic.dirt_kinds import KINDS, Kind
 from fvlib.synthetic.extract import FileRows, fresh_referral_ids
 
 # Share missing by LA in roll-out order, before and from the trial's middle on.
@@ -230,7 +230,7 @@ class _Plot:
         self._taken = set(self._keys(self._table))
         self._room = [int(_MOST_SET_ASIDE * self.size(la)) for la in range(len(protocol.LA_KEYS))]
         self._allowed = {
-            kind.name: kind.where(self._table)
+            kind.rule.id: kind.where(self._table)
             for kind in KINDS
             if kind.file == file and kind.where is not None
         }
@@ -242,15 +242,15 @@ class _Plot:
     def plant(self, kind: Kind, la: int, ground: Soil) -> None:
         """Plant one kind of dirt in an LA's file, as often as its size asks for and allows."""
         count = _count(ground.rng, kind.share * self.size(la))
-        if kind.outcome == "set aside":
-            count = min(count, self._room[la] // (2 if kind.how == "add pair" else 1))
-        rows = self._pick(la, count, self._allowed.get(kind.name), ground.rng)
+        if kind.rule.outcome == "set aside":
+            count = min(count, self._room[la] // (1 if kind.new_key is None else 2))
+        rows = self._pick(la, count, self._allowed.get(kind.rule.id), ground.rng)
         done = 0
         for at, row in zip(
             rows.tolist(), self._table.take(pa.array(rows)).to_pylist(), strict=True
         ):
             done += self._plant_one(kind, la, at, row, ground)
-        self.note(la, kind.name, kind.outcome, kind.rule, done)
+        self.note(la, kind.rule.label, kind.rule.outcome, kind.rule.id, done)
 
     def add(self, la: int, cells: Row, rng: np.random.Generator) -> bool:
         """Add a copy of some row of the LA, with these cells changed; tell if there was one."""
@@ -290,14 +290,14 @@ class _Plot:
             self._replaced[at] = True
             self._added.append((la, at + (1.25 if kind.how == "move" else 0.0), row))
             return 1
-        if kind.how == "add":
+        if kind.new_key is None:
             before = dict(row)
             kind.change(row, ground)
             if row != before and not self._take_key(row):
                 return 0
             made = [row]
         else:
-            NEW_KEYS[self.file](row, ground)
+            kind.new_key(row, ground)
             other = dict(row)
             for _ in range(10):
                 kind.change(other, ground)
@@ -307,7 +307,7 @@ class _Plot:
                 return 0
             made = [row, other]
         self._added += [(la, at + 0.5, entry) for entry in made]
-        if self.file == "children" and kind.outcome == "set aside":
+        if self.file == "children" and kind.rule.outcome == "set aside":
             self._faulty.append((la, str(row["child_id"])))
         return len(made)
 

@@ -42,16 +42,9 @@ from fvlib.synthetic.dirt import (
 )
 from fvlib.synthetic.extract import FileRows, Register
 from fvlib.synthetic.ipe import trial_files
-from fvlib.synthetic.outcomes import (
-    DEFAULT_EFFECT,
-    DEFAULT_SIGMA,
-    DEFAULT_THROUGH,
-    simulate_trial_frames,
-)
+from fvlib.synthetic.outcomes import DEFAULT_EFFECT, DEFAULT_SIGMA, DEFAULT_THROUGH
 from fvlib.synthetic.params import params_text
 from fvlib.synthetic.world import World, draw_world, register_of, seen_by
-
-__all__ = ["Dirt", "simulate", "simulate_trial_frames"]
 
 Dirt = Literal["realistic", "none"]
 TRUTH_FILE: Final = "truth.json"

@@ -16,8 +16,8 @@ from fvlib import protocol
 from fvlib.analysis.design import Design, Terms, fixed_effects
 from fvlib.analysis.plan import PRIMARY, SECONDARY
 from fvlib.models.inference import hochberg, interval
-from fvlib.synthetic.simulate import simulate_trial_frames
 from tests.conftest import ROOT
+from tests.support.simulated_frames import simulate_trial_frames
 
 SEEDS = 200
 CHILDREN = 20_000

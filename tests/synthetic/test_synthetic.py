@@ -18,7 +18,7 @@ import pytest
 import statsmodels.api as sm
 
 from fvlib import protocol
-from fvlib.contract import FILES, LA_FILES, RULES
+from fvlib.contract import FILES, LA_FILES
 from fvlib.contract.files import BANNER_SHARE
 from fvlib.errors import Refusal
 from fvlib.intake import load_extracts
@@ -28,10 +28,11 @@ from fvlib.synthetic import simulate as synthetic
 from fvlib.synthetic.calendar import TERM_NAMES, day_number, months_after, school_terms
 from fvlib.synthetic.dirt_kinds import KINDS
 from fvlib.synthetic.extract import Register
-from fvlib.synthetic.outcomes import DEFAULT_THROUGH, SECONDARY_EFFECTS, in_reunification_sample
-from fvlib.synthetic.simulate import simulate, simulate_trial_frames
+from fvlib.synthetic.outcomes import DEFAULT_THROUGH, SECONDARY_EFFECTS
+from fvlib.synthetic.simulate import simulate
 from fvlib.synthetic.world import draw_world
 from fvlib.trial import build_trial
+from tests.support.simulated_frames import in_reunification_sample, simulate_trial_frames
 from tests.support.slow_outcomes import Authority, read
 
 LIVE = {la.key: la.operationally_live for la in protocol.LOCAL_AUTHORITIES}
@@ -209,10 +210,11 @@ def test_spells_decide_on_the_dirt_that_was_planted(soiled):
 
 def test_every_kind_of_dirt_is_there_and_has_its_rule(soiled):
     _, truth, _ = soiled
-    planted = {(entry["file"], entry["kind"]) for entry in truth["planted"]}
+    planted = {(entry["file"], entry["rule"]) for entry in truth["planted"]}
     for kind in KINDS:
-        assert (kind.file, kind.name) in planted, kind
-        assert RULES[kind.rule].outcome == kind.outcome
+        assert (kind.file, kind.rule.id) in planted, kind
+        assert kind.file in kind.rule.files, kind
+    assert len({kind.rule.id for kind in KINDS}) == len(KINDS)
 
 
 @pytest.mark.parametrize(("children", "seed"), [(50, 1), (300, 2), (9000, 4)])

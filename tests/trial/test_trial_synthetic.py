@@ -22,12 +22,12 @@ from fvlib.synthetic.outcomes import (
     DEFAULT_EFFECT,
     DEFAULT_SIGMA,
     DEFAULT_THROUGH,
-    in_reunification_sample,
     years_since,
 )
 from fvlib.synthetic.simulate import simulate
 from fvlib.synthetic.world import World, draw_world, register_of
 from fvlib.trial import Trial, build_trial
+from tests.support.simulated_frames import in_reunification_sample
 
 CHILDREN = 4000
 SEED = 11

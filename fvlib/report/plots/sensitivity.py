@@ -51,7 +51,6 @@ ROW: Final = 0.24  # inches
 SPACING: Final = 0.06  # between panels, of the figure: room for marks and the next heading
 HALF_BINS: Final = 12  # of the histograms, on either side of none
 EXPOSURE_TERMS: Final = ("m0", "m1", "m2", "m3", "m4")
-SUMMARY_TERMS: Final = ("time_averaged", "long_term")
 
 
 def permutation(bundle: ReleasedBundle) -> Any:
