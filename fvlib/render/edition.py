@@ -12,8 +12,9 @@ from fvlib.report.bundle import read_bundle
 from fvlib.report.title_page import TitlePage, title_page
 
 RESULTS: Final = "results"
-REGISTER: Final = Path("chapters") / "register.yml"
-PHRASES: Final = Path("chapters") / "phrases.yml"
+CHAPTERS: Final = "chapters"
+# Files beside the chapters that they read: the register, the phrases, and small ones of their own.
+READ: Final = frozenset({".csv", ".json", ".txt", ".xlsx", ".yml"})
 
 
 def read_title_page(root: Path, refresh: str) -> TitlePage:
@@ -28,7 +29,7 @@ def read_title_page(root: Path, refresh: str) -> TitlePage:
 
 
 def results_key(root: Path, refresh: str) -> str:
-    """Hash what every chapter's results come from: the bundle, register, phrases, the code."""
+    """Hash what every chapter's results come from: the bundle, files beside chapters, the code."""
     folder = root / RESULTS / refresh
     package = Path(fvlib.report.__file__).parent
     released = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -36,7 +37,7 @@ def results_key(root: Path, refresh: str) -> str:
         hash_sources(folder, released),
         hash_sources(package, sorted([*package.rglob("*.py"), *package.rglob("*.csv")])),
     ]
-    shared = [root / path for path in (REGISTER, PHRASES) if (root / path).is_file()]
+    shared = sorted(path for path in (root / CHAPTERS).rglob("*") if path.suffix in READ)
     if shared:
         parts.append(hash_sources(root, shared))
     return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()

@@ -44,7 +44,9 @@ RENDER_FLAG: Final = "FVLIB_RENDER"
 SVG_SALT: Final = "fvlib"
 EPOCH: Final = "0"
 # Outputs depend on these; a new version executes again.
-PACKAGES: Final = ("great-tables", "ipykernel", "matplotlib", "pandas", "plotnine")
+PACKAGES: Final = (
+    "great-tables", "ipykernel", "matplotlib", "numpy", "pandas", "plotnine", "statsmodels",
+)  # fmt: skip
 # A Unix socket's path is short: about 100 characters with the names that zmq adds.
 SOCKET_FOLDER: Final = 80
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 from fvlib.errors import Refusal
 from fvlib.remarks import Code
 from fvlib.render.edition import results_key
+from fvlib.report import Report
 from fvlib.report.companions import check_companions, lacking, phrases_lacking
 from fvlib.report.words.phrase_keys import PHRASES
 from fvlib.report.words.phrases import names_in, read_phrases, say
@@ -204,7 +206,10 @@ def test_a_change_of_words_renders_the_chapters_again(tmp_path: Path) -> None:
     before = results_key(tmp_path, "made-up")
     assert results_key(tmp_path, "made-up") == before
     path.write_bytes(FILE.read_bytes() + b"# another word\n")
-    assert results_key(tmp_path, "made-up") != before
+    reworded = results_key(tmp_path, "made-up")
+    assert reworded != before
+    path.with_name("published.csv").write_text("rate\n0.04\n", encoding="utf-8")
+    assert results_key(tmp_path, "made-up") != reworded
 
 
 INTERVAL = '## Result {#sec}\n\nIt is `{python} report.q["P1.odds_ratio_ci"]`.\n'
@@ -224,6 +229,8 @@ SHUFFLED = '`{python} report.q["X4-P1.p"]`'
         (f"{INTERVAL}\n{GUARD} {SHUFFLED}\n", ()),
         (f'{INTERVAL}\n`{{python}} report.q["P1.beside"]`\n', ()),
         (INTERVAL.replace("odds_ratio_ci", "odds_ratio"), ()),
+        (INTERVAL.replace("report.q", "q"), ("la-period", "X4-P1")),
+        (f'{INTERVAL}\n```{{python}}\nprint(report.q["P1.beside"])\n```\n', ()),
     ],
 )
 def test_an_interval_alone_is_told_with_its_section(source: str, absent: tuple[str, ...]) -> None:
@@ -240,6 +247,20 @@ def test_a_chapter_that_shows_an_interval_alone_stops_the_render(tmp_path: Path)
     (tmp_path / "chapters" / "own.qmd").write_text(INTERVAL, encoding="utf-8")
     with pytest.raises(Refusal, match=r"chapters/own\.qmd, section 'Result': P1\.odds_ratio_ci"):
         check_companions(tmp_path)
+
+
+@pytest.mark.parametrize("rendering", [True, False])
+def test_a_notebook_at_work_is_only_warned(
+    opened: Callable[..., Report], project: Path, monkeypatch: pytest.MonkeyPatch, rendering: bool
+) -> None:
+    (project / "chapters" / "own.qmd").write_text(INTERVAL, encoding="utf-8")
+    monkeypatch.setenv("FVLIB_RENDER", str(int(rendering)))
+    with contextlib.ExitStack() as stack:
+        told = r"section 'Result': P1\.odds_ratio_ci stands without"
+        stack.enter_context(
+            pytest.raises(Refusal, match=told) if rendering else pytest.warns(match=told)
+        )
+        opened()
 
 
 def test_the_chapters_and_phrases_show_what_must_stand_beside_a_result() -> None:
