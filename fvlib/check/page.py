@@ -19,8 +19,9 @@ from fvlib.refresh import Refresh
 
 LAS: Final = protocol.LA_NAMES | {UNKNOWN_LA: "No LA named"}
 OUTCOMES: Final = {
-    "set aside": "None of these rows is in the analysis. Their senders correct them in their own "
-    "systems and send the whole file again.",
+    "set aside": "None of these rows is in the analysis, and an outcome that one of them could "
+    "have changed is missing. Their senders correct them in their own systems and send the whole "
+    "file again.",
     "resolved": "These rows stay, by a stated rule. Nothing need be done.",
     "decided": "How episodes make up periods of care, and plans spells; no row is changed.",
 }

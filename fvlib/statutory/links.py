@@ -1,4 +1,4 @@
-"""Whether an authority's files speak of the same children: leading zeros, and how many are linked.
+"""Whether an authority's files speak of the same children and years: zeros, links, missing years.
 
 A child of the SSDA903 is a child in need, so that the CIN census of the same year has it
 (Department for Education, CIN census guide: children looked after are in scope).
