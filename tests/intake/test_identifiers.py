@@ -287,7 +287,7 @@ def test_the_episodes_file_may_keep_its_further_columns(sender: Sender) -> None:
 def test_ids_of_letters_alone_are_refused_with_what_to_do(sender: Sender) -> None:
     """Letters drawn at random can't be told from names; neither gets through."""
     ids = ("ABCDEF", "QWERTZ", "PLMOKN", "XCVBNM")
-    lines = sender.files["sefton/children.csv"].splitlines()
+    lines = sender.text("sefton/children.csv").splitlines()
     rows = [
         f"{letters},{line.split(',', 1)[1]}" for letters, line in zip(ids, lines[1:], strict=False)
     ]

@@ -60,7 +60,7 @@ def test_an_identifier_as_a_column_s_name_refuses_the_refresh(
     sender: Sender, kind: str, times: int
 ) -> None:
     value = (PLANTS | {"birth": "14/03/2009"})[kind]
-    head, *rows = sender.files["sefton/plans.csv"].splitlines()
+    head, *rows = sender.text("sefton/plans.csv").splitlines()
     heads = ",".join([head, *[f'"{value}"'] * times])
     sender.files["sefton/plans.csv"] = "\n".join([heads, *(f"{row}{',x' * times}" for row in rows)])
     message = refused(sender, value)

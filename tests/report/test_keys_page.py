@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fvlib.analysis.plan import DERIVED, PLAN
+from fvlib.analysis.plan import DERIVED, PLAN, Analysis, Derived
 from fvlib.cli import app
 from fvlib.report import Report
 from fvlib.report.listing import list_names
@@ -28,9 +28,8 @@ def sections(page: str) -> dict[str, str]:
 @pytest.fixture
 def planned(opened: Open) -> Report:
     """A report of the whole plan, with few results."""
-    plan = [
-        {"id": row.id, "changes": row.changes, "outcome": row.outcome} for row in (*PLAN, *DERIVED)
-    ]
+    rows: list[Analysis | Derived] = [*PLAN, *DERIVED]
+    plan = [{"id": row.id, "changes": row.changes, "outcome": row.outcome} for row in rows]
     return opened(Contents(manifest={"plan": plan}))
 
 

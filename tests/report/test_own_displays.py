@@ -120,7 +120,7 @@ def test_a_pivoted_frame_shows_its_index_and_all_its_headings(opened: Open) -> N
 
 def test_an_own_great_table_has_the_reports_look_and_bytes(opened: Open) -> None:
     def draw() -> str:
-        return opened_report.show(gt.GT(pd.DataFrame({"a": [1.5]}))).html  # type: ignore[union-attr]
+        return opened_report.show(gt.GT(pd.DataFrame({"a": [1.5]}))).html
 
     opened_report = opened()
     assert draw() == draw()
@@ -158,9 +158,9 @@ def test_an_own_plot_has_the_house_theme_unless_it_brings_one(opened: Open) -> N
     bars = ggplot(report.data("periods"), aes("la", "n")) + geom_col()
     house = report.theme().themeables["axis_title"].properties["color"]
     shown = [report.show(bars), report.show(bars + report.theme(height=2))]
-    assert all(p.plot.theme.themeables["axis_title"].properties["color"] == house for p in shown)  # type: ignore[union-attr]
-    assert report.show(bars + theme_void()).plot.theme == theme_void()  # type: ignore[union-attr]
-    assert [p.plot.theme.getp("figure_size")[1] for p in shown] == [3.2, 2]  # type: ignore[union-attr]
+    assert all(p.plot.theme.themeables["axis_title"].properties["color"] == house for p in shown)
+    assert report.show(bars + theme_void()).plot.theme == theme_void()
+    assert [p.plot.theme.getp("figure_size")[1] for p in shown] == [3.2, 2]
 
 
 def test_a_matplotlib_figure_is_shown_once_with_the_same_bytes(opened: Open) -> None:
@@ -168,7 +168,7 @@ def test_a_matplotlib_figure_is_shown_once_with_the_same_bytes(opened: Open) -> 
     axes.plot([1, 2])
     shown = opened().show(axes)
     assert not plt.fignum_exists(figure.number)  # a notebook would show an open one again
-    assert shown.svg == opened(None, "again").show(figure).svg  # type: ignore[union-attr]
+    assert shown.svg == opened(None, "again").show(figure).svg
 
 
 def test_every_table_can_be_edited(standing: Open) -> None:

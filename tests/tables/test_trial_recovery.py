@@ -76,9 +76,8 @@ def lose_rows(extracts: Any, children: int, seed: int) -> None:
     child = draw.permutation(children)[: children // 4]
     file = draw.choice(["plans", "care_episodes", "attendance"], len(child))
     rule = draw.choice(["end before start", "unknown code", "missing value"], len(child))
-    extracts.lost = pd.DataFrame({"child": child, "file": file, "rule": rule}).assign(
-        kind=None, first=pd.NaT, last=pd.NaT
-    )
+    none = {"kind": None, "first": pd.NaT, "last": pd.NaT}
+    extracts.lost = pd.DataFrame({"child": child, "file": file, "rule": rule, **none})
     gone = draw.permutation(children)[: children // 20]
     extracts.unknown = pd.DataFrame({"child": gone, "after": pd.Timestamp("2021-03-31")})
 
