@@ -147,6 +147,8 @@ def end_gone_rows(
         new = there & (begun <= day) & ~keys.isin(keys[here])
         again = rows[child].isin(rows.loc[new, child]).to_numpy()
         corrected |= gone & again
+        # Else what an earlier collection has under the withdrawn start would come back.
+        corrected |= (rows["collected"] < day).to_numpy() & keys.isin(keys[gone & again])
         lost, of = int((gone & ~again).sum()), int((here & is_open & (begun <= day)).sum())
         if lost > max(MOST_LOST, MOST_LOST_SHARE * of):
             alarms.append(

@@ -339,7 +339,8 @@ def _would_be_listed(
     """Children whom a list of asylum seekers would hold if they were any: those of its years."""
     census = np.array([not read.in_care for read in returns])[rows["file"].to_numpy()]
     # A list of no year that has a child covers every year; an empty one covers none.
-    if any(read.collected == UNDATED and len(read.children) for read in listing):
+    filled = [returns[position] for position in rows["file"].unique()]
+    if any(read.collected == UNDATED and read.lists_uasc for read in filled if read.in_care):
         days = sorted({read.collected for read in returns if read.in_care} - {UNDATED})
         listed = ~census
     else:

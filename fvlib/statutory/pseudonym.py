@@ -87,13 +87,13 @@ def same_identifier(identifier: str) -> str:
     """Return the identifier without what tells two writings of it apart.
 
     What a spreadsheet adds, spaces within, letter case. Leading zeros stay: whether one return has
-    lost them is told by all of its ids together. Zeros alone are no identifier, nor is NULL.
+    lost them is told by all of its ids together. A nought alone is no identifier, nor is NULL.
 
     >>> same_identifier("zk 205 "), same_identifier("12,041.0"), same_identifier("unknown")
     ('ZK205', '12041', '')
     """
     written = "".join(undo_number(identifier).split()).upper()
-    return "" if is_null_word(written) or not written.strip("0") else written
+    return "" if is_null_word(written) or written == "0" else written
 
 
 def default_key_file(la: str) -> Path:

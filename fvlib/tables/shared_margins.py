@@ -187,16 +187,16 @@ def _entries(cohort: pd.DataFrame, trial: Trial) -> System:
         reason=primary["reason"],
         placed_reason=placed["reason"].reindex(cohort.index, fill_value=NOWHERE),
     )
-    possible = [
-        *((EVENT, state) for state in (EVENT, NO_EVENT, MISSING)),
-        *((state, NOT_IN_CARE) for state in (NO_EVENT, *OPEN)),
-        *((state, OPEN[0]) for state in OPEN),
+    missing = sorted(set(rows["reason"]) - {NOWHERE}) or [NOWHERE]
+    possible = [  # why a placement is missing is told: a reason that none has is in no table
+        *((EVENT, state, NOWHERE, NOWHERE) for state in (EVENT, NO_EVENT)),
+        *((state, NOT_IN_CARE, NOWHERE, NOWHERE) for state in (NO_EVENT, OPEN[0])),
+        (OPEN[0], OPEN[0], NOWHERE, NOWHERE),
+        *((MISSING, NOT_IN_CARE, reason, NOWHERE) for reason in missing),
     ]
-    states = ["state", "placed"]
-    every = pd.DataFrame(possible, columns=states)
-    for state, reason in (("state", "reason"), ("placed", "placed_reason")):
-        every = every.merge(_reasons(rows[reason], state, reason), how="left").fillna(NOWHERE)
-    kinds = pd.concat([every, rows[list(every)]]).drop_duplicates()
+    columns = ["state", "placed", "reason", "placed_reason"]
+    every = pd.DataFrame(possible, columns=columns)
+    kinds = pd.concat([every, rows[columns]]).drop_duplicates()
     return System(
         _in_places(rows, cohort, kinds),
         (
@@ -226,10 +226,11 @@ def _states(frame: pd.DataFrame, outcome: str) -> pd.Series:
     return pd.Series(state, index=frame.index, dtype=object)
 
 
-def _reasons(reasons: pd.Series, state: str = "state", reason: str = "reason") -> pd.DataFrame:
-    """List the reasons for which children are missing: columns of their state and reason."""
-    met = sorted(set(reasons) - {NOWHERE})
-    return pd.DataFrame({state: MISSING, reason: met}, dtype=object)
+def _reasons(reasons: pd.Series) -> pd.DataFrame:
+    """List the reasons for which children are missing, beside that state."""
+    return pd.DataFrame(
+        {"state": MISSING, "reason": sorted(set(reasons) - {NOWHERE})}, dtype=object
+    )
 
 
 def _leave_one_out() -> tuple[Summed, ...]:

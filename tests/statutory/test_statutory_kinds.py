@@ -377,7 +377,7 @@ def test_an_id_that_was_cut_is_refused_however_the_program_shows_it(
         desk.run()
 
 
-@pytest.mark.parametrize("word", ["unknown", "TBC", "-", "0000"])
+@pytest.mark.parametrize("word", ["unknown", "TBC", "-", "0"])
 def test_a_word_in_place_of_an_id_makes_no_two_children_one(desk: Desk, word: str) -> None:
     desk.put("episodes.csv", EPISODES + episode(word) + episode(word, "01/03/2022"))
     desk.run()
@@ -609,3 +609,16 @@ def test_a_word_in_place_of_the_day_that_a_seeker_ceases_makes_no_child_one(desk
     desk.put("header.csv", "CHILD,SEX,DOB,ETHNIC,DUC\nK1,1,17/05/2012,WBRI,No\n")
     desk.run()
     assert [row["uasc"] for row in desk.rows("children")] == ["unreadable"]
+
+
+def test_a_start_that_the_third_return_corrects_does_not_come_back_from_the_first(
+    desk: Desk,
+) -> None:
+    for year, day in ((2020, "10/01/2020"), (2021, "10/01/2020"), (2022, "12/01/2020")):
+        rows = episode("K1", day, "05/06/2021" if year == 2022 else "", "E4A")
+        desk.put(
+            f"{year}.csv", EPISODES.replace("\n", ",YEAR\n") + rows.replace("\n", f",{year}\n")
+        )
+    desk.run()
+    periods = [(row["DECOM"], row["DEC"]) for row in desk.rows("care_episodes")]
+    assert periods == [("2020-01-12", "2021-06-05")]

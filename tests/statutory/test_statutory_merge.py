@@ -58,19 +58,22 @@ def _census(cases: list[Case], year: str) -> str:
 
 def _as_followed_up(collections: list[list[Case]]) -> list[list[Case]]:
     """End what is open and gone from the next collection, or leave out what was corrected."""
-    followed = []
+    followed: list[list[Case]] = []
     for at, cases in enumerate(collections):
-        later = collections[at + 1] if at + 1 < len(collections) else []
+        last = at + 1 == len(collections)
+        later = [] if last else collections[at + 1]
         keys, there = {case[:2] for case in cases}, {case[:2] for case in later}
         kept = []
         for identifier, day, closed, previous in cases:
             begun = day <= YEARS[at]
-            gone = bool(later) and begun and not closed and (identifier, day) not in there
+            gone = not last and begun and not closed and (identifier, day) not in there
             again = any(
                 key[0] == identifier and key not in keys and key[1] <= YEARS[at] for key in there
             )
             if not (gone and again):
                 kept.append((identifier, day, YEARS[at] if gone else closed, previous))
+            else:  # an earlier collection's rows of a start that was withdrawn don't come back
+                followed = [[c for c in old if c[:2] != (identifier, day)] for old in followed]
         followed.append(kept)
     return followed
 

@@ -177,10 +177,15 @@ def adding_up(facts: Counts) -> Iterator[Sum]:
 def entries(facts: Counts) -> Iterator[Sum]:
     """Yield what ties the placements to who became looked after, and both to the estimates."""
     equal, like = facts.equal, facts.like
-    for condition, la in product(CONDITIONS, LAS):
-        # Those who became looked after are the sample of S4.
-        sample = [("crude", "S4", la, condition, state) for state in ("n", "missing")]
-        yield from equal([("crude", "P1", la, condition, "events")], sample)
+    for condition, la in product(CONDITIONS, ("all", *LAS)):
+        # Those who became looked after are the sample of S4, but for those of whom a row was set
+        # aside: of these P1 is missing too.
+        unplaced = ("missing_outcomes", "S4", "no placement", condition, "n")
+        only = like("missing_outcomes", "S4", None, condition, "n") in ([], [unplaced])
+        missing = unplaced if la == "all" else ("crude", "S4", la, condition, "missing")
+        if only or la == "all":
+            sample = [("crude", "S4", la, condition, "n"), missing]
+            yield from equal([("crude", "P1", la, condition, "events")], sample)
     for outcome, column in product(("P1", "S1", "S2", "S4", "S5"), ("n", "events")):
         every = [("crude", outcome, "all", condition, column) for condition in CONDITIONS]
         yield from equal([("estimates", outcome, column)], every)
