@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 
 from fvlib.contract.spreadsheet import SAVE_AS_UTF8
 from fvlib.intake.source import Header, Source
+
+if TYPE_CHECKING:
+    from fvlib.intake.values import Parsed
 
 _LONGEST_ROW: Final = 1_000_000  # bytes; a row of the contract has some hundred
 _HEADER_ROW: Final = 1
@@ -32,7 +35,7 @@ class RawFile:
 
     `row_numbers`: as a spreadsheet shows them, the header being row 1 (Parquet has no header row:
     its first row is 1). `blank_rows` rows without any value were left out. `unfinished`: the last
-    row has no line end.
+    row has no line end. `parsed`: the columns read so far, by name (`values.parse_column`).
     """
 
     header: Header
@@ -40,6 +43,7 @@ class RawFile:
     row_numbers: NDArray[np.int64]
     blank_rows: int = 0
     unfinished: bool = False
+    parsed: dict[str, Parsed] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def source(self) -> Source:

@@ -202,7 +202,7 @@ def _column_faults(raw: RawFile, refresh: Refresh) -> list[str]:
         if column.name not in raw.header.positions:
             continue
         text = raw.column(column.name)
-        stray, rows = _stray(text, column)
+        stray, rows = _stray(raw, column)
         what = stray or _identifier(text, column)
         if what is not None:
             where = f"holds in {count_rows_in_words(rows)}" if stray else "holds"
@@ -233,7 +233,7 @@ def _identifier(text: pa.StringArray, column: Column) -> str | None:
     return identifiers.identifier_in_values(distinct, _ROLES.get(column.kind, "contract"))
 
 
-def _stray(text: pa.StringArray, column: Column) -> tuple[str | None, int]:
+def _stray(raw: RawFile, column: Column) -> tuple[str | None, int]:
     """Judge the values that a column can't hold as those of a column that nobody needs.
 
     Returns
@@ -243,7 +243,7 @@ def _stray(text: pa.StringArray, column: Column) -> tuple[str | None, int]:
     """
     if column.kind in _ROLES or column.kind == "month":
         return None, 0
-    wrong = values.unfit_texts(column, _distinct(text))
+    wrong = values.unfit_texts(raw, column)
     if column.kind == "date":  # a date that is none identifies nobody
         wrong = wrong.filter(pc.invert(identifiers.full_dates(wrong)))
     what = identifiers.identifier_in_values(wrong, "extra")
@@ -251,7 +251,7 @@ def _stray(text: pa.StringArray, column: Column) -> tuple[str | None, int]:
         what = _birth_among(wrong)
     if what is None:
         return None, 0
-    rows = pc.sum(pc.is_in(_trimmed(text), wrong).cast(pa.int64())).as_py()
+    rows = pc.sum(pc.is_in(_trimmed(raw.column(column.name)), wrong).cast(pa.int64())).as_py()
     return what, int(rows)
 
 

@@ -22,7 +22,7 @@ from fvlib.contract.rule import Bools, Dates, Rows
 from fvlib.contract.rules import ROW_RULES
 from fvlib.intake.reading import RawFile
 from fvlib.intake.receive import columns_of
-from fvlib.intake.values import Parsed, only_listed, parse
+from fvlib.intake.values import Parsed, only_listed, parse_column
 from fvlib.refresh import Refresh
 
 LAS: Final = (*protocol.LA_KEYS, UNKNOWN_LA)
@@ -112,9 +112,7 @@ def judge_rows(raw: RawFile, refresh: Refresh, roster: Roster | None = None) -> 
         The children of the file's LA; none for the children file and the whole trial's files.
     """
     spec = raw.source.spec
-    columns = {
-        column.name: parse(column, raw.column(column.name)) for column in columns_of(raw.header)
-    }
+    columns = {column.name: parse_column(raw, column) for column in columns_of(raw.header)}
     for name, parsed in columns.items():
         if parsed.column.kind == "label":
             columns[name] = only_listed(parsed, getattr(refresh.labels, name))

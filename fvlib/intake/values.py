@@ -21,6 +21,7 @@ from fvlib.contract.resolutions import LABEL_NOT_LISTED
 from fvlib.contract.rule import Bools, Values
 from fvlib.contract.rules import VALUE_RULES
 from fvlib.contract.spreadsheet import is_null_word, undo_number
+from fvlib.intake.reading import RawFile
 
 Texts = NDArray[np.object_]
 
@@ -136,11 +137,22 @@ def _finished(values: Any, column: Column) -> Any:
     return pd.Categorical(values) if column.kind == "code list" else values
 
 
-def unfit_texts(column: Column, distinct: pa.StringArray) -> pa.StringArray:
+def parse_column(raw: RawFile, column: Column) -> Parsed:
+    """Read a column of a file by its kind, once for all who ask."""
+    if column.name not in raw.parsed:
+        raw.parsed[column.name] = parse(column, raw.column(column.name))
+    return raw.parsed[column.name]
+
+
+def unfit_texts(raw: RawFile, column: Column) -> pa.StringArray:
     """Return those of a column's distinct texts that it can't hold, unchecked codes among them."""
-    checked = replace(column, checked=True, may_be_empty=True)
-    parsed = parse(checked, distinct)
-    return pa.array(parsed.texts[(parsed.fault != "") & (parsed.texts != "")], pa.string())
+    if column.checked:
+        parsed = parse_column(raw, column)
+    else:
+        parsed = parse(replace(column, checked=True), raw.column(column.name))
+    return pa.array(
+        pd.unique(parsed.texts[(parsed.fault != "") & (parsed.texts != "")]), pa.string()
+    )
 
 
 def _take(values: Any, rows: NDArray[np.int64]) -> Any:
