@@ -12,18 +12,25 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from fvlib.errors import Refusal
+from fvlib.errors import DEBUG, Refusal, debugging, trace_of
 from fvlib.owner_only import write_for_owner
+
+if TYPE_CHECKING:
+    from fvlib.pipeline.run_log import RunLog
 
 # One thread a process, before numpy is loaded: processes share the cores, spinning threads only
 # take them from one another, and sums come out in the same order on every machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+_BROKE = (
+    "The command broke: a fault of the program. What it had finished before stands. "
+    "--debug before the command shows the message too, which may quote data. It broke here:"
+)
 _INTERRUPTED = 130  # what a shell calls a command that Ctrl-C stopped
 
 app = typer.Typer(
@@ -75,7 +82,7 @@ def options(
 ) -> None:
     """Turn one data refresh of the Family Valued trial into its report."""
     if debug:
-        os.environ["FVLIB_DEBUG"] = "1"
+        os.environ[DEBUG] = "1"
 
 
 @app.command()
@@ -182,15 +189,17 @@ def run(
 
     root = _root()
     _warn_of_retention(name, root)
-    if why:
-        for line in why_stale(name, root) or ["fresh: nothing to run"]:
-            _say(line)
-        return
     ids = None if only is None else [entry.strip() for entry in only.split(",") if entry.strip()]
     if ids == []:
         raise Refusal("--only: names no analysis. Expected ids with commas between, such as P1,X4")
+    if why:
+        for line in why_stale(name, root, ids) or ["fresh: nothing to run"]:
+            _say(line)
+        return
+    log = _run_log(root, name)
     with _workers_of(scheduler):
-        to = run_plan(name, root, only=ids, jobs=jobs, stage=_timings(root, name))
+        to = run_plan(name, root, only=ids, jobs=jobs, stage=_timings(root, name), log=log)
+    _tell_run(log, root)
     _say(_shown(to, root))
 
 
@@ -216,8 +225,13 @@ def render(
     refresh = _name(name)
     book = checked_book(root)
     formats = tuple(entry.strip() for entry in to.split(",") if entry.strip())
-    results, verified = ensure_results(refresh, root, jobs=jobs, stage=_timings(root, refresh))
-    if not verified:
+    log = _run_log(root, refresh)
+    results, verified = ensure_results(
+        refresh, root, jobs=jobs, stage=_timings(root, refresh), log=log
+    )
+    if verified:
+        _tell_run(log, root)
+    else:
         typer.echo(
             f"{_shown(results, root)}: read as it stands, not verified against data", err=True
         )
@@ -339,6 +353,23 @@ def _timings(root: Path, name: str) -> Callable[[str, float], None]:
     return lambda stage, seconds: record_timing(folder, stage, seconds)
 
 
+def _run_log(root: Path, name: str) -> RunLog:
+    from fvlib.pipeline.run_log import RUN_LOG, RunLog  # noqa: PLC0415
+
+    return RunLog(root / "_report" / _name(name) / RUN_LOG)
+
+
+def _tell_run(log: RunLog, root: Path) -> None:
+    """Say on stderr how much was fitted, and which analyses broke."""
+    fitted = f"{len(log.fitted)} analyses fitted" if log.fitted else "nothing refitted"
+    where = "" if log.path is None else _shown(log.path, root)
+    typer.echo(f"{fitted}: {where} says why", err=True)
+    for analysis, trace in log.broken.items():
+        typer.echo(
+            f"{analysis} broke ({trace.partition(chr(10))[0]}): {where} says where", err=True
+        )
+
+
 @contextmanager
 def _workers_of(scheduler: str | None) -> Iterator[None]:
     """Let a Dask cluster's workers take the fits, where an address is given."""
@@ -400,12 +431,16 @@ def main() -> None:
         if done.code == _INTERRUPTED:
             typer.echo("Stopped. What was there before stands as it was.", err=True)
         raise
-    except (Refusal, OSError) as error:
-        if os.environ.get("FVLIB_DEBUG"):
+    except Exception as error:
+        if debugging():
             raise
-        told = str(error) if isinstance(error, Refusal) else _no_access(error)
+        told, status = str(error), 2
+        if isinstance(error, OSError):
+            told = _no_access(error)
+        elif not isinstance(error, Refusal):  # its message could quote a child's value
+            told, status = f"{_BROKE}\n{trace_of(error)}", 1
         Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(told)
-        sys.exit(2)
+        sys.exit(status)
 
 
 def _no_access(error: OSError) -> str:

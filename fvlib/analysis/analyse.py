@@ -31,6 +31,7 @@ from fvlib.analysis.design import (
 from fvlib.analysis.fit import CombinedFits, Fit, FitFailed
 from fvlib.analysis.imputations import Imputations
 from fvlib.analysis.plan import Analysis, Derived
+from fvlib.errors import debugging, trace_of
 from fvlib.remarks import Code, join, remark
 from fvlib.trial import Trial
 from fvlib.trial.covariates import missing_too_often
@@ -53,6 +54,8 @@ class Result:
         What is no scalar (curves, permutation draws), by side table's name.
     seconds
         Time taken; for `timings.csv` only.
+    trace
+        Of an analysis that broke, where it did (`errors.trace_of`); for the run's log only.
     """
 
     analysis: str
@@ -60,6 +63,7 @@ class Result:
     intercepts: tuple[tuple[str, float, float], ...] = ()
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     seconds: float = 0.0
+    trace: str = ""
 
 
 def analyse(
@@ -82,7 +86,7 @@ def analyse(
     intercepts: tuple[tuple[str, float, float], ...] = ()
     facts: dict[str, Any] = {}
     combined = CombinedFits([{"term": "treatment"}])
-    status, reason = "estimated", ""
+    status, reason, trace = "estimated", "", ""
     try:
         rows = sample_rows(analysis, trial)
         counts = _counts(rows, analysis.outcome)
@@ -108,7 +112,10 @@ def analyse(
     except FitFailed as told:
         status, reason = "failed", str(told)
     except Exception as error:  # an analysis never takes the report down; no value is quoted
+        if debugging():
+            raise
         status, reason = "failed", remark(Code.UNEXPECTED_FITTING, type(error).__name__)
+        trace = trace_of(error)
     base = {
         "analysis": analysis.id,
         "role": analysis.role,
@@ -124,6 +131,7 @@ def analyse(
         intercepts,
         _named(analysis.id, combined),
         seconds=time.perf_counter() - begun,
+        trace=trace,
     )
 
 
@@ -137,13 +145,16 @@ def analyse_each(
 def derive(row: Derived, results: Mapping[str, Result], trial: Trial) -> Result:
     """Make one derived row of the plan from the results that it needs."""
     combined = CombinedFits([{"term": "treatment"}])
-    status, reason = "estimated", ""
+    status, reason, trace = "estimated", "", ""
     try:
         combined = row.make({name: results[name].rows for name in row.needs}, trial)
     except NotEstimable as told:
         status, reason = "not_yet_estimable", str(told)
     except Exception as error:  # as for an analysis
+        if debugging():
+            raise
         status, reason = "failed", remark(Code.UNEXPECTED_DERIVING, type(error).__name__)
+        trace = trace_of(error)
     base = {
         "analysis": row.id,
         "role": row.role,
@@ -155,7 +166,10 @@ def derive(row: Derived, results: Mapping[str, Result], trial: Trial) -> Result:
         "warnings": join(*combined.warnings),
     }
     return Result(
-        row.id, tuple(base | entry for entry in combined.rows), tables=_named(row.id, combined)
+        row.id,
+        tuple(base | entry for entry in combined.rows),
+        tables=_named(row.id, combined),
+        trace=trace,
     )
 
 

@@ -134,6 +134,11 @@ class Analysis:
     cohort: str = ELIGIBLE
 
 
+def is_imputed(row: Analysis) -> bool:
+    """Whether a row has covariates that a set of imputations completes."""
+    return bool(row.terms.child) and row.imputed in IMPUTATIONS
+
+
 @dataclass(frozen=True, slots=True)
 class Derived:
     """A result made from other rows' estimates and the params, once those are there.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import signal
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -17,7 +20,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from fvlib import __version__, protocol
 from fvlib.analysis import estimates
 from fvlib.analysis.analyse import Result, analyse_each, derive
-from fvlib.analysis.imputations import Imputations, draw, draw_together
+from fvlib.analysis.imputations import Imputations, draw_together
 from fvlib.analysis.plan import (
     COHORTS,
     DERIVED,
@@ -28,6 +31,7 @@ from fvlib.analysis.plan import (
     Analysis,
     Derived,
     Imputing,
+    is_imputed,
 )
 from fvlib.errors import Refusal
 from fvlib.gate import count_table, masking
@@ -35,9 +39,11 @@ from fvlib.intake import load_extracts
 from fvlib.pipeline.cache import ResultCache
 from fvlib.pipeline.changes import Previous, changes, read_previous
 from fvlib.pipeline.freshness import Fingerprint, Stage, protocol_id
+from fvlib.pipeline.run_log import RunLog
 from fvlib.progress import show_count, show_stage, timed
 from fvlib.refresh import Refresh
 from fvlib.synthetic.simulate import TRUTH_FILE
+from fvlib.tables.imputation import describe_imputations
 from fvlib.tables.shared_margins import find_shared_margins
 from fvlib.tables.side_tables import analysis_tables, estimate_table, la_intercepts, trial_tables
 from fvlib.trial import Trial, build_trial
@@ -69,7 +75,15 @@ def choose_rows(only: Sequence[str] | None) -> tuple[Analysis, ...]:
 def with_kept(plan: Sequence[Analysis], cache: ResultCache) -> tuple[Analysis, ...]:
     """Add the rows whose results are still fresh: `--only` drops no row that it needn't."""
     asked = {row.id for row in plan}
-    return tuple(row for row in PLAN if row.id in asked or cache.get(row) is not None)
+    return tuple(row for row in PLAN if row.id in asked or not cache.why(row))
+
+
+def explain_fits(
+    refresh: Refresh, root: Path, only: Sequence[str] | None, now: Fingerprint
+) -> dict[str, str]:
+    """Say why, by analysis that a run would fit."""
+    cache = ResultCache(refresh, root, now)
+    return _stale(choose_rows(only), cache)
 
 
 def bundle_of(
@@ -80,45 +94,43 @@ def bundle_of(
     *,
     jobs: int,
     stage: Stage,
+    log: RunLog,
 ) -> count_table.ExactBundle:
     """Load, derive, fit; return the exact bundle, still before the gate.
 
     Parameters are those of `fvlib.pipeline.run.run`; `now` is what the results will belong to.
     """
-    cache = ResultCache(root / refresh.data, now)
+    cache = ResultCache(refresh, root, now)
     plan = with_kept(choose_rows(only), cache)
+    why = _stale(plan, cache)
+    log.tell_fits(why)
     with show_stage("load"), timed("load", stage):
         extracts = load_extracts(refresh, root)
     with show_stage("derive"), timed("derive", stage):
         trial = build_trial(extracts, refresh)
-    with show_stage("impute"), timed("impute", stage):
-        shared = draw(trial, jobs=effective_n_jobs(jobs))
+    stale = [row for row in plan if row.id in why]
+    trials = {ELIGIBLE: trial} | {
+        cohort: build_trial(extracts, refresh, COHORTS[cohort])
+        for cohort in {row.cohort for row in stale} - {ELIGIBLE}
+    }
+    imputations = _imputations(_asked(stale, cache), trials, jobs, stage)
+    if cache.get_imputed() is None:
+        cache.put_imputed(describe_imputations(imputations[ELIGIBLE][WITH_TREATMENT]))
     with show_stage("describe"), timed("describe", stage):
-        tables = trial_tables(extracts, trial, shared)
-    known = {row.id: kept for row in plan if (kept := cache.get(row)) is not None}
-    stale = [row for row in plan if row.id not in known]
+        tables = trial_tables(extracts, trial, cache.get_imputed() or {})
     if stale:
-        trials = {ELIGIBLE: trial} | {
-            cohort: build_trial(extracts, refresh, COHORTS[cohort])
-            for cohort in {row.cohort for row in stale} - {ELIGIBLE}
-        }
-        with show_stage("impute"), timed("impute", stage):
-            imputations = _imputations(stale, trials, shared, effective_n_jobs(jobs))
         with timed("fit", stage):
             for row, result in zip(stale, _fits(stale, trials, imputations, jobs), strict=True):
                 stage(f"fit {row.id}", result.seconds)
                 cache.put(row, result)
-                known[row.id] = result
     cache.sweep(PLAN)
+    known = {row.id: kept for row in plan if (kept := cache.get(row)) is not None}
     derived = [row for row in DERIVED if set(row.needs) <= set(known)]
-    results = [*(known[row.id] for row in plan), *(derive(row, known, trial) for row in derived)]
+    results = [*known.values(), *(derive(row, known, trial) for row in derived)]
+    log.tell_broken({result.analysis: result.trace for result in results if result.trace})
     tables |= analysis_tables([r.tables for r in results])
     tables["la_intercepts"] = la_intercepts({r.analysis: r.intercepts for r in results})
-    rows = [row for result in results for row in result.rows]
-    frame = estimates.adjust_family(estimates.frame_of(rows))
-    if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
-        frame[["p_value", "p_adjusted"]] = float("nan")
-    main = estimate_table(frame)
+    main = _estimates(results, refresh)
     shared_margins = find_shared_margins(tables, trial)
     previous = _previous(refresh, root)
     # What is compared has passed the gate on both sides.
@@ -132,6 +144,18 @@ def bundle_of(
         manifest=manifest_of(refresh, root, [*plan, *derived], now, previous),
         systems=shared_margins,
     )
+
+
+def _stale(plan: Sequence[Analysis], cache: ResultCache) -> dict[str, str]:
+    return {row.id: "; ".join(why) for row in plan if (why := cache.why(row))}
+
+
+def _estimates(results: Sequence[Result], refresh: Refresh) -> count_table.CountTable:
+    rows = [row for result in results for row in result.rows]
+    frame = estimates.adjust_family(estimates.frame_of(rows))
+    if refresh.look == "interim":  # an interim look prints no p: it never reaches the bundle
+        frame[["p_value", "p_adjusted"]] = float("nan")
+    return estimate_table(frame)
 
 
 def manifest_of(
@@ -206,21 +230,27 @@ def _previous(refresh: Refresh, root: Path) -> Previous | None:
     return None if named is None else read_previous(root / "results" / named)
 
 
-def _imputations(
-    plan: Sequence[Analysis], trials: Mapping[str, Trial], shared: Imputations, jobs: int
-) -> dict[str, dict[str, Imputations]]:
-    """Draw the sets of imputations that these rows ask for: cohort -> set -> copies.
+def _asked(stale: Sequence[Analysis], cache: ResultCache) -> dict[str, set[str]]:
+    """Name the sets of imputations that must be drawn, by cohort."""
+    asked: dict[str, set[str]] = {ELIGIBLE: set() if cache.get_imputed() else {WITH_TREATMENT}}
+    for row in stale:
+        asked.setdefault(row.cohort, set()).update({row.imputed} if is_imputed(row) else ())
+    return asked
 
-    `shared` is the main set, which is there already.
-    """
-    there: dict[str, dict[str, Imputations]] = {cohort: {} for cohort in trials}
-    there[ELIGIBLE][WITH_TREATMENT] = shared
-    for cohort, trial in trials.items():
-        asked = {row.imputed for row in plan if row.cohort == cohort}
-        lacking = [name for name in IMPUTATIONS if name in asked and name not in there[cohort]]
-        for alike in _alike(lacking):
-            drawn = draw_together(trial, [IMPUTATIONS[name] for name in alike], jobs=jobs)
-            there[cohort] |= dict(zip(alike, drawn, strict=True))
+
+def _imputations(
+    asked: Mapping[str, set[str]], trials: Mapping[str, Trial], jobs: int, stage: Stage
+) -> dict[str, dict[str, Imputations]]:
+    """Draw the sets of imputations that are asked for: cohort -> set -> copies."""
+    there: dict[str, dict[str, Imputations]] = {cohort: {} for cohort in asked}
+    if not any(asked.values()):
+        return there
+    with show_stage("impute"), timed("impute", stage):
+        for cohort, sets in asked.items():
+            for alike in _alike([name for name in IMPUTATIONS if name in sets]):
+                hows = [IMPUTATIONS[name] for name in alike]
+                drawn = draw_together(trials[cohort], hows, jobs=effective_n_jobs(jobs))
+                there[cohort] |= dict(zip(alike, drawn, strict=True))
     return there
 
 
@@ -240,10 +270,11 @@ def _fits(
 ) -> Iterator[Result]:
     """Fit every row, in the plan's order whatever the number of workers."""
     calls = (
-        delayed(analyse_each)(
+        delayed(_fit_batch)(
+            os.getpid(),
             batch,
             trials[batch[0].cohort],
-            {name: imputations[batch[0].cohort][name] for name in _sets_of(batch)},
+            _sets_of(batch, imputations[batch[0].cohort]),
         )
         for batch in batches(plan, effective_n_jobs(jobs))
     )
@@ -253,6 +284,19 @@ def _fits(
             for result in results:
                 advance(result.analysis)
                 yield result
+
+
+def _fit_batch(
+    run_by: int,
+    batch: Sequence[Analysis],
+    trial: Trial,
+    imputations: Mapping[str, Imputations],
+) -> list[Result]:
+    """Fit a batch; Ctrl-C, which reaches the workers too, is for the process that runs to tell."""
+    if os.getpid() != run_by:
+        with suppress(ValueError):  # a worker's thread can't
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return analyse_each(batch, trial, imputations)
 
 
 def batches(plan: Sequence[Analysis], workers: int) -> list[list[Analysis]]:
@@ -271,9 +315,10 @@ def batches(plan: Sequence[Analysis], workers: int) -> list[list[Analysis]]:
     return out
 
 
-def _sets_of(batch: Sequence[Analysis]) -> list[str]:
-    """Name the sets of imputations that a batch asks for."""
-    return [name for name in IMPUTATIONS if name in {row.imputed for row in batch}]
+def _sets_of(batch: Sequence[Analysis], there: Mapping[str, Imputations]) -> dict[str, Imputations]:
+    """Pick the sets of imputations that a batch takes along to its worker."""
+    asked = {row.imputed for row in batch if is_imputed(row)}
+    return {name: copies for name, copies in there.items() if name in asked}
 
 
 def _plain(value: Any) -> Any:

@@ -19,19 +19,20 @@ from typing import Any, Final
 from fvlib.contract.files import data_files
 from fvlib.errors import Refusal
 from fvlib.owner_only import write_for_owner
+from fvlib.pipeline.reach import Code, hash_rooms
 from fvlib.refresh import Refresh, in_project
 
-# Floors 0 to 7: what can change a number. The report and the renderer can't.
-ABOVE_THE_GATE: Final = frozenset({"report", "render", "cli.py", "check", "pipeline/export.py"})
-# Of these floors, what doesn't enter a single analysis's numbers.
-BESIDE_THE_ENGINE: Final = frozenset({"analysis/plan.py", "tables", "gate", "pipeline"})
+# What makes a bundle; it follows from the code that these reach, whatever room that stands in.
+BUNDLE: Final = ("fvlib.pipeline.compute.bundle_of", "fvlib.gate.release.release")
 # Side tables of the previous refresh's released bundle that this one's are set beside.
 COMPARED: Final = ("arrivals", "set_aside", "flow")
 CACHE: Final = ".cache"
 HASHES: Final = "hashes.json"
+CODE: Final = "code.json"
 _BLOCK: Final = 1 << 20
-# What is hashed as one thing each; the data are, file by file.
-_WHOLE: Final = ("params", "code", "previous")
+# What is hashed as one thing each; the data are file by file, the code room by room.
+_WHOLE: Final = ("params", "previous")
+_IN_PARTS: Final = ("code", "data")
 # Called with a stage's name and its seconds.
 Stage = Callable[[str, float], None]
 
@@ -40,42 +41,30 @@ Stage = Callable[[str, float], None]
 class Fingerprint:
     """Hashes of everything that a bundle of results follows from.
 
-    `code` is floors 0 to 7; `engine` is what of it can change one analysis's numbers, so all but
-    the plan, the side tables, the gate and the run. `previous`: what the previous refresh released
-    of the tables that are compared, empty where there is none.
+    `code`: by room, what a bundle reaches of it (`reach`), the plan among it. `data`: by file.
+    `previous`: what the previous refresh released of the tables that are compared, empty where
+    there is none.
     """
 
     params: str
-    code: str
-    engine: str
+    code: Mapping[str, str]
     data: Mapping[str, str]
     previous: str = ""
 
     def as_manifest(self) -> dict[str, Any]:
         """Return the manifest's `hashes` block."""
-        hashes = {name: getattr(self, name) for name in _WHOLE}
-        return hashes | {"data": dict(self.data)}
+        whole = {name: getattr(self, name) for name in _WHOLE}
+        return whole | {name: dict(getattr(self, name)) for name in _IN_PARTS}
 
 
 def fingerprint(refresh: Refresh, root: Path) -> Fingerprint:
     """Hash params, data and code of a refresh."""
     return Fingerprint(
         params=_hash_file(root / "params" / f"{refresh.refresh}.yml"),
-        code=code_hash(ABOVE_THE_GATE),
-        engine=code_hash(ABOVE_THE_GATE | BESIDE_THE_ENGINE),
+        code=_code_hashes(root / refresh.data / CACHE),
         data=_data_hashes(refresh, root),
         previous=_previous_hash(refresh, root),
     )
-
-
-def code_hash(without: frozenset[str]) -> str:
-    """Hash the package's source, less the folders and files of `without`."""
-    package = Path(__file__).parents[1]
-    left_out = {package / name for name in without}
-    sources = sorted(
-        path for path in package.rglob("*.py") if left_out.isdisjoint({path, *path.parents})
-    )
-    return hash_sources(package, sources)
 
 
 def hash_sources(base: Path, sources: Iterable[Path]) -> str:
@@ -91,9 +80,15 @@ def differences(manifest: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Name what changed since the manifest was written: nothing when the bundle is fresh."""
     then = manifest.get("hashes", {})
     out = [name for name in _WHOLE if then.get(name) != getattr(now, name)]
-    before = then.get("data", {})
-    names = sorted(set(before) | set(now.data))
-    return out + [f"data: {name}" for name in names if before.get(name) != now.data.get(name)]
+    for name in _IN_PARTS:
+        out += [f"{name}: {part}" for part in changed_parts(then.get(name), getattr(now, name))]
+    return out
+
+
+def changed_parts(before: object, now: Mapping[str, Any]) -> list[str]:
+    """Name the parts that came, went or changed."""
+    then = before if isinstance(before, Mapping) else {}
+    return [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
 
 
 def protocol_id(analysis: str) -> str:
@@ -140,13 +135,31 @@ def write_cache_file(path: Path, text: str) -> None:
     staged.replace(path)
 
 
+def read_cache_file(path: Path) -> dict[str, Any]:
+    """Read a file of the cache; empty where there is none that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _code_hashes(cache: Path) -> dict[str, str]:
+    """Hash the code by meaning, room by room; not anew where not a byte of the package changed."""
+    code = Code()
+    bytes_now = hash_sources(code.package, sorted(code.package.rglob("*.py")))
+    known = read_cache_file(cache / CODE)
+    if known.get("bytes") != bytes_now:
+        known = {"bytes": bytes_now, "rooms": hash_rooms(code.reach(BUNDLE))}
+        write_cache_file(cache / CODE, json.dumps(known))
+    rooms: dict[str, str] = known["rooms"]
+    return rooms
+
+
 def _data_hashes(refresh: Refresh, root: Path) -> dict[str, str]:
     folder = root / refresh.data
     cache = folder / CACHE / HASHES
-    try:
-        known = json.loads(cache.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        known = {}
+    known = read_cache_file(cache)
     fresh: dict[str, list[Any]] = {}
     for path in data_files(refresh, root):
         name = path.relative_to(folder).as_posix()

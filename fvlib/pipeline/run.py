@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from fvlib.errors import Refusal
+from fvlib.errors import Refusal, debugging
 from fvlib.gate import release
 from fvlib.pipeline.freshness import (
+    CACHE,
     Fingerprint,
     Stage,
     differences,
     fingerprint,
     protocol_id,
+    read_cache_file,
     read_manifest,
+    write_cache_file,
 )
+from fvlib.pipeline.run_log import RunLog
+from fvlib.progress import show_stage
 from fvlib.refresh import load_refresh, name_of
+
+PATIENCE: Final = 3.0  # seconds that another run may hold a bundle before it is told
+BROKEN: Final = "broken.json"
 
 
 def run(
@@ -29,6 +38,7 @@ def run(
     only: Sequence[str] | None = None,
     jobs: int = 1,
     stage: Stage = lambda name, seconds: None,
+    log: RunLog | None = None,
 ) -> Path:
     """Run what is stale of one refresh and return the folder of its released results.
 
@@ -44,6 +54,8 @@ def run(
         Worker processes. The same numbers come out for any number of them.
     stage
         Called with a stage's name and its seconds.
+    log
+        Told what is fitted, why, and what broke.
 
     Raises
     ------
@@ -52,19 +64,28 @@ def run(
     """
     refresh = load_refresh(name, root)
     to = root / "results" / refresh.refresh
-    with _settled(to):
+    with _settled(to), (log or RunLog()).kept() as told:
         now = fingerprint(refresh, root)
-        if is_fresh(read_manifest(to), now, only):
+        broken = read_cache_file(root / refresh.data / CACHE / BROKEN)
+        if is_fresh(read_manifest(to), now, only) and not (broken and debugging()):
+            told.tell_fits({})
+            told.tell_broken(broken)
             return to
         from fvlib.pipeline import compute  # noqa: PLC0415  (the models are loaded only to be used)
 
-        bundle = compute.bundle_of(refresh, root, only, now, jobs=jobs, stage=stage)
+        bundle = compute.bundle_of(refresh, root, only, now, jobs=jobs, stage=stage, log=told)
         release.release(bundle, to, refresh.disclosure)
+        write_cache_file(root / refresh.data / CACHE / BROKEN, json.dumps(told.broken))
     return to
 
 
 def ensure_results(
-    name: object, root: Path, *, jobs: int = -1, stage: Stage = lambda name, seconds: None
+    name: object,
+    root: Path,
+    *,
+    jobs: int = -1,
+    stage: Stage = lambda name, seconds: None,
+    log: RunLog | None = None,
 ) -> tuple[Path, bool]:
     """Bring a refresh's results up to date and return their folder.
 
@@ -86,7 +107,7 @@ def ensure_results(
         return results, False
     refresh = load_refresh(wanted, root)
     if (root / refresh.data).is_dir():
-        return run(wanted, root, jobs=jobs, stage=stage), True
+        return run(wanted, root, jobs=jobs, stage=stage, log=log), True
     if released:
         return results, False
     raise Refusal(
@@ -99,19 +120,38 @@ def ensure_results(
 def _settled(results: Path) -> Iterator[None]:
     """Hold a bundle alone, an interrupted swap completed: what another run stages is its own."""
     results.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(results.with_name(f".{results.name}.lock")):
+    lock = FileLock(results.with_name(f".{results.name}.lock"))
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        with show_stage(f"another run holds results/{results.name}: waiting for it"):
+            lock.acquire()
+    try:
         release.complete_swap(results)
         yield
+    finally:
+        lock.release()
 
 
-def why_stale(name: object, root: Path) -> list[str]:
-    """Name what changed since the results were written; empty when they are fresh."""
+def why_stale(name: object, root: Path, only: Sequence[str] | None = None) -> list[str]:
+    """Say what changed since the results were written, and why each stale analysis is fitted.
+
+    Empty when the results are fresh.
+    """
     refresh = load_refresh(name, root)
     manifest = read_manifest(root / "results" / refresh.refresh)
+    now = fingerprint(refresh, root)
+    if is_fresh(manifest, now, only):
+        return []
     if manifest is None:
-        return ["no results yet"]
-    changed = differences(manifest, fingerprint(refresh, root))
-    return changed if changed or manifest["whole"] else ["some analyses of the plan are not in it"]
+        changed = ["no results yet"]
+    else:
+        changed = differences(manifest, now) or ["some analyses of the plan are not in it"]
+    from fvlib.pipeline import compute  # noqa: PLC0415
+
+    fits = compute.explain_fits(refresh, root, only, now)
+    told = [f"{analysis}: {why}" for analysis, why in fits.items()]
+    return [*changed, *(told or ["nothing to fit: the bundle is made again from kept fits"])]
 
 
 def is_fresh(manifest: dict[str, Any] | None, now: Fingerprint, only: Sequence[str] | None) -> bool:

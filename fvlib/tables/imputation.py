@@ -11,6 +11,15 @@ from fvlib.models.inference import pool_rubin
 from fvlib.remarks import join
 
 
+def describe_imputations(imputations: Imputations) -> dict[str, pd.DataFrame]:
+    """Make the three tables that the imputations are judged by, under their names in the bundle."""
+    return {
+        "imputation": account_of_imputation(imputations),
+        "imputed_shares": observed_and_imputed_shares(imputations),
+        "imputation_trace": trace_of_chains(imputations),
+    }
+
+
 def account_of_imputation(imputations: Imputations) -> pd.DataFrame:
     """Tell for each imputed covariate how its imputation went.
 

@@ -9,14 +9,13 @@ import pandas as pd
 
 from fvlib import protocol
 from fvlib.analysis.estimates import PERSONS
-from fvlib.analysis.imputations import Imputations
 from fvlib.analysis.plan import LEAVE_OUT
 from fvlib.contract.files import BANNER_SHARE
 from fvlib.gate import CountTable, Running
 from fvlib.intake import Extracts
 from fvlib.intake.load import share_set_aside
 from fvlib.ipe import ipe_tables
-from fvlib.tables import cohort, imputation, outcomes
+from fvlib.tables import cohort, outcomes
 from fvlib.tables.missingness import missing_patterns, missingness, missingness_by_period
 from fvlib.tables.outcomes import crude_counts, period_counts
 from fvlib.trial import Trial
@@ -25,18 +24,18 @@ from fvlib.trial.variants import NESTED
 
 
 def trial_tables(
-    extracts: Extracts, trial: Trial, imputations: Imputations
+    extracts: Extracts, trial: Trial, imputed: Mapping[str, pd.DataFrame]
 ) -> dict[str, CountTable]:
     """Make every side table that follows from the trial and its imputations, before any fit.
 
-    At an interim look no p is made.
+    At an interim look no p is made. `imputed` is what `describe_imputations` gave.
     """
     return {
         **_arrived(extracts, trial),
         **_outcomes(extracts, trial),
         **_described(trial),
         **_missing(trial),
-        **_imputed(imputations),
+        **_imputed(imputed),
         **ipe_tables(extracts, trial.refresh),
     }
 
@@ -171,13 +170,11 @@ def _missing(trial: Trial) -> dict[str, CountTable]:
     }
 
 
-def _imputed(imputations: Imputations) -> dict[str, CountTable]:
+def _imputed(tables: Mapping[str, pd.DataFrame]) -> dict[str, CountTable]:
     return {
-        "imputation": CountTable(
-            imputation.account_of_imputation(imputations), counts=("observed", "missing")
-        ),
+        "imputation": CountTable(tables["imputation"], counts=("observed", "missing")),
         "imputed_shares": CountTable(
-            imputation.observed_and_imputed_shares(imputations),
+            tables["imputed_shares"],
             counts=("observed_n", "observed_count", "missing_n", "imputed_count"),
             parts={"observed_count": "observed_n", "imputed_count": "missing_n"},
             shares={
@@ -186,7 +183,7 @@ def _imputed(imputations: Imputations) -> dict[str, CountTable]:
             },
         ),
         "imputation_trace": CountTable(
-            imputation.trace_of_chains(imputations),
+            tables["imputation_trace"],
             counts=("imputed", "missing"),
             parts={"imputed": "missing"},
             shares={"share": ("imputed", "missing")},

@@ -295,7 +295,7 @@ def test_one_changed_row_of_the_plan_refits_that_row_alone(
 
 def cache_of(project: Path) -> ResultCache:
     refresh = load_refresh("small", project)
-    return ResultCache(project / refresh.data, fingerprint(refresh, project))
+    return ResultCache(refresh, project, fingerprint(refresh, project))
 
 
 def test_a_row_is_described_alike_in_every_process() -> None:
@@ -409,14 +409,18 @@ class TestCommandLine:
         assert (project / "_report" / "small" / "timings.csv").is_file()
 
     def test_why_names_what_is_stale_and_runs_nothing(self, project: Path) -> None:
-        assert fv("run", "small", "--why", root=project).stdout.strip() == "no results yet"
+        told = fv("run", "small", "--why", "--only", "S3,X11", root=project).stdout.splitlines()
+        assert told == ["no results yet", "S3: no kept fit", "X11: no kept fit"]
         assert not (project / "results" / "small").exists()
         run("small", project, only=["no-covariates"])
-        told = fv("run", "small", "--why", root=project).stdout.strip()
-        assert told == "some analyses of the plan are not in it"
+        told = fv("run", "small", "--why", root=project).stdout.splitlines()
+        assert told[:2] == ["some analyses of the plan are not in it", "P1: no kept fit"]
+        assert len(told) == len(PLAN)  # all but the one that is fresh, after the first line
         path = project / "data" / "small" / "sefton" / "plans.csv"
         path.write_bytes(path.read_bytes() + b"\n")
-        assert fv("run", "small", "--why", root=project).stdout.strip() == "data: sefton/plans.csv"
+        told = fv("run", "small", "--why", root=project).stdout.splitlines()
+        assert told[0] == "data: sefton/plans.csv"
+        assert "no-covariates: data: sefton/plans.csv" in told
 
     def test_a_scheduler_that_does_not_answer_is_refused(self, project: Path) -> None:
         told = fv("run", "small", "--scheduler", "tcp://127.0.0.1:9", root=project)

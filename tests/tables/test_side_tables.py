@@ -11,6 +11,7 @@ from fvlib.analysis.imputations import draw
 from fvlib.gate.masking import mask_table
 from fvlib.refresh import Disclosure
 from fvlib.tables import side_tables
+from fvlib.tables.imputation import describe_imputations
 from fvlib.trial import build_trial
 from tests.support.trial_builder import extracts_of, random_extracts, refresh_of
 
@@ -37,7 +38,7 @@ def tables_of(
         **side_tables._outcomes(extracts, trial),
         **side_tables._described(trial),
         **side_tables._missing(trial),
-        **side_tables._imputed(draw(trial)),
+        **side_tables._imputed(describe_imputations(draw(trial))),
     }
     return {name: mask_table(table, refresh.disclosure) for name, table in made.items()}
 
@@ -201,7 +202,7 @@ def test_the_chains_tell_no_more_of_the_missing_than_their_rounded_number() -> N
     # The exact percentages would be fractions of the exact number.
     rule = Disclosure(threshold=10, round_to=5)
     trial = build_trial(random_extracts(2000, seed=3), refresh_of(imputations=2))
-    table = side_tables._imputed(draw(trial))["imputation_trace"]
+    table = side_tables._imputed(describe_imputations(draw(trial)))["imputation_trace"]
     out = mask_table(table, rule)
     out = out[~out["share_masked"]]
     assert (table.frame["missing"] % 5 != 0).any() and len(out) > 20

@@ -22,6 +22,7 @@ from fvlib.gate.linked_counts import _rows as cells_added
 from fvlib.gate.masking import mask_table, mask_tables
 from fvlib.refresh import Disclosure
 from fvlib.tables import side_tables
+from fvlib.tables.imputation import describe_imputations
 from fvlib.tables.shared_margins import find_shared_margins
 from fvlib.trial import Trial, build_trial
 from tests.support.trial_builder import random_extracts, refresh_of
@@ -64,7 +65,7 @@ def exact_tables(seed: int, children: int) -> tuple[dict[str, CountTable], Any]:
         **side_tables._outcomes(extracts, trial),
         **side_tables._described(trial),
         **side_tables._missing(trial),
-        **side_tables._imputed(draw(trial)),
+        **side_tables._imputed(describe_imputations(draw(trial))),
         "estimates": side_tables.estimate_table(estimates_of(trial)),
     }
     return tables, find_shared_margins(tables, trial)
