@@ -127,6 +127,7 @@ def test_simulation_does_not_depend_on_the_workers() -> None:
     assert one != other
 
 
+@pytest.mark.slow
 def test_the_cluster_model_holds_its_level_only_when_clusters_don_t_drift() -> None:
     wedge = Wedge.complete(5, 5, 2600)
     truths = [Truth(0.04, 0.0, 0.01566, share) for share in (1.0, 0.9)]

@@ -51,6 +51,7 @@ def test_rejections_do_not_depend_on_workers_and_refuse_an_effect() -> None:
         rejections(wedge, [Truth(0.2, -0.01, 0.03)], STRATA, **arguments)
 
 
+@pytest.mark.slow
 def test_a_p_at_its_level_is_a_rejection() -> None:
     # Twelve orders reject at 1/12 exactly, or never: counted from the p-values themselves.
     wedge, replicates = Wedge.complete(5, 5, 100), 60

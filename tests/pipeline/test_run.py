@@ -81,6 +81,7 @@ def test_estimates_have_the_agreed_columns_and_every_row_of_the_plan(released: P
     assert broken.empty, broken[["analysis", "reason"]]
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes_whatever_the_workers(
     released: Path, project: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_changed_input_is_computed_again(
         run("small", project, only=["no-covariates"])
 
 
+@pytest.mark.slow
 def test_touching_a_file_changes_nothing(project: Path) -> None:
     first = bundle_bytes(run("small", project, only=["no-covariates"]))
     path = project / "data" / "small" / "sefton" / "plans.csv"
@@ -167,6 +169,7 @@ def test_only_names_rows_of_the_plan(project: Path) -> None:
     assert list(dict.fromkeys(table["analysis"])) == ["S3", "no-covariates"]
 
 
+@pytest.mark.slow
 def test_an_id_that_covers_several_outcomes_names_them_all(project: Path) -> None:
     """As in `fv run NAME --only P1,X4`: X4 has a row for each outcome."""
     asked = fv("run", "small", "--only", "X3,X11", root=project)
@@ -184,6 +187,7 @@ def test_an_id_that_covers_several_is_fresh_in_a_whole_bundle(
         run("small", small_project, only=["leave"])
 
 
+@pytest.mark.slow
 def test_no_row_of_a_child_is_put_in_a_file_for_the_workers(project: Path, tmp_path: Path) -> None:
     """joblib puts arrays in its temporary folder, where it has one and they are large enough."""
     no_folder = tmp_path / "no-folder"
@@ -269,6 +273,7 @@ def test_ctrl_c_stops_a_run_with_a_word_and_leaves_what_was_there(project: Path)
     assert bundle_bytes(project / "results" / "small") == kept
 
 
+@pytest.mark.slow
 def test_one_changed_row_of_the_plan_refits_that_row_alone(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -402,6 +407,7 @@ class TestCommandLine:
         with pytest.raises(Refusal):
             main()
 
+    @pytest.mark.slow
     def test_run_prints_the_folder(self, project: Path) -> None:
         told = fv("run", "small", "--only", "no-covariates", root=project)
         assert told.returncode == 0
