@@ -37,9 +37,9 @@ MAIN_SCALES: Final = ("log_odds", "mean_difference", "risk_difference", "pounds"
 DATES: Final = frozenset({"first_date", "last_date", "due", "month", "all_observed_from"})
 TEXTS: Final = frozenset({
     "analysis", "category", "characteristic", "condition", "covariate", "decision", "direction",
-    "event", "file", "indicator", "item", "la", "level", "met", "notes", "order", "outcome", "rule",
-    "scheme", "service", "share_of_window", "source", "split", "state", "step", "subject", "term",
-    "time_point", "variable",
+    "event", "file", "indicator", "item", "la", "level", "met", "notes", "order", "outcome",
+    "reason", "rule", "scheme", "service", "share_of_window", "source", "split", "state", "step",
+    "subject", "term", "time_point", "variable",
 })  # fmt: skip
 TELLS_P: Final = ("permutation",)
 
