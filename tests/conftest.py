@@ -18,6 +18,8 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 # What simulates, fits or renders a whole refresh.
 WHOLE = {"small_project", "rendered", "soiled"}
+# What a run leaves behind.
+NOT_RUN = shutil.ignore_patterns("results", "_report", ".cache", "set-aside")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,8 +51,7 @@ def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(small_project: Path, tmp_path: Path) -> Path:
     """A copy of the small project, nothing run yet, that a test may change."""
     root = tmp_path / "project"
-    left_out = shutil.ignore_patterns("results", "_report", ".cache", "set-aside")
-    shutil.copytree(small_project, root, ignore=left_out)
+    shutil.copytree(small_project, root, ignore=NOT_RUN)
     return root
 
 

@@ -182,6 +182,7 @@ def test_a_new_sample_and_its_row_fit_that_row_alone(
     assert why_stale("small", root)[1:] == ["even-months: code: analysis (samples)"]
 
 
+@pytest.mark.slow
 def test_kept_fits_give_the_bytes_that_were_released(root: Path, fitted: list[str]) -> None:
     results = root / "results" / "small"
     released = {path: path.read_bytes() for path in results.rglob("*.*")}

@@ -33,7 +33,7 @@ from fvlib.pipeline.freshness import fingerprint
 from fvlib.pipeline.run import run
 from fvlib.refresh import load_refresh
 from fvlib.synthetic.simulate import simulate
-from tests.conftest import CHILDREN
+from tests.conftest import CHILDREN, NOT_RUN
 
 
 def bundle_bytes(folder: Path) -> dict[str, bytes]:
@@ -47,6 +47,21 @@ def bundle_bytes(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def released(small_project: Path) -> Path:
     return run("small", small_project)
+
+
+@pytest.fixture(scope="module")
+def one_row(small_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small project with one row of the plan run, on which tests start from a copy."""
+    root = tmp_path_factory.mktemp("one-row") / "project"
+    shutil.copytree(small_project, root, ignore=NOT_RUN)
+    run("small", root, only=["no-covariates"])
+    return root
+
+
+@pytest.fixture
+def ran(one_row: Path, tmp_path: Path) -> Path:
+    """A copy of the project with one row run, that a test may change."""
+    return Path(shutil.copytree(one_row, tmp_path / "ran"))
 
 
 @pytest.fixture
@@ -97,7 +112,7 @@ def test_a_fresh_bundle_is_not_computed_again(released: Path, small_project: Pat
 
 @pytest.mark.parametrize("what", ["data", "params"])
 def test_a_changed_input_is_computed_again(
-    project: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    ran: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     class Computed(Exception):  # noqa: N818
         pass
@@ -105,51 +120,51 @@ def test_a_changed_input_is_computed_again(
     def computed(*_: object, **__: object) -> None:
         raise Computed
 
-    run("small", project, only=["no-covariates"])
+    run("small", ran, only=["no-covariates"])
     if what == "data":
-        path = project / "data" / "small" / "sefton" / "attendance.csv"
+        path = ran / "data" / "small" / "sefton" / "attendance.csv"
         lines = path.read_bytes().splitlines(keepends=True)
         path.write_bytes(b"".join(lines[:-1]))
     else:
-        path = project / "params" / "small.yml"
+        path = ran / "params" / "small.yml"
         text = path.read_text(encoding="utf-8").replace("seed: 20200401", "seed: 20200402")
         path.write_text(text, encoding="utf-8")
     monkeypatch.setattr(compute, "bundle_of", computed)
     with pytest.raises(Computed):
-        run("small", project, only=["no-covariates"])
+        run("small", ran, only=["no-covariates"])
 
 
 @pytest.mark.slow
-def test_touching_a_file_changes_nothing(project: Path) -> None:
-    first = bundle_bytes(run("small", project, only=["no-covariates"]))
-    path = project / "data" / "small" / "sefton" / "plans.csv"
+def test_touching_a_file_changes_nothing(ran: Path) -> None:
+    first = bundle_bytes(run("small", ran, only=["no-covariates"]))
+    path = ran / "data" / "small" / "sefton" / "plans.csv"
     os.utime(path, (1_600_000_000, 1_600_000_000))
-    assert bundle_bytes(run("small", project, only=["no-covariates"])) == first
+    assert bundle_bytes(run("small", ran, only=["no-covariates"])) == first
 
 
 def test_an_interrupted_run_leaves_the_old_results(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    ran: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = bundle_bytes(run("small", project, only=["no-covariates"]))
+    before = bundle_bytes(run("small", ran, only=["no-covariates"]))
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(compute, "_fits", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run("small", project, only=["P1"])
-    assert bundle_bytes(project / "results" / "small") == before
+        run("small", ran, only=["P1"])
+    assert bundle_bytes(ran / "results" / "small") == before
 
 
-def test_a_reader_waits_for_a_run_and_leaves_what_it_stages(project: Path) -> None:
-    run("small", project, only=["no-covariates"])
-    (project / "params" / "small.yml").unlink()  # results alone: there is nothing to run
-    results = project / "results"
+def test_a_reader_waits_for_a_run_and_leaves_what_it_stages(ran: Path) -> None:
+    run("small", ran, only=["no-covariates"])
+    (ran / "params" / "small.yml").unlink()  # results alone: there is nothing to run
+    results = ran / "results"
     staged = results / f"small{release.STAGED}"
     read: list[tuple[Path, bool]] = []
     with FileLock(results / ".small.lock"):
         staged.mkdir()
-        reader = Thread(target=lambda: read.append(ensure_results("small", project)))
+        reader = Thread(target=lambda: read.append(ensure_results("small", ran)))
         reader.start()
         reader.join(timeout=1.0)
         assert reader.is_alive()
@@ -159,13 +174,13 @@ def test_a_reader_waits_for_a_run_and_leaves_what_it_stages(project: Path) -> No
     assert read == [(results / "small", False)]
 
 
-def test_only_names_rows_of_the_plan(project: Path) -> None:
+def test_only_names_rows_of_the_plan(ran: Path) -> None:
     with pytest.raises(Refusal, match="Did you mean leave-out-sefton"):
-        run("small", project, only=["leave-out-seftn"])
-    table = pd.read_csv(run("small", project, only=["no-covariates"]) / "estimates.csv")
+        run("small", ran, only=["leave-out-seftn"])
+    table = pd.read_csv(run("small", ran, only=["no-covariates"]) / "estimates.csv")
     assert set(table["analysis"]) == {"no-covariates"}
     # A fresh row stays where another is asked for, and in the plan's order.
-    table = pd.read_csv(run("small", project, only=["S3"]) / "estimates.csv")
+    table = pd.read_csv(run("small", ran, only=["S3"]) / "estimates.csv")
     assert list(dict.fromkeys(table["analysis"])) == ["S3", "no-covariates"]
 
 
@@ -259,18 +274,18 @@ def test_no_more_workers_start_than_there_are_cores(
     assert asked == [4, 3, -1]
 
 
-def test_ctrl_c_stops_a_run_with_a_word_and_leaves_what_was_there(project: Path) -> None:
-    kept = bundle_bytes(run("small", project, only=["no-covariates"]))
+def test_ctrl_c_stops_a_run_with_a_word_and_leaves_what_was_there(ran: Path) -> None:
+    kept = bundle_bytes(run("small", ran, only=["no-covariates"]))
     asked = "from fvlib.pipeline import compute; from fvlib.cli import main\n"
     asked += "def stop(*_, **__): raise KeyboardInterrupt\n"
     asked += "compute.bundle_of = stop; main()"
     done = subprocess.run(
         [sys.executable, "-c", asked, "run", "small", "--only", "S3"],
-        cwd=project, capture_output=True, text=True, check=False,
+        cwd=ran, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 130
     assert done.stderr == "Stopped. What was there before stands as it was.\n"
-    assert bundle_bytes(project / "results" / "small") == kept
+    assert bundle_bytes(ran / "results" / "small") == kept
 
 
 @pytest.mark.slow
@@ -310,12 +325,12 @@ def test_a_row_is_described_alike_in_every_process() -> None:
     assert not any(" at 0x" in text for text in told)
 
 
-def test_results_alone_are_read_without_data(project: Path) -> None:
-    results = run("small", project, only=["no-covariates"])
-    (project / "data" / "small").rename(project / "elsewhere")
-    assert ensure_results("small", project) == (results, False)
-    (project / "params" / "small.yml").unlink()
-    assert ensure_results("small", project) == (results, False)
+def test_results_alone_are_read_without_data(ran: Path) -> None:
+    results = run("small", ran, only=["no-covariates"])
+    (ran / "data" / "small").rename(ran / "elsewhere")
+    assert ensure_results("small", ran) == (results, False)
+    (ran / "params" / "small.yml").unlink()
+    assert ensure_results("small", ran) == (results, False)
 
 
 def test_neither_data_nor_results_is_refused(project: Path) -> None:
@@ -324,6 +339,7 @@ def test_neither_data_nor_results_is_refused(project: Path) -> None:
         ensure_results("small", project)
 
 
+@pytest.mark.slow
 def test_an_interim_look_has_no_p_value(project: Path) -> None:
     path = project / "params" / "small.yml"
     text = path.read_text(encoding="utf-8").replace("look: final", "look: interim")
@@ -408,23 +424,23 @@ class TestCommandLine:
             main()
 
     @pytest.mark.slow
-    def test_run_prints_the_folder(self, project: Path) -> None:
-        told = fv("run", "small", "--only", "no-covariates", root=project)
+    def test_run_prints_the_folder(self, ran: Path) -> None:
+        told = fv("run", "small", "--only", "no-covariates", root=ran)
         assert told.returncode == 0
         assert told.stdout.strip() == str(Path("results") / "small")
-        assert (project / "_report" / "small" / "timings.csv").is_file()
+        assert (ran / "_report" / "small" / "timings.csv").is_file()
 
-    def test_why_names_what_is_stale_and_runs_nothing(self, project: Path) -> None:
+    def test_why_names_what_is_stale_and_runs_nothing(self, project: Path, ran: Path) -> None:
         told = fv("run", "small", "--why", "--only", "S3,X8", root=project).stdout.splitlines()
         assert told == ["no results yet", "S3: no kept fit", "X8: no kept fit"]
         assert not (project / "results" / "small").exists()
-        run("small", project, only=["no-covariates"])
-        told = fv("run", "small", "--why", root=project).stdout.splitlines()
+        run("small", ran, only=["no-covariates"])
+        told = fv("run", "small", "--why", root=ran).stdout.splitlines()
         assert told[:2] == ["some analyses of the plan are not in it", "P1: no kept fit"]
         assert len(told) == len(PLAN)  # all but the one that is fresh, after the first line
-        path = project / "data" / "small" / "sefton" / "plans.csv"
+        path = ran / "data" / "small" / "sefton" / "plans.csv"
         path.write_bytes(path.read_bytes() + b"\n")
-        told = fv("run", "small", "--why", root=project).stdout.splitlines()
+        told = fv("run", "small", "--why", root=ran).stdout.splitlines()
         assert told[0] == "data: sefton/plans.csv"
         assert "no-covariates: data: sefton/plans.csv" in told
 
