@@ -142,7 +142,7 @@ KINDS: Final = (
         "referrals",
         "start before 1990",
         _RARE,
-        apply_in_turn(new_referral, write_cells(referral_date="1900-01-01")),
+        apply_in_turn(new_referral, write_cells(referral_date="1909-09-09")),
     ),
     _kind(
         "referrals",

@@ -233,7 +233,7 @@ def test_the_bridge_sets_time_points_on_the_trials_calendar(opened: Open) -> Non
 
 
 def test_empty_places_are_listed_until_something_is_written() -> None:
-    place = "## Qualitative findings: {title}\n\n*To be written.*\n\n"
+    place = "::: {{.callout-note}}\n## {title}\n\n*To be written.* What helped.\n:::\n\n"
     source = "".join(place.format(title=title) for title in ("training", "families"))
     assert empty_places(source) == ["training", "families"]
     filled = source.replace("*To be written.*", "Staff said that", 1)

@@ -356,7 +356,7 @@ def test_the_params_file_provides_for_every_analysis(tmp_path):
     assert (refresh.did.outcome, refresh.did.months, refresh.did.scale) == ("P1", 18, "log_odds")
     assert refresh.cost.low < refresh.cost.per_looked_after_child < refresh.cost.high
     text = (tmp_path / "params/s.yml").read_text(encoding="utf-8")
-    for key in type(refresh).model_fields:
+    for key in type(refresh).model_fields.keys() - {"cache_rows"}:  # which has one value alone
         assert f"\n{key}:" in text
 
 
