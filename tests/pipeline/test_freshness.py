@@ -155,6 +155,7 @@ def test_a_data_file_fits_the_rows_that_read_it(root: Path) -> None:
     assert why_stale("small", root)[2:] == rows
 
 
+@pytest.mark.slow
 def test_a_new_sample_and_its_row_fit_that_row_alone(
     root: Path, package: Path, monkeypatch: pytest.MonkeyPatch, fitted: list[str]
 ) -> None:

@@ -296,7 +296,14 @@ def small(facts: Counts) -> list[Sum]:
     return out
 
 
-@pytest.mark.parametrize(("children", "seed"), [(60, 18), (300, 0), (300, 1), (2500, 4), (2500, 5)])
+@pytest.mark.parametrize(
+    ("children", "seed"),
+    [
+        (60, 18),
+        (300, 0),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((300, 1), (2500, 4), (2500, 5))),
+    ],
+)
 def test_nothing_masked_can_be_worked_out(children: int, seed: int) -> None:
     tables, shared = exact_tables(seed, children)
     facts = Counts(tables, mask_tables(tables, shared, RULE))
