@@ -27,7 +27,15 @@ def test_the_same_results_give_the_same_bytes(standing: Open, name: str) -> None
     assert "<dc:date>" not in first
 
 
-@pytest.mark.parametrize("case", ["interim", "not yet estimable", "all masked", "no side tables"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "interim",
+        "no side tables",
+        pytest.param("not yet estimable", marks=pytest.mark.slow),
+        pytest.param("all masked", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("name", PLOTS)
 def test_every_figure_draws_in_every_case(standing: Open, name: str, case: str) -> None:
     with warnings.catch_warnings():
